@@ -1,0 +1,1 @@
+//! Reads a whole repository through our client, then through tough.

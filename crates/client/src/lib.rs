@@ -1,0 +1,1 @@
+//! Fetches with limits, keeps the datastore, updates and downloads.

@@ -1,0 +1,1 @@
+//! Drafts, lints, differences in words, plans. Pure.

@@ -1,0 +1,1 @@
+//! Signers without network. The only crate that sees private keys.

@@ -1,0 +1,176 @@
+//! The envelope on the wire: `{"signatures":[…],"signed":…}` (TUF 4.2.1).
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use crate::canonical::{Writer, is_canonical};
+use crate::members::{Members, from_slice};
+use crate::{KeyId, MetadataError, Value};
+
+/// One signature as listed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Signature {
+    /// The key it claims to be by.
+    pub keyid: KeyId,
+    /// The signature bytes; empty if what was listed is not hex (it then counts for nothing,
+    /// reference F45).
+    pub bytes: Vec<u8>,
+}
+
+/// A metadata file taken apart, nothing verified.
+#[derive(Debug)]
+pub struct Wire<'a> {
+    /// The text of `signed` as received.
+    pub signed: &'a [u8],
+    /// Its canonical form: the same text where that already is canonical. All signatures are
+    /// checked over these bytes, never over a choice per signature.
+    pub canonical: Cow<'a, [u8]>,
+    /// The signatures, no key id twice (TUF 4.2.1).
+    pub signatures: Vec<Signature>,
+}
+
+impl<'a> Wire<'a> {
+    /// Takes a file apart. Refuses duplicate keys anywhere, trailing text and more than
+    /// `max_signatures` signatures.
+    pub fn parse(file: &'a [u8], max_signatures: usize) -> Result<Self, MetadataError> {
+        let mut members = Members::parse(file)?;
+        let signed: &'a RawValue = members
+            .take("signed")
+            .ok_or_else(|| MetadataError::member("signed", "is missing"))?;
+        let listed = members
+            .take("signatures")
+            .ok_or_else(|| MetadataError::member("signatures", "is missing"))?;
+        let signatures = read_signatures(listed.get().as_bytes(), max_signatures)?;
+        // Read the members nobody knows: they too must not name a key twice.
+        members.rest()?;
+        let signed = signed.get().as_bytes();
+        let canonical = if is_canonical(signed) {
+            Cow::Borrowed(signed)
+        } else {
+            Cow::Owned(Value::parse(signed)?.to_canonical())
+        };
+        Ok(Self {
+            signed,
+            canonical,
+            signatures,
+        })
+    }
+
+    /// Writes a file: canonical `signed`, signatures in key id order.
+    #[must_use]
+    pub fn write(canonical: &[u8], signatures: &[Signature]) -> Vec<u8> {
+        let mut sorted: Vec<&Signature> = signatures.iter().collect();
+        sorted.sort_unstable();
+        let mut out = Writer::with_capacity(canonical.len() + 64 + 256 * sorted.len());
+        out.object(|out| {
+            out.key("signatures").array(|out| {
+                for signature in sorted {
+                    out.item().object(|out| {
+                        out.key("keyid").string(signature.keyid.as_str());
+                        out.key("sig").string(&hex::encode(&signature.bytes));
+                    });
+                }
+            });
+            out.key("signed").raw(canonical);
+        });
+        out.into_bytes()
+    }
+}
+
+fn read_signatures(text: &[u8], max: usize) -> Result<Vec<Signature>, MetadataError> {
+    #[derive(serde::Deserialize)]
+    struct SignatureWire {
+        keyid: String,
+        sig: String,
+    }
+
+    // Members of a signature that nobody knows are looked at only for repeated keys.
+    Value::parse(text)?;
+    let listed: Vec<SignatureWire> = from_slice(text)?;
+    if listed.len() > max {
+        return Err(MetadataError::member(
+            "signatures",
+            format!("lists more than {max}"),
+        ));
+    }
+    let signatures = listed
+        .into_iter()
+        .map(|wire| {
+            let bytes = hex::decode(&wire.sig).unwrap_or_default();
+            Ok(Signature {
+                keyid: KeyId::parse(wire.keyid)?,
+                bytes,
+            })
+        })
+        .collect::<Result<Vec<_>, MetadataError>>()?;
+    let mut ids: Vec<&KeyId> = signatures
+        .iter()
+        .map(|signature| &signature.keyid)
+        .collect();
+    ids.sort_unstable();
+    if ids.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(MetadataError::member("signatures", "names one keyid twice"));
+    }
+    Ok(signatures)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn verifies_the_received_slice_when_it_is_canonical() {
+        let file = br#"{ "signatures": [{"keyid":"k","sig":"00"}], "signed": {"a":1,"b":2} }"#;
+        let wire = Wire::parse(file, 4).unwrap();
+        assert!(matches!(wire.canonical, Cow::Borrowed(_)));
+        assert_eq!(&*wire.canonical, br#"{"a":1,"b":2}"#);
+    }
+
+    #[test]
+    fn canonicalizes_what_is_not() {
+        let file = br#"{"signed":{"b":2, "a":1},"signatures":[{"sig":"zz","keyid":"k"}]}"#;
+        let wire = Wire::parse(file, 4).unwrap();
+        assert_eq!(&*wire.canonical, br#"{"a":1,"b":2}"#);
+        assert_eq!(wire.signatures[0].bytes, b"");
+    }
+
+    #[test]
+    fn refuses_duplicates_everywhere_trailing_text_and_floods() {
+        for bad in [
+            r#"{"signed":{},"signatures":[]}x"#,
+            r#"{"signed":{},"signed":{},"signatures":[]}"#,
+            r#"{"signed":{"a":1,"a":1},"signatures":[]}"#,
+            r#"{"signed":{},"signatures":[{"keyid":"k","sig":"","sig":"00"}]}"#,
+            r#"{"signed":{},"signatures":[{"keyid":"k","sig":"","x":{"y":1,"y":2}}]}"#,
+            r#"{"signed":{},"signatures":[{"keyid":"k","sig":""},{"keyid":"k","sig":"00"}]}"#,
+            r#"{"signed":{},"signatures":[],"x":{"y":1,"y":2}}"#,
+            r#"{"signed":{"a":1.5},"signatures":[]}"#,
+            r#"{"signatures":[]}"#,
+            r#"{"signed":{}}"#,
+            "[]",
+        ] {
+            assert!(Wire::parse(bad.as_bytes(), 4).is_err(), "{bad}");
+        }
+        let one = r#"{"keyid":"k","sig":""}"#;
+        let many = format!(r#"{{"signed":{{}},"signatures":[{}]}}"#, [one; 5].join(","));
+        assert!(Wire::parse(many.as_bytes(), 4).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Wire::parse(&bytes, 4);
+        }
+
+        #[test]
+        fn written_files_read_back(sig in prop::collection::vec(any::<u8>(), 0..70)) {
+            let signature = Signature { keyid: KeyId::parse("ab").unwrap(), bytes: sig };
+            let file = Wire::write(br#"{"a":1}"#, std::slice::from_ref(&signature));
+            let wire = Wire::parse(&file, 1).unwrap();
+            prop_assert_eq!(&*wire.canonical, br#"{"a":1}"#);
+            prop_assert_eq!(wire.signatures, vec![signature]);
+        }
+    }
+}

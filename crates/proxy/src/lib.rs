@@ -1,0 +1,1 @@
+//! Serves installers only what `client` verified.

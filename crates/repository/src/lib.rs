@@ -1,0 +1,1 @@
+//! Signs, rehearses, publishes, recovers, sweeps.

@@ -1,0 +1,1 @@
+//! Decides what may be believed. The only maker of `Verified`. Pure.

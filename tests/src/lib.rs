@@ -1,0 +1,1 @@
+//! Whole-system tests: the repository simulator and what the tests share.
