@@ -1,0 +1,4 @@
+"""Words for the countersign samples."""
+
+HELLO = "hello"
+WORLD = "verified world"
