@@ -27,7 +27,7 @@ pub enum MetadataError {
         /// The `_type` found.
         found: String,
     },
-    /// A spec version of another major number (TUF 4.3 SPEC_VERSION).
+    /// A spec version of another major number (TUF 4.3 `SPEC_VERSION`).
     #[error("has spec_version `{found}`, this program reads 1.x")]
     SpecVersion {
         /// The value found.

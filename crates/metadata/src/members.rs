@@ -130,10 +130,12 @@ impl<'de, V: Deserialize<'de>> Visitor<'de> for EntriesVisitor<V> {
     }
 }
 
+type WriteMember<'a> = Box<dyn FnOnce(&mut crate::canonical::Writer) + 'a>;
+
 /// Writes members in ascending key order, whatever order they are given in: the known ones with
 /// their writers, the unknown ones as values.
 pub(crate) struct MemberWriter<'a> {
-    members: Vec<(&'a str, Box<dyn FnOnce(&mut crate::canonical::Writer) + 'a>)>,
+    members: Vec<(&'a str, WriteMember<'a>)>,
 }
 
 impl<'a> MemberWriter<'a> {

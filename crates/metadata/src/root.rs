@@ -120,7 +120,7 @@ impl Document for Root {
         let mut members = MemberWriter::new(&self.extra);
         members.header(Self::TYPE, &self.spec_version, self.version, self.expires);
         members.add("consistent_snapshot", |out| {
-            out.bool(self.consistent_snapshot)
+            out.bool(self.consistent_snapshot);
         });
         members.add("keys", |out| write_keys(&self.keys, out));
         members.add("roles", |out| {

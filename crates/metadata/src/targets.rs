@@ -51,7 +51,7 @@ pub struct Targets {
     pub version: Version,
     /// When it lapses.
     pub expires: Expiry,
-    targets: Vec<(TargetPath, TargetFile)>,
+    listed: Vec<(TargetPath, TargetFile)>,
     /// Roles this one delegates to, if any.
     pub delegations: Option<Delegations>,
     /// Members this program does not know.
@@ -66,7 +66,7 @@ impl Targets {
             spec_version: SPEC_VERSION.to_owned(),
             version,
             expires,
-            targets: Vec::new(),
+            listed: Vec::new(),
             delegations: None,
             extra: BTreeMap::new(),
         }
@@ -79,7 +79,7 @@ impl Targets {
         targets: impl IntoIterator<Item = (TargetPath, TargetFile)>,
     ) -> Self {
         let sorted: BTreeMap<_, _> = targets.into_iter().collect();
-        self.targets = sorted.into_iter().collect();
+        self.listed = sorted.into_iter().collect();
         self
     }
 
@@ -94,16 +94,16 @@ impl Targets {
     #[must_use]
     pub fn get(&self, path: &TargetPath) -> Option<&TargetFile> {
         let at = self
-            .targets
+            .listed
             .binary_search_by(|(listed, _)| listed.cmp(path))
             .ok()?;
-        Some(&self.targets[at].1)
+        Some(&self.listed[at].1)
     }
 
     /// All targets in path order.
     #[must_use]
     pub fn targets(&self) -> &[(TargetPath, TargetFile)] {
-        &self.targets
+        &self.listed
     }
 }
 
@@ -113,7 +113,7 @@ impl Document for Targets {
     fn parse(signed: &[u8]) -> Result<Self, MetadataError> {
         let mut members = Members::parse(signed)?;
         let header = members.header(Self::TYPE)?;
-        let mut targets = members
+        let mut listed = members
             .read::<Entries<TargetFileWire>>("targets")?
             .0
             .into_iter()
@@ -123,7 +123,7 @@ impl Document for Targets {
             })
             .collect::<Result<Vec<_>, MetadataError>>()?;
         // A no-op for everything in canonical order; `Entries` has refused repeated paths.
-        targets.sort_by(|(one, _), (other, _)| one.cmp(other));
+        listed.sort_by(|(one, _), (other, _)| one.cmp(other));
         let delegations = members
             .take("delegations")
             .map(Delegations::parse)
@@ -132,7 +132,7 @@ impl Document for Targets {
             spec_version: header.spec_version,
             version: header.version,
             expires: header.expires,
-            targets,
+            listed,
             delegations,
             extra: members.rest()?,
         })
@@ -146,7 +146,7 @@ impl Document for Targets {
         }
         members.add("targets", |out| {
             out.object(|out| {
-                for (path, file) in &self.targets {
+                for (path, file) in &self.listed {
                     file.write(out.key(path.as_str()));
                 }
             });

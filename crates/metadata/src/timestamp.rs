@@ -46,14 +46,11 @@ impl Document for Timestamp {
         let header = members.header(Self::TYPE)?;
         let mut meta = members.read::<Entries<MetaFileWire>>("meta")?.0;
         // TUF 4.6: META MUST only include a description of snapshot.json.
-        let (metapath, file) = match (meta.pop(), meta.is_empty()) {
-            (Some(only), true) => only,
-            _ => {
-                return Err(MetadataError::member(
-                    "meta",
-                    "does not list exactly one file",
-                ));
-            }
+        let (Some((metapath, file)), true) = (meta.pop(), meta.is_empty()) else {
+            return Err(MetadataError::member(
+                "meta",
+                "does not list exactly one file",
+            ));
         };
         if metapath != "snapshot.json" {
             return Err(MetadataError::member(

@@ -1,0 +1,64 @@
+//! How bytes are fetched. The client asks only through [`Transport`], so that HTTP, a folder and the
+//! simulator of the tests are read by the same code.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::Stream;
+use url::Url;
+
+/// A file's bytes as they come in.
+pub type Body = Pin<Box<dyn Stream<Item = Result<Bytes, TransportError>> + Send>>;
+
+/// Fetches files. Nothing it returns is trusted.
+#[async_trait]
+pub trait Transport: Send + Sync {
+    /// Starts reading the file at `url`. A missing file is [`TransportError::NotFound`], also where
+    /// a server answers 403 for it (reference F14).
+    async fn get(&self, url: &Url) -> Result<Body, TransportError>;
+}
+
+/// Why a file could not be fetched.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TransportError {
+    /// There is no such file.
+    #[error("{url} does not exist")]
+    NotFound {
+        /// What was asked for.
+        url: Url,
+    },
+    /// The server answered with an error.
+    #[error("{url} answered {status}")]
+    Status {
+        /// What was asked for.
+        url: Url,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// No connection, or it broke off.
+    #[error("{url} could not be read: {why}")]
+    Connection {
+        /// What was asked for.
+        url: Url,
+        /// What the connection said.
+        why: String,
+    },
+    /// Nothing came for too long, or too little (slow retrieval).
+    #[error("{url} was too slow: {why}")]
+    TooSlow {
+        /// What was asked for.
+        url: Url,
+        /// Which limit was passed.
+        why: &'static str,
+        /// The limit.
+        limit: Duration,
+    },
+    /// A scheme this transport does not read.
+    #[error("{url} is of a kind this program does not fetch")]
+    Scheme {
+        /// What was asked for.
+        url: Url,
+    },
+}

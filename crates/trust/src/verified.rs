@@ -1,0 +1,273 @@
+//! The only maker of [`Verified`]: everything that may mint trust stands in this file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
+use std::sync::Arc;
+
+use metadata::{Document, KeyId, PublicKey, Role, RoleKeys, Sha256, Signature, Wire};
+
+use crate::signature::VerifyingKey;
+use crate::{Dialect, Rejection, Rules};
+
+/// A document that a threshold of distinct keys of its role has signed.
+///
+/// There is one way to get one: [`verify`], below, private to this crate.
+///
+/// ```compile_fail,E0451
+/// # use countersign_trust::Verified;
+/// # fn forge(role: metadata::Role, document: metadata::Root) -> Verified<metadata::Root> {
+/// Verified { role, document, file: std::sync::Arc::from([]), sha256: metadata::Sha256::of(b"") }
+/// # }
+/// ```
+///
+/// Its positive twin, so that the refusal above is for the right reason:
+///
+/// ```
+/// # use countersign_trust::Verified;
+/// # fn read(root: &Verified<metadata::Root>) -> (&metadata::Role, &[u8]) {
+/// (root.role(), root.file())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Verified<R> {
+    role: Role,
+    document: R,
+    file: Arc<[u8]>,
+    sha256: Sha256,
+}
+
+impl<R> Verified<R> {
+    /// The role it speaks for.
+    #[must_use]
+    pub fn role(&self) -> &Role {
+        &self.role
+    }
+
+    /// The file as received, byte for byte: what is stored, and what digests are over.
+    #[must_use]
+    pub fn file(&self) -> &[u8] {
+        &self.file
+    }
+
+    /// The digest of [`Verified::file`].
+    #[must_use]
+    pub fn sha256(&self) -> Sha256 {
+        self.sha256
+    }
+
+    /// The document.
+    #[must_use]
+    pub fn document(&self) -> &R {
+        &self.document
+    }
+}
+
+impl<R> Deref for Verified<R> {
+    type Target = R;
+
+    fn deref(&self) -> &R {
+        &self.document
+    }
+}
+
+/// A metadata file taken apart and parsed; nobody vouches for it yet.
+pub struct Envelope<R> {
+    role: Role,
+    document: R,
+    canonical: Vec<u8>,
+    signatures: Vec<Signature>,
+    file: Arc<[u8]>,
+}
+
+impl<R: Document> Envelope<R> {
+    /// Parses `file` as the document of `role`, of at most `limit` bytes.
+    pub fn parse(role: Role, file: &[u8], limit: u64, rules: &Rules) -> Result<Self, Rejection> {
+        if file.len() as u64 > limit {
+            return Err(Rejection::TooLarge { role, limit });
+        }
+        let malformed = |source| Rejection::Malformed {
+            role: role.clone(),
+            source,
+        };
+        let wire = Wire::parse(file, rules.limits.signatures).map_err(malformed)?;
+        let document = R::parse(wire.signed).map_err(malformed)?;
+        if rules.dialect == Dialect::Strict {
+            check_strict(&role, &document)?;
+        }
+        let canonical = wire.canonical.into_owned();
+        Ok(Self {
+            role,
+            document,
+            canonical,
+            signatures: wire.signatures,
+            file: file.into(),
+        })
+    }
+
+    /// Shows what the file says, though nobody vouches for it: for a ceremony's screen and for
+    /// deciding what to ask next, never for deciding what to believe.
+    #[must_use]
+    pub fn peek_unverified(&self) -> &R {
+        &self.document
+    }
+
+    /// Counts who has signed, without believing anything.
+    #[must_use]
+    pub fn tally(&self, authority: &Authority<'_>) -> Tally {
+        tally(&self.canonical, &self.signatures, authority)
+    }
+}
+
+/// The strict dialect: exact dates; every key id is the digest of its plain key (TUF 4.2.1).
+fn check_strict<R: Document>(role: &Role, document: &R) -> Result<(), Rejection> {
+    let not_strict = |why: String| {
+        Err(Rejection::NotStrict {
+            role: role.clone(),
+            version: document.version(),
+            why,
+        })
+    };
+    if !document.expires().is_exact_form() {
+        return not_strict("has an expiry not of the form YYYY-MM-DDTHH:MM:SSZ".to_owned());
+    }
+    for (id, key) in document.keys().into_iter().flatten() {
+        if key.has_extra_members() {
+            return not_strict(format!("lists key {} with unknown members", id.short()));
+        }
+        if key.id() != *id {
+            return not_strict(format!(
+                "lists a key under {}, which is not its id",
+                id.short()
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whose signatures count for a role: its keys as its delegator lists them.
+#[derive(Clone, Copy)]
+pub struct Authority<'a> {
+    pub(crate) voucher: &'a str,
+    pub(crate) keys: &'a BTreeMap<KeyId, PublicKey>,
+    pub(crate) role_keys: &'a RoleKeys,
+}
+
+impl<'a> Authority<'a> {
+    /// Keys and threshold as `voucher` lists them. This makes nobody trusted: only what comes out
+    /// of a session is.
+    #[must_use]
+    pub fn new(
+        voucher: &'a str,
+        keys: &'a BTreeMap<KeyId, PublicKey>,
+        role_keys: &'a RoleKeys,
+    ) -> Self {
+        Self {
+            voucher,
+            keys,
+            role_keys,
+        }
+    }
+}
+
+/// Who of a role's keys has signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// Distinct keys with a valid signature, by the id they signed under.
+    pub valid: Vec<KeyId>,
+    /// Key ids of the role without a valid signature.
+    pub missing: Vec<KeyId>,
+    /// How many are needed.
+    pub threshold: u32,
+}
+
+impl Tally {
+    /// Whether the threshold is reached.
+    #[must_use]
+    pub fn is_met(&self) -> bool {
+        self.valid.len() >= self.threshold as usize
+    }
+}
+
+/// Counts distinct public keys with a valid signature over `message` (TUF 5.3.4). The one counter
+/// of this project: sessions, ceremonies and rehearsals all come here. A key listed under two key
+/// ids counts once; a key this program does not know counts for nothing.
+#[must_use]
+pub fn tally(message: &[u8], signatures: &[Signature], authority: &Authority<'_>) -> Tally {
+    let mut counted = BTreeSet::new();
+    let mut valid = Vec::new();
+    let mut missing = Vec::new();
+    for keyid in &authority.role_keys.keyids {
+        let signed = signatures
+            .iter()
+            .find(|signature| signature.keyid == *keyid);
+        let key = authority
+            .keys
+            .get(keyid)
+            .and_then(|key| VerifyingKey::new(key).ok());
+        match (signed, key) {
+            (Some(signature), Some(key)) if key.verifies(message, &signature.bytes) => {
+                if counted.insert(key.identity().clone()) {
+                    valid.push(keyid.clone());
+                }
+            }
+            _ => missing.push(keyid.clone()),
+        }
+    }
+    Tally {
+        valid,
+        missing,
+        threshold: authority.role_keys.threshold,
+    }
+}
+
+/// Whose thresholds a document must meet.
+pub(crate) enum Vouchers<'a, R> {
+    /// Its delegator's.
+    Delegator(Authority<'a>),
+    /// Its own: a root that is pinned.
+    Itself(fn(&R) -> Authority<'_>),
+    /// Its predecessor's and its own: a root that follows another (TUF 5.3.4).
+    Both(Authority<'a>, fn(&R) -> Authority<'_>),
+}
+
+/// Makes a [`Verified`] of an envelope that meets every threshold asked.
+pub(crate) fn verify<R: Document>(
+    envelope: Envelope<R>,
+    vouchers: &Vouchers<'_, R>,
+) -> Result<Verified<R>, Rejection> {
+    let check = |authority: &Authority<'_>| {
+        let tally = envelope.tally(authority);
+        if tally.is_met() {
+            return Ok(());
+        }
+        Err(Rejection::Signatures {
+            role: envelope.role.clone(),
+            version: envelope.document.version(),
+            voucher: authority.voucher.to_owned(),
+            threshold: tally.threshold,
+            valid: tally.valid,
+            missing: tally.missing,
+        })
+    };
+    match vouchers {
+        Vouchers::Delegator(authority) => check(authority)?,
+        Vouchers::Itself(own) => check(&own(&envelope.document))?,
+        Vouchers::Both(previous, own) => {
+            check(previous)?;
+            check(&own(&envelope.document))?;
+        }
+    }
+    let sha256 = Sha256::of(&envelope.file);
+    let Envelope {
+        role,
+        document,
+        file,
+        ..
+    } = envelope;
+    Ok(Verified {
+        role,
+        document,
+        file,
+        sha256,
+    })
+}
