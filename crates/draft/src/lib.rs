@@ -1,1 +1,15 @@
-//! Drafts, lints, differences in words, plans. Pure.
+//! What is about to be signed: drafts, the rules they must pass, differences in words, and the plan of
+//! an online cycle. Shared by the ceremony and the online signer. Pure.
+//!
+//! `Draft → Linted → Signed`: nothing can be signed that was not linted, and nothing is called signed
+//! before its own signatures have been counted by `trust`.
+
+mod draft;
+mod layout;
+pub mod lints;
+mod plan;
+
+pub use draft::{Draft, DraftDocument, Linted, Refused, Setting, Signed, SignedFile, Unsigned};
+pub use layout::{BINS_PREFIX, BinLayout, bins_role, first_root, top_targets};
+pub use lints::{Finding, Rule};
+pub use plan::{Head, Pending, Plan, Reason, RoleState, plan};

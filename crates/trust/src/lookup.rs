@@ -71,6 +71,7 @@ impl Verified<Targets> {
     }
 
     /// Every delegation, in order: for an audit or a rehearsal that walks a whole repository.
+    #[must_use]
     pub fn all_edges(&self) -> Box<dyn Iterator<Item = Edge<'_>> + '_> {
         let Some(delegations) = &self.delegations else {
             return Box::new(std::iter::empty());
@@ -254,6 +255,7 @@ struct Frame {
 
 impl Lookup {
     /// Starts at the top-level targets role.
+    #[must_use]
     pub fn start(
         snapped: &Snapped,
         targets: Arc<Verified<Targets>>,

@@ -1,0 +1,128 @@
+//! The roles of an index and how they delegate: one place that draws DESIGN §4's table.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use index::{BinCount, BinIndex};
+use metadata::{
+    DelegatedRole, DelegatedRoles, Delegations, Expiry, KeyId, MetadataError, PathPattern, PathSet,
+    PublicKey, RoleKeys, RoleName, Root, SuccinctRoles, Targets, Version,
+};
+use policy::{Encoding, Policy};
+
+/// Bins are called `bins-HEX`; the role that delegates to them is called `bins`.
+pub const BINS_PREFIX: &str = "bins";
+
+/// What the bins answer for: everything nobody else was given (DESIGN §4).
+const BINS_PATHS: [&str; 3] = ["simple/*/*/*", "packages/*/*/*", "publishers/recent/*/*"];
+
+/// How many bins there are and how they are named; fixed when an index is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BinLayout {
+    /// A power of two.
+    pub count: BinCount,
+    /// How `bins` lists them.
+    pub encoding: Encoding,
+}
+
+impl BinLayout {
+    /// The name of a bin's role.
+    pub fn role_name(&self, bin: BinIndex) -> Result<RoleName, MetadataError> {
+        bin.name(BINS_PREFIX)
+    }
+}
+
+/// Key ids of some keys with a threshold; adds the keys to `all`.
+fn role_keys(keys: &[PublicKey], threshold: u32, all: &mut BTreeMap<KeyId, PublicKey>) -> RoleKeys {
+    let mut keyids: Vec<KeyId> = keys.iter().map(PublicKey::id).collect();
+    keyids.sort_unstable();
+    keyids.dedup();
+    all.extend(keys.iter().map(|key| (key.id(), key.clone())));
+    RoleKeys { keyids, threshold }
+}
+
+/// The first root: thresholds and lifetime from the policy.
+#[must_use]
+pub fn first_root(
+    policy: &Policy,
+    now: DateTime<Utc>,
+    [root, timestamp, snapshot, targets]: [&[PublicKey]; 4],
+) -> Root {
+    let roles = &policy.roles;
+    let mut all = BTreeMap::new();
+    let listed = [
+        role_keys(root, roles.root.threshold, &mut all),
+        role_keys(timestamp, roles.timestamp.threshold, &mut all),
+        role_keys(snapshot, roles.snapshot.threshold, &mut all),
+        role_keys(targets, roles.targets.threshold, &mut all),
+    ];
+    Root::new(
+        Version::FIRST,
+        Expiry::at(now + roles.root.lifetime),
+        all,
+        listed,
+    )
+}
+
+/// The top-level targets role: delegates to `bins`, which comes last and is not terminating.
+pub fn top_targets(
+    policy: &Policy,
+    now: DateTime<Utc>,
+    version: Version,
+    bins_keys: &[PublicKey],
+) -> Result<Targets, MetadataError> {
+    let mut keys = BTreeMap::new();
+    let bins = DelegatedRole {
+        name: RoleName::parse(BINS_PREFIX)?,
+        keys: role_keys(bins_keys, policy.roles.bins.threshold, &mut keys),
+        paths: PathSet::Patterns(
+            BINS_PATHS
+                .into_iter()
+                .map(PathPattern::parse)
+                .collect::<Result<_, _>>()?,
+        ),
+        terminating: false,
+    };
+    let delegations = Delegations {
+        keys,
+        roles: DelegatedRoles::Listed(vec![bins]),
+    };
+    let expires = Expiry::at(now + policy.roles.targets.lifetime);
+    Ok(Targets::new(version, expires).with_delegations(delegations))
+}
+
+/// The role `bins`: delegates to every bin, all with the same online keys (PEP 458 "Minimum Security
+/// Model").
+pub fn bins_role(
+    policy: &Policy,
+    now: DateTime<Utc>,
+    version: Version,
+    layout: BinLayout,
+    online_keys: &[PublicKey],
+) -> Result<Targets, MetadataError> {
+    let mut keys = BTreeMap::new();
+    let bin_keys = role_keys(online_keys, policy.roles.bin_n.threshold, &mut keys);
+    let roles = match layout.encoding {
+        Encoding::Succinct => DelegatedRoles::Succinct(SuccinctRoles {
+            keys: bin_keys,
+            bit_length: u32::from(layout.count.bit_length()),
+            name_prefix: BINS_PREFIX.to_owned(),
+        }),
+        Encoding::PathHashPrefixes => DelegatedRoles::Listed(
+            layout
+                .count
+                .bins()
+                .map(|bin| {
+                    Ok(DelegatedRole {
+                        name: layout.role_name(bin)?,
+                        keys: bin_keys.clone(),
+                        paths: PathSet::HashPrefixes(bin.hash_prefixes()),
+                        terminating: false,
+                    })
+                })
+                .collect::<Result<_, MetadataError>>()?,
+        ),
+    };
+    let expires = Expiry::at(now + policy.roles.bins.lifetime);
+    Ok(Targets::new(version, expires).with_delegations(Delegations { keys, roles }))
+}
