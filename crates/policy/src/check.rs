@@ -93,22 +93,15 @@ fn check_claims(policy: &Policy) -> Result<(), Contradiction> {
 }
 
 fn check_limits(policy: &Policy) -> Result<(), Contradiction> {
-    let (repository, client) = (&policy.repository, &policy.client);
-    for (key, bytes, clients, client_key, own) in [
-        (
-            "repository.snapshot_bytes",
-            repository.snapshot_bytes,
-            CLIENTS_SNAPSHOT_BYTES,
-            "client.snapshot_bytes",
-            client.snapshot_bytes,
-        ),
-        (
-            "repository.role_bytes",
-            repository.role_bytes,
-            CLIENTS_ROLE_BYTES,
-            "client.targets_bytes",
-            client.targets_bytes,
-        ),
+    let client = &policy.client;
+    let snapshot = (
+        "repository.snapshot_bytes",
+        policy.repository.snapshot_bytes,
+    );
+    let role = ("repository.role_bytes", policy.repository.role_bytes);
+    for ((key, bytes), clients) in [
+        (snapshot, CLIENTS_SNAPSHOT_BYTES),
+        (role, CLIENTS_ROLE_BYTES),
     ] {
         if bytes > clients {
             return Err(Contradiction::AboveClientsInUse {
@@ -117,12 +110,20 @@ fn check_limits(policy: &Policy) -> Result<(), Contradiction> {
                 clients,
             });
         }
-        if bytes > own {
+    }
+    let listed = ("client.listed_bytes", client.listed_bytes);
+    for ((key, bytes), (client_key, client)) in [
+        (snapshot, ("client.snapshot_bytes", client.snapshot_bytes)),
+        (role, ("client.targets_bytes", client.targets_bytes)),
+        (snapshot, listed),
+        (role, listed),
+    ] {
+        if bytes > client {
             return Err(Contradiction::AboveOwnClient {
                 key,
                 bytes,
                 client_key,
-                client: own,
+                client,
             });
         }
     }

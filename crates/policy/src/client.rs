@@ -14,6 +14,7 @@ pub(crate) const KEYS: &[&str] = &[
     "timestamp_bytes",
     "snapshot_bytes",
     "targets_bytes",
+    "listed_bytes",
     "page_bytes",
     "file_bytes",
     "root_rotations",
@@ -39,6 +40,9 @@ pub struct ClientLimits {
     pub snapshot_bytes: u64,
     /// One targets role; 5,000,000 (`TUF 5.6.1` Z, `policy 6.1`).
     pub targets_bytes: u64,
+    /// Any metadata file, however great the length listed for it, which otherwise stands in for
+    /// the limits above; 32,000,000 (`TUF 5.5.1`, `policy 6.9`).
+    pub listed_bytes: u64,
     /// A project page; 32,000,000 (`TUF 5.7.3`, `policy 6.4`).
     pub page_bytes: u64,
     /// A distribution file; 5,000,000,000 (`TUF 5.7.3`, `policy 6.5`).
@@ -68,6 +72,7 @@ impl Default for ClientLimits {
             timestamp_bytes: 16_384,
             snapshot_bytes: 2_000_000,
             targets_bytes: 5_000_000,
+            listed_bytes: 32_000_000,
             page_bytes: 32_000_000,
             file_bytes: 5_000_000_000,
             root_rotations: 256,
@@ -89,6 +94,7 @@ impl ClientLimits {
             timestamp_bytes: bytes("timestamp_bytes")?,
             snapshot_bytes: bytes("snapshot_bytes")?,
             targets_bytes: bytes("targets_bytes")?,
+            listed_bytes: bytes("listed_bytes")?,
             page_bytes: bytes("page_bytes")?,
             file_bytes: bytes("file_bytes")?,
             root_rotations: section.count("root_rotations", 1..=1_024)?,

@@ -50,7 +50,7 @@ pub enum TargetProfile {
 pub enum Bins {
     /// Chosen from [`IndexPolicy::expected_targets`].
     Auto,
-    /// A power of two up to [`MAX_BINS`].
+    /// A power of two from 2 to [`MAX_BINS`].
     Count(u32),
 }
 
@@ -138,7 +138,7 @@ impl IndexPolicy {
                 ],
             )?,
             bins: section
-                .auto_or_count("bins", 1..=MAX_BINS)?
+                .auto_or_count("bins", 2..=MAX_BINS)?
                 .map_or(Bins::Auto, Bins::Count),
             encoding: section.choice(
                 "encoding",

@@ -114,6 +114,10 @@ fn bins_and_limits_must_agree() {
         }
     );
     assert_eq!(
+        contradiction(&[("client", "listed_bytes", "4_000_000")]).to_string(),
+        "repository.role_bytes = 5000000, but client.listed_bytes = 4000000"
+    );
+    assert_eq!(
         contradiction(&[("client", "delegations", "2")]),
         Contradiction::WalkTooLong {
             roles: 3,
