@@ -10,6 +10,7 @@ mod rules;
 pub mod session;
 mod signature;
 mod verified;
+mod walked;
 
 pub use lookup::{Answer, Edge, Failure, Lookup, Step, TargetCheck, VerifiedTarget};
 pub use rejection::{Mismatch, Rejection};
@@ -17,3 +18,4 @@ pub use rules::{Dialect, Limits, Rules};
 pub use session::{Held, Request, RootChain, Rooted, Snapped, Timed};
 pub use signature::{KeyIdentity, VerifyingKey};
 pub use verified::{Authority, Envelope, Tally, Verified, tally};
+pub use walked::{Accepted, Walked};

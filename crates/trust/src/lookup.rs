@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use metadata::{
-    DelegatedRoles, Delegations, HashCheck, Role, RoleKeys, RoleName, Sha256, TargetFile,
-    TargetPath, Targets,
+    DelegatedRole, DelegatedRoles, Delegations, HashCheck, PathSet, Role, RoleKeys, RoleName,
+    Sha256, TargetFile, TargetPath, Targets,
 };
 
 use crate::verified::{Authority, Verified};
+use crate::walked::Accepted;
 use crate::{Mismatch, Rejection, Request, Snapped};
 
 /// A delegation of a verified role: the only way to have one is [`Verified::edges`] and its like.
@@ -19,6 +20,7 @@ pub struct Edge<'a> {
     name: RoleName,
     keys: &'a RoleKeys,
     terminating: bool,
+    bin: bool,
 }
 
 impl Edge<'_> {
@@ -32,6 +34,12 @@ impl Edge<'_> {
     #[must_use]
     pub fn is_terminating(&self) -> bool {
         self.terminating
+    }
+
+    /// Whether the role is a bin: delegated by the hash of the path, not by the path (TAP 15).
+    #[must_use]
+    pub fn is_bin(&self) -> bool {
+        self.bin
     }
 
     /// The role that delegates.
@@ -60,11 +68,11 @@ impl Verified<Targets> {
             DelegatedRoles::Listed(roles) => roles
                 .iter()
                 .filter(|role| role.paths.covers(path, hash))
-                .map(|role| self.edge(delegations, role.name.clone(), &role.keys, role.terminating))
+                .map(|role| self.listed_edge(delegations, role))
                 .collect(),
             DelegatedRoles::Succinct(bins) => bins
                 .name(bins.bin_of(hash))
-                .map(|name| self.edge(delegations, name, &bins.keys, false))
+                .map(|name| self.bin_edge(delegations, name, &bins.keys))
                 .into_iter()
                 .collect(),
         }
@@ -77,15 +85,17 @@ impl Verified<Targets> {
             return Box::new(std::iter::empty());
         };
         match &delegations.roles {
-            DelegatedRoles::Listed(roles) => Box::new(roles.iter().map(move |role| {
-                self.edge(delegations, role.name.clone(), &role.keys, role.terminating)
-            })),
+            DelegatedRoles::Listed(roles) => Box::new(
+                roles
+                    .iter()
+                    .map(move |role| self.listed_edge(delegations, role)),
+            ),
             DelegatedRoles::Succinct(bins) => {
                 // TAP 15 allows 2^32; no repository of ours has more than 2^14.
                 let count = u32::try_from(bins.count()).unwrap_or(u32::MAX);
                 Box::new((0..count).filter_map(move |bin| {
                     let name = bins.name(bin).ok()?;
-                    Some(self.edge(delegations, name, &bins.keys, false))
+                    Some(self.bin_edge(delegations, name, &bins.keys))
                 }))
             }
         }
@@ -97,19 +107,34 @@ impl Verified<Targets> {
         self.all_edges().find(|edge| edge.name() == name)
     }
 
-    fn edge<'a>(
+    fn listed_edge<'a>(
+        &'a self,
+        delegations: &'a Delegations,
+        role: &'a DelegatedRole,
+    ) -> Edge<'a> {
+        Edge {
+            delegator: self,
+            delegations,
+            name: role.name.clone(),
+            keys: &role.keys,
+            terminating: role.terminating,
+            bin: matches!(role.paths, PathSet::HashPrefixes(_)),
+        }
+    }
+
+    fn bin_edge<'a>(
         &'a self,
         delegations: &'a Delegations,
         name: RoleName,
         keys: &'a RoleKeys,
-        terminating: bool,
     ) -> Edge<'a> {
         Edge {
             delegator: self,
             delegations,
             name,
             keys,
-            terminating,
+            terminating: false,
+            bin: true,
         }
     }
 }
@@ -240,15 +265,16 @@ pub enum Step {
 
 /// One search, in pre-order from the top-level targets role.
 pub struct Lookup {
-    path: TargetPath,
-    hash: Sha256,
+    pub(crate) path: TargetPath,
+    pub(crate) hash: Sha256,
     stack: Vec<Frame>,
     visited: BTreeSet<RoleName>,
+    pub(crate) accepted: Option<Accepted>,
 }
 
 /// A role being walked: its covering delegations not yet visited, the next one last.
-struct Frame {
-    role: Arc<Verified<Targets>>,
+pub(crate) struct Frame {
+    pub(crate) role: Arc<Verified<Targets>>,
     pending: Vec<RoleName>,
     terminating: bool,
 }
@@ -267,6 +293,7 @@ impl Lookup {
             hash,
             stack: Vec::new(),
             visited: BTreeSet::new(),
+            accepted: None,
         };
         let step = lookup.enter(snapped, targets, false);
         (lookup, step)
@@ -274,6 +301,7 @@ impl Lookup {
 
     /// Goes on with the file of the role asked for by the last [`Step::Fetch`].
     pub fn supply(&mut self, snapped: &Snapped, file: &[u8]) -> Step {
+        self.accepted = None;
         // Without an open question the answer must not be mistaken for "nobody lists it".
         let Some((frame, name)) = self.next_edge() else {
             return nothing_asked();
@@ -284,15 +312,30 @@ impl Lookup {
         let Some(edge) = edges.into_iter().find(|edge| *edge.name() == name) else {
             return nothing_asked();
         };
-        let terminating = edge.is_terminating();
-        match snapped.delegate(&edge, file) {
-            Ok(verified) => {
-                self.leave_edge();
-                self.visited.insert(name);
-                self.enter(snapped, Arc::new(verified), terminating)
-            }
-            Err(why) => failed(role, why.into()),
+        let verified = match snapped.delegate(&edge, file) {
+            Ok(verified) => Arc::new(verified),
+            Err(why) => return failed(role, why.into()),
+        };
+        self.accepted = snapped
+            .snapshot()
+            .get(&role)
+            .map(|listed| Accepted::new(delegator.sha256(), listed.clone(), Arc::clone(&verified)));
+        self.take_edge(snapped, name, verified, edge.is_terminating())
+    }
+
+    /// Enters a role verified by the edge just asked for.
+    pub(crate) fn take_edge(
+        &mut self,
+        snapped: &Snapped,
+        name: RoleName,
+        role: Arc<Verified<Targets>>,
+        terminating: bool,
+    ) -> Step {
+        if let Some(frame) = self.stack.last_mut() {
+            frame.pending.pop();
         }
+        self.visited.insert(name);
+        self.enter(snapped, role, terminating)
     }
 
     /// Ends the search because the role asked for could not be fetched.
@@ -368,15 +411,9 @@ impl Lookup {
         Step::Done(Answer::Unclaimed)
     }
 
-    fn next_edge(&self) -> Option<(&Frame, RoleName)> {
+    pub(crate) fn next_edge(&self) -> Option<(&Frame, RoleName)> {
         let frame = self.stack.last()?;
         Some((frame, frame.pending.last()?.clone()))
-    }
-
-    fn leave_edge(&mut self) {
-        if let Some(frame) = self.stack.last_mut() {
-            frame.pending.pop();
-        }
     }
 }
 

@@ -143,7 +143,11 @@ impl Rooted {
     /// Takes the timestamp (TUF 5.4). One of the held version leaves the held one in force and is no
     /// error; an older one, or one that names an older snapshot, is a rollback.
     pub fn timestamp(self, file: &[u8], held: Held<'_>) -> Result<Timed, Rejection> {
-        let (held_timestamp, held_snapshot) = self.floors(held);
+        let Floors {
+            timestamp: held_timestamp,
+            snapshot: held_snapshot,
+            void,
+        } = self.floors(held);
         let offered: Verified<Timestamp> =
             self.top_level(Role::Timestamp, file, self.rules.limits.timestamp)?;
         let (timestamp, is_held) = match held_timestamp {
@@ -156,13 +160,14 @@ impl Rooted {
             timestamp,
             is_held,
             held_snapshot,
+            void,
         })
     }
 
     /// What of the held files still counts. A signature that no longer holds means that the keys
     /// were rotated: then both floors go (TUF 5.3.11). A damaged snapshot alone lowers no timestamp
     /// floor.
-    fn floors(&self, held: Held<'_>) -> (Option<Verified<Timestamp>>, Option<Verified<Snapshot>>) {
+    fn floors(&self, held: Held<'_>) -> Floors {
         let limits = &self.rules.limits;
         let timestamp = held
             .timestamp
@@ -173,12 +178,17 @@ impl Rooted {
         let rotated = matches!(timestamp, Some(Err(Rejection::Signatures { .. })))
             || matches!(snapshot, Some(Err(Rejection::Signatures { .. })));
         if rotated {
-            return (None, None);
+            return Floors {
+                timestamp: None,
+                snapshot: None,
+                void: true,
+            };
         }
-        (
-            timestamp.and_then(Result::ok),
-            snapshot.and_then(Result::ok),
-        )
+        Floors {
+            timestamp: timestamp.and_then(Result::ok),
+            snapshot: snapshot.and_then(Result::ok),
+            void: false,
+        }
     }
 
     fn top_level<R: Document>(
@@ -199,6 +209,13 @@ impl Rooted {
             &Vouchers::Delegator(Authority::new("root", &self.root.keys, role_keys)),
         )
     }
+}
+
+/// What of the held files still counts.
+struct Floors {
+    timestamp: Option<Verified<Timestamp>>,
+    snapshot: Option<Verified<Snapshot>>,
+    void: bool,
 }
 
 /// TUF 5.4.3: never back; an equal version keeps the held one (reference X9).
@@ -246,6 +263,7 @@ pub struct Timed {
     timestamp: Verified<Timestamp>,
     is_held: bool,
     held_snapshot: Option<Verified<Snapshot>>,
+    void: bool,
 }
 
 impl Timed {
@@ -259,6 +277,14 @@ impl Timed {
     #[must_use]
     pub fn is_held(&self) -> bool {
         self.is_held
+    }
+
+    /// Whether the held timestamp and snapshot are void because keys of theirs were rotated. The
+    /// held snapshot is then deleted before this timestamp is stored, so that an update that breaks
+    /// off does not leave half of the old floors (TUF 5.3.11).
+    #[must_use]
+    pub fn voids_held(&self) -> bool {
+        self.void
     }
 
     /// The snapshot to ask for.
@@ -502,7 +528,10 @@ fn check_version<R: Document>(found: &Verified<R>, listed: &MetaFile) -> Result<
     })
 }
 
-fn check_expiry<R: Document>(document: &Verified<R>, now: DateTime<Utc>) -> Result<(), Rejection> {
+pub(crate) fn check_expiry<R: Document>(
+    document: &Verified<R>,
+    now: DateTime<Utc>,
+) -> Result<(), Rejection> {
     if !document.expires().has_passed(now) {
         return Ok(());
     }
