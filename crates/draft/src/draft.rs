@@ -7,6 +7,7 @@ use metadata::{
 use policy::Policy;
 use trust::{Authority, Tally, tally};
 
+use crate::BinLayout;
 use crate::lints::{self, Case, Finding, Subject};
 
 /// A document that may become a draft: one of the four kinds TUF knows.
@@ -67,12 +68,24 @@ pub struct Setting<'a> {
 pub struct Draft<R> {
     role: Role,
     document: R,
+    layout: Option<BinLayout>,
 }
 
 impl<R: DraftDocument> Draft<R> {
     /// A draft of `role`.
     pub fn new(role: Role, document: R) -> Self {
-        Self { role, document }
+        Self {
+            role,
+            document,
+            layout: None,
+        }
+    }
+
+    /// The same for an index with these bins; without it the bins are those the policy asks for.
+    #[must_use]
+    pub fn in_layout(mut self, layout: BinLayout) -> Self {
+        self.layout = Some(layout);
+        self
     }
 
     /// The document.
@@ -90,9 +103,12 @@ impl<R: DraftDocument> Draft<R> {
             now: setting.now,
             policy: setting.policy,
             root: setting.root,
+            layout: self
+                .layout
+                .unwrap_or_else(|| BinLayout::of(&setting.policy.index)),
         });
         if findings.is_empty() {
-            let Self { role, document } = self;
+            let Self { role, document, .. } = self;
             return Ok(Linted {
                 role,
                 document,
@@ -187,7 +203,7 @@ impl<R: Document> Linted<R> {
 #[error(
     "{role} v{version} has {} of {} signatures; missing: {}",
     tally.valid.len(), tally.threshold,
-    tally.missing.iter().map(|id| id.short()).collect::<Vec<_>>().join(", ")
+    tally.missing.iter().map(metadata::KeyId::short).collect::<Vec<_>>().join(", ")
 )]
 pub struct Unsigned {
     /// The role.

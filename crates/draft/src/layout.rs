@@ -8,13 +8,14 @@ use metadata::{
     DelegatedRole, DelegatedRoles, Delegations, Expiry, KeyId, MetadataError, PathPattern, PathSet,
     PublicKey, RoleKeys, RoleName, Root, SuccinctRoles, Targets, Version,
 };
-use policy::{Encoding, Policy};
+use policy::{Encoding, IndexPolicy, Policy};
 
 /// Bins are called `bins-HEX`; the role that delegates to them is called `bins`.
 pub const BINS_PREFIX: &str = "bins";
 
 /// What the bins answer for: everything nobody else was given (DESIGN §4).
-const BINS_PATHS: [&str; 3] = ["simple/*/*/*", "packages/*/*/*", "publishers/recent/*/*"];
+pub(crate) const BINS_PATHS: [&str; 3] =
+    ["simple/*/*/*", "packages/*/*/*", "publishers/recent/*/*"];
 
 /// How many bins there are and how they are named; fixed when an index is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,17 @@ pub struct BinLayout {
 }
 
 impl BinLayout {
+    /// The bins a policy asks for. One bin is no choice here: the least is two.
+    #[must_use]
+    pub fn of(policy: &IndexPolicy) -> Self {
+        let count = BinCount::new(u64::from(policy.bin_count().max(2)));
+        Self {
+            // A policy has a power of two up to 16,384, which is what a `BinCount` is.
+            count: count.unwrap_or_else(|_| BinCount::auto(policy.expected_targets)),
+            encoding: policy.encoding(),
+        }
+    }
+
     /// The name of a bin's role.
     pub fn role_name(&self, bin: BinIndex) -> Result<RoleName, MetadataError> {
         bin.name(BINS_PREFIX)

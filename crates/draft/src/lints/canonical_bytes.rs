@@ -13,7 +13,7 @@ pub(super) const RULE: Rule = Rule {
 
 /// Room for the envelope and its signatures beside the signed part: a dozen signatures of the
 /// largest kind.
-const ENVELOPE_BYTES: u64 = 16_384;
+pub(super) const ENVELOPE_BYTES: u64 = 16_384;
 
 fn check(case: &Case<'_>) -> Vec<String> {
     let mut broken = Vec::new();
@@ -27,7 +27,11 @@ fn check(case: &Case<'_>) -> Vec<String> {
             .client
             .timestamp_bytes
             .saturating_sub(ENVELOPE_BYTES / 4),
-        Role::Snapshot => case.policy.repository.snapshot_bytes,
+        Role::Snapshot => case
+            .policy
+            .client
+            .snapshot_bytes
+            .saturating_sub(ENVELOPE_BYTES),
         Role::Targets | Role::Delegated(_) => case.policy.repository.role_bytes,
     };
     let length = case.canonical.len() as u64;
@@ -37,4 +41,48 @@ fn check(case: &Case<'_>) -> Vec<String> {
         ));
     }
     broken
+}
+
+#[cfg(test)]
+mod tests {
+    use metadata::{Document, MetadataError, Value};
+
+    use super::*;
+    use crate::DraftDocument;
+    use crate::lints::samples::{bins, layout, now, of_bins, of_root, policy, root};
+
+    #[test]
+    fn accepts_the_layout() {
+        assert_eq!(of_root(&RULE, &root()), [""; 0]);
+        assert_eq!(of_bins(&RULE, &bins()), [""; 0]);
+    }
+
+    #[test]
+    fn refuses_control_characters_and_other_bytes_than_canonical() -> Result<(), MetadataError> {
+        let mut one = root();
+        let control = Value::parse(br#""\u0001""#)?;
+        one.extra.insert("x-note".to_owned(), control);
+        assert_eq!(of_root(&RULE, &one).len(), 1);
+        let (one, policy) = (root(), policy());
+        let spaced = [b" ", one.to_canonical().as_slice()].concat();
+        let case = Case {
+            role: &Role::Root,
+            canonical: &spaced,
+            subject: one.subject(None),
+            now: now(),
+            policy: &policy,
+            root: None,
+            layout: layout(),
+        };
+        assert_eq!(check(&case).len(), 1);
+        Ok(())
+    }
+
+    #[test]
+    fn refuses_more_than_clients_read() {
+        let mut one = root();
+        let long = Value::String("a".repeat(600_000));
+        one.extra.insert("x-note".to_owned(), long);
+        assert_eq!(of_root(&RULE, &one).len(), 1);
+    }
 }

@@ -1,8 +1,28 @@
 //! The rules every draft must pass before it may be signed, one rule per file, each naming the clause
 //! it enforces.
 
+mod bins_complete;
+mod bins_share_snapshot_key;
 mod canonical_bytes;
+mod consistent_snapshot;
+mod delegation_order;
 mod expiry_in_policy;
+mod known_keys;
+mod listed;
+mod one_hash;
+mod path_patterns;
+mod policy_threshold;
+mod role_names;
+#[cfg(test)]
+pub(crate) mod samples;
+mod separate_keys;
+mod snapshot_hashes;
+mod snapshot_head_room;
+mod snapshot_keeps_roles;
+mod spec_version;
+mod target_layout;
+mod threshold_reachable;
+mod timestamp_lists_snapshot;
 mod version_follows;
 
 use std::fmt;
@@ -11,11 +31,30 @@ use chrono::{DateTime, Utc};
 use metadata::{Role, Root, Snapshot, Targets, Timestamp};
 use policy::Policy;
 
+use crate::BinLayout;
+
 /// Every rule, in the order findings are shown.
-pub const RULES: [&Rule; 3] = [
+pub const RULES: &[&Rule] = &[
     &canonical_bytes::RULE,
+    &spec_version::RULE,
     &version_follows::RULE,
     &expiry_in_policy::RULE,
+    &consistent_snapshot::RULE,
+    &threshold_reachable::RULE,
+    &policy_threshold::RULE,
+    &known_keys::RULE,
+    &separate_keys::RULE,
+    &role_names::RULE,
+    &path_patterns::RULE,
+    &delegation_order::RULE,
+    &bins_complete::RULE,
+    &bins_share_snapshot_key::RULE,
+    &target_layout::RULE,
+    &one_hash::RULE,
+    &snapshot_keeps_roles::RULE,
+    &snapshot_hashes::RULE,
+    &snapshot_head_room::RULE,
+    &timestamp_lists_snapshot::RULE,
 ];
 
 /// A rule: its name, the clause it enforces, and the check.
@@ -42,6 +81,8 @@ pub struct Case<'a> {
     pub policy: &'a Policy,
     /// The root it will be published under.
     pub root: Option<&'a Root>,
+    /// The bins of the index.
+    pub layout: BinLayout,
 }
 
 /// The document drafted, by kind, with the published version it follows.
@@ -94,12 +135,20 @@ impl fmt::Display for Finding {
     }
 }
 
+/// Findings shown of one rule: a document of 16,384 bins can break one as often.
+const SHOWN: usize = 8;
+
 /// Runs every rule.
 pub(crate) fn run(case: &Case<'_>) -> Vec<Finding> {
     RULES
         .iter()
         .flat_map(|rule| {
-            (rule.check)(case).into_iter().map(|text| Finding {
+            let mut texts = (rule.check)(case);
+            if let more @ 1.. = texts.len().saturating_sub(SHOWN) {
+                texts.truncate(SHOWN);
+                texts.push(format!("and {more} more of this kind"));
+            }
+            texts.into_iter().map(|text| Finding {
                 rule: rule.name,
                 clause: rule.clause,
                 text,

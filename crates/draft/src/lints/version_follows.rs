@@ -32,3 +32,41 @@ fn check(case: &Case<'_>) -> Vec<String> {
         _ => Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use metadata::{Role, Root};
+
+    use super::*;
+    use crate::lints::samples::{found, of_snapshot, root, snapshot};
+
+    fn of(version: u64, previous: Option<u64>) -> Vec<String> {
+        let at = |version| Root {
+            version: Version::new(version).unwrap(),
+            ..root()
+        };
+        let previous = previous.map(at);
+        found(&RULE, &Role::Root, &at(version), previous.as_ref())
+    }
+
+    #[test]
+    fn roots_are_consecutive() {
+        assert_eq!(of(1, None), [""; 0]);
+        assert_eq!(of(3, Some(2)), [""; 0]);
+        for (version, previous) in [(2, None), (4, Some(2)), (2, Some(2)), (1, Some(2))] {
+            assert_eq!(
+                of(version, previous).len(),
+                1,
+                "{version} after {previous:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn others_grow() {
+        let (two, five) = (snapshot(2, 0), snapshot(5, 0));
+        assert_eq!(of_snapshot(&RULE, &five, Some(&two)), [""; 0]);
+        assert_eq!(of_snapshot(&RULE, &five, Some(&five)).len(), 1);
+        assert_eq!(of_snapshot(&RULE, &two, Some(&five)).len(), 1);
+    }
+}
