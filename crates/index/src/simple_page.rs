@@ -116,53 +116,18 @@ impl SimplePage {
         mut files: Vec<PageFile>,
         status: Status,
     ) -> Result<Self, PageError> {
-        if status.marker == ProjectStatus::Quarantined && !files.is_empty() {
-            return Err(PageError::Quarantined {
-                project,
-                files: files.len(),
-            });
-        }
-        if status
-            .reason
-            .as_deref()
-            .is_some_and(|reason| !is_plain(reason))
-        {
-            return Err(PageError::Member {
-                project,
-                of: "the page".to_owned(),
-                member: "reason",
-                expected: "has to be text without control characters",
-            });
-        }
+        status.check(&project, files.len())?;
         for file in &mut files {
-            if *file.filename.project() != project {
-                let filename = file.filename.to_string();
-                let source = FilenameError::OtherProject {
-                    filename,
-                    project: project.clone(),
-                };
-                return Err(PageError::Filename { project, source });
-            }
-            if let Some((member, expected)) = file.flaw() {
-                let of = file.filename.to_string();
-                return Err(PageError::Member {
-                    project,
-                    of,
-                    member,
-                    expected,
-                });
-            }
+            file.check(&project)?;
             file.upload_time = file.upload_time.map(|time| time.trunc_subsecs(6));
         }
         files.sort_by(|a, b| a.filename.as_str().cmp(b.filename.as_str()));
         let twice = files
             .windows(2)
             .find(|w| w[0].filename.as_str() == w[1].filename.as_str());
-        if let Some(twice) = twice {
-            return Err(PageError::Duplicate {
-                project,
-                filename: twice[0].filename.clone(),
-            });
+        if let Some([file, _]) = twice {
+            let filename = file.filename.clone();
+            return Err(PageError::Duplicate { project, filename });
         }
         Ok(Self {
             project,
@@ -216,7 +181,51 @@ impl SimplePage {
     }
 }
 
+impl Status {
+    /// Checks that a page with so many files can have this status.
+    fn check(&self, project: &ProjectName, files: usize) -> Result<(), PageError> {
+        if self.marker == ProjectStatus::Quarantined && files > 0 {
+            return Err(PageError::Quarantined {
+                project: project.clone(),
+                files,
+            });
+        }
+        match &self.reason {
+            Some(reason) if !is_plain(reason) => Err(PageError::Member {
+                project: project.clone(),
+                of: "the page".to_owned(),
+                member: "reason",
+                expected: "has to be text without control characters",
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl PageFile {
+    /// Checks that the file can stand on the page of `project`.
+    fn check(&self, project: &ProjectName) -> Result<(), PageError> {
+        let named = || (self.filename.to_string(), project.clone());
+        if self.filename.project() != project {
+            let (filename, project) = named();
+            let source = FilenameError::OtherProject {
+                filename,
+                project: project.clone(),
+            };
+            return Err(PageError::Filename { project, source });
+        }
+        if let Some((member, expected)) = self.flaw() {
+            let (of, project) = named();
+            return Err(PageError::Member {
+                project,
+                of,
+                member,
+                expected,
+            });
+        }
+        Ok(())
+    }
+
     /// The member that cannot be published, if any, and what it has to be.
     fn flaw(&self) -> Option<(&'static str, &'static str)> {
         let is_specifier = |text: &str| {

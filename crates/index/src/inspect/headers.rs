@@ -32,6 +32,11 @@ impl Headers {
                 }
                 continue;
             }
+            // Python passes over these two and goes on; stopping here would hide fields from us.
+            if line.starts_with(b"From ") || line.starts_with(b":") {
+                open = None;
+                continue;
+            }
             let Some((key, value)) = split_field(line) else {
                 break;
             };
@@ -39,7 +44,7 @@ impl Headers {
                 .iter()
                 .position(|f| f.name().as_bytes().eq_ignore_ascii_case(key));
             if let Some(at) = open
-                && values[at].replace(value.trim_ascii().to_vec()).is_some()
+                && values[at].replace(value.to_vec()).is_some()
             {
                 return Err(HeaderError::Twice(FIELDS[at]));
             }
@@ -84,16 +89,14 @@ fn split_field(line: &[u8]) -> Option<(&[u8], &[u8])> {
     (!key.is_empty() && key.iter().all(u8::is_ascii_graphic)).then_some((key, value))
 }
 
-/// The value as text; an empty one counts as absent.
+/// The value as text, trimmed; an empty one counts as absent.
 fn plain(field: Field, value: Option<Vec<u8>>) -> Result<Option<String>, HeaderError> {
-    let Some(value) = value.filter(|value| !value.is_empty()) else {
-        return Ok(None);
-    };
-    String::from_utf8(value)
-        .ok()
-        .filter(|text| text.bytes().all(|b| b.is_ascii_graphic() || b == b' '))
-        .map(Some)
-        .ok_or(HeaderError::NotPlain(field))
+    let value = value.unwrap_or_default();
+    let value = value.trim_ascii();
+    if !value.iter().all(|b| b.is_ascii_graphic() || *b == b' ') {
+        return Err(HeaderError::NotPlain(field));
+    }
+    Ok((!value.is_empty()).then(|| value.iter().copied().map(char::from).collect()))
 }
 
 #[cfg(test)]
@@ -105,7 +108,7 @@ mod tests {
     fn reads_folded_fields_in_any_case_and_line_ending() {
         let text =
             b"metadata-version: 2.1\r\nNAME:  Foo.Bar \nVersion: 1.0\rSummary: x\n  Name: y\n\
-                     Requires-Python: >=3.8,\n\t <4\n\nVersion: 2.0\n";
+                     Requires-Python:\n >=3.8,\n\t <4\n \n\nVersion: 2.0\n";
         let headers = Headers::parse(text).unwrap();
         assert_eq!(headers.metadata_version, "2.1");
         assert_eq!(headers.name, "Foo.Bar");
@@ -142,6 +145,9 @@ mod tests {
         // A bare CR ends a line for Python, so it must end one here.
         let hidden = format!("{head}Name: a\nSummary: x\rName: b\n");
         assert_eq!(error(&hidden), HeaderError::Twice(Field::Name));
+        // What continues a line passed over belongs to no field.
+        let text = format!("{head}Name: a\nFrom me\n b\n: x\n c\n");
+        assert_eq!(Headers::parse(text.as_bytes()).unwrap().name, "a");
         assert_eq!(
             error(&format!("{head}Name: ä")),
             HeaderError::NotPlain(Field::Name)

@@ -46,84 +46,47 @@ fn assert_too_large(found: &Result<Inspected, InspectError>, expected: Part) {
     }
 }
 
+/// The default limits with one changed.
+fn limited(change: impl FnOnce(&mut InspectLimits)) -> InspectLimits {
+    let mut limits = InspectLimits::default();
+    change(&mut limits);
+    limits
+}
+
 #[test]
-fn limits_hold() {
-    let limits = InspectLimits::default();
+fn limits_hold_for_wheels() {
     let long = format!("{METADATA}{}", "x".repeat(100_000));
     let wheel = wheel_of("foo_bar-1.0.dist-info", &long);
     assert!(wheel.len() < 2_000);
     let size = long.len() as u64;
     let with = |limits| inspect_with(WHEEL, &wheel, &limits);
-    assert!(
-        with(InspectLimits {
-            metadata_bytes: size,
-            ..limits
-        })
-        .is_ok()
-    );
+    assert!(with(limited(|l| l.metadata_bytes = size)).is_ok());
     assert_too_large(
-        &with(InspectLimits {
-            metadata_bytes: size - 1,
-            ..limits
-        }),
+        &with(limited(|l| l.metadata_bytes = size - 1)),
         Part::Metadata,
     );
-    assert!(
-        with(InspectLimits {
-            entries: 3,
-            ..limits
-        })
-        .is_ok()
-    );
-    assert_too_large(
-        &with(InspectLimits {
-            entries: 2,
-            ..limits
-        }),
-        Part::Entries,
-    );
-    assert_too_large(
-        &with(InspectLimits {
-            directory_bytes: 60,
-            ..limits
-        }),
-        Part::Directory,
-    );
+    assert!(with(limited(|l| l.entries = 3)).is_ok());
+    assert_too_large(&with(limited(|l| l.entries = 2)), Part::Entries);
+    assert_too_large(&with(limited(|l| l.directory_bytes = 60)), Part::Directory);
+}
 
+#[test]
+fn limits_hold_for_tar_archives() {
     let tar = tar_gz_of(&[
         ("a/b", &vec![0; 100_000]),
         ("a/PKG-INFO", METADATA.as_bytes()),
     ]);
     let with = |limits| inspect_with("foo-bar-1.0.tar.gz", &tar, &limits);
-    assert!(with(limits).is_ok());
-    assert_too_large(
-        &with(InspectLimits {
-            unpacked_bytes: 90_000,
-            ..limits
-        }),
-        Part::Unpacked,
-    );
-    assert_too_large(
-        &with(InspectLimits {
-            unpacked_bytes: 100_864,
-            ..limits
-        }),
-        Part::Unpacked,
-    );
-    assert_too_large(
-        &with(InspectLimits {
-            entries: 1,
-            ..limits
-        }),
-        Part::Entries,
-    );
-    assert_too_large(
-        &with(InspectLimits {
-            metadata_bytes: 10,
-            ..limits
-        }),
-        Part::Metadata,
-    );
+    assert!(with(InspectLimits::default()).is_ok());
+    // Within the first entry, and exactly at its end: 512 bytes of header, 196 blocks.
+    for unpacked in [90_000, 512 + 196 * 512] {
+        assert_too_large(
+            &with(limited(|l| l.unpacked_bytes = unpacked)),
+            Part::Unpacked,
+        );
+    }
+    assert_too_large(&with(limited(|l| l.entries = 1)), Part::Entries);
+    assert_too_large(&with(limited(|l| l.metadata_bytes = 10)), Part::Metadata);
 }
 
 /// An entry that only names the next one is not held whole, however large it is.

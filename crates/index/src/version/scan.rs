@@ -20,11 +20,7 @@ impl<'a> Scan<'a> {
             epoch = first;
             first = self.number()?;
         }
-        let mut release = vec![first];
-        while self.rest.strip_prefix('.').is_some_and(starts_with_digit) {
-            self.literal(".");
-            release.push(self.number()?);
-        }
+        let release = self.release(first)?;
         let pre = self.pre()?;
         let post = self.post()?;
         let dev = match self.tagged(&["dev"])? {
@@ -40,19 +36,26 @@ impl<'a> Scan<'a> {
             (Pre::None, None, Dev::Number(_)) => Pre::DevOfFinal,
             _ => pre,
         };
-        let significant = release
-            .iter()
-            .rposition(|part| *part != 0)
-            .map_or(0, |at| at + 1);
+        let significant = significant(&release).to_vec();
         let key = Key {
             epoch,
-            release: release[..significant].to_vec(),
+            release: significant,
             pre,
             post,
             dev,
             local,
         };
         Ok((release, key))
+    }
+
+    /// The numbers between dots, after the first.
+    fn release(&mut self, first: u64) -> Result<Vec<u64>, &'static str> {
+        let mut release = vec![first];
+        while self.rest.strip_prefix('.').is_some_and(starts_with_digit) {
+            self.literal(".");
+            release.push(self.number()?);
+        }
+        Ok(release)
     }
 
     fn pre(&mut self) -> Result<Pre, &'static str> {
@@ -144,6 +147,15 @@ impl<'a> Scan<'a> {
             None => false,
         }
     }
+}
+
+/// Without the zeros at the end, which make no difference to the order.
+fn significant(release: &[u64]) -> &[u64] {
+    let end = release
+        .iter()
+        .rposition(|part| *part != 0)
+        .map_or(0, |at| at + 1);
+    &release[..end]
 }
 
 fn starts_with_digit(text: &str) -> bool {
