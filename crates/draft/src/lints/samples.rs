@@ -93,18 +93,18 @@ pub(crate) fn role(name: &str) -> Role {
 /// What one rule says of a draft.
 pub(crate) fn found<R: DraftDocument>(
     rule: &Rule,
-    role: &Role,
+    drafted: &Role,
     new: &R,
     previous: Option<&R>,
 ) -> Vec<String> {
-    let (asked, published) = (policy(), root());
+    let (policy, root) = (policy(), root());
     (rule.check)(&Case {
-        role,
+        role: drafted,
         canonical: &new.to_canonical(),
         subject: new.subject(previous),
         now: now(),
-        policy: &asked,
-        root: Some(&published),
+        policy: &policy,
+        root: Some(&root),
         layout: layout(),
     })
 }
