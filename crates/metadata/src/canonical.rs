@@ -131,8 +131,9 @@ pub fn is_canonical(text: &[u8]) -> bool {
     scan.value(MAX_DEPTH).is_some() && scan.rest.is_empty() && std::str::from_utf8(text).is_ok()
 }
 
-/// As deep as `serde_json` goes; the scan recurses, so it needs a bound of its own.
-const MAX_DEPTH: usize = 128;
+/// As deep as `serde_json` goes, which gives up at the 128th level; the scan recurses, so it needs a
+/// bound of its own.
+const MAX_DEPTH: usize = 127;
 
 struct Scan<'a> {
     rest: &'a [u8],
@@ -303,6 +304,15 @@ mod tests {
         }
         assert!(!is_canonical(&[b'"', 0xff, b'"']));
         assert!(!is_canonical("[".repeat(100_000).as_bytes()));
+    }
+
+    #[test]
+    fn the_scan_goes_as_deep_as_the_parser() {
+        for depth in [127, 128] {
+            let text = "[".repeat(depth) + &"]".repeat(depth);
+            assert_eq!(is_canonical(text.as_bytes()), depth == 127);
+            assert_eq!(Value::parse(text.as_bytes()).is_ok(), depth == 127);
+        }
     }
 
     fn any_value() -> impl Strategy<Value = Value> {

@@ -57,7 +57,9 @@ impl<'a> Wire<'a> {
         })
     }
 
-    /// Writes a file: canonical `signed`, signatures in key id order.
+    /// Writes a file: canonical `signed`, signatures in key id order. Control characters, which
+    /// canonical JSON holds as they are and JSON does not allow (the line ends of a PEM key), are
+    /// escaped; readers come back to the canonical form by parsing.
     #[must_use]
     pub fn write(canonical: &[u8], signatures: &[Signature]) -> Vec<u8> {
         let mut sorted: Vec<&Signature> = signatures.iter().collect();
@@ -74,8 +76,24 @@ impl<'a> Wire<'a> {
             });
             out.key("signed").raw(canonical);
         });
-        out.into_bytes()
+        escape_control(out.into_bytes())
     }
+}
+
+/// Turns canonical JSON into JSON: no byte below 0x20 stands outside its strings.
+fn escape_control(canonical: Vec<u8>) -> Vec<u8> {
+    if !canonical.iter().any(|byte| *byte < 0x20) {
+        return canonical;
+    }
+    let mut out = Vec::with_capacity(canonical.len() + 256);
+    for byte in canonical {
+        match byte {
+            b'\n' => out.extend_from_slice(b"\\n"),
+            0..0x20 => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
+            other => out.push(other),
+        }
+    }
+    out
 }
 
 fn read_signatures(text: &[u8], max: usize) -> Result<Vec<Signature>, MetadataError> {
@@ -156,6 +174,19 @@ mod tests {
         let one = r#"{"keyid":"k","sig":""}"#;
         let many = format!(r#"{{"signed":{{}},"signatures":[{}]}}"#, [one; 5].join(","));
         assert!(Wire::parse(many.as_bytes(), 4).is_err());
+    }
+
+    /// A key in PEM has line ends, so every root that lists a P-256 key goes this way.
+    #[test]
+    fn control_characters_are_escaped_in_the_file_only() {
+        let canonical = b"{\"k\":\"line\nend\0\\\\\"}";
+        let file = Wire::write(canonical, &[]);
+        assert_eq!(
+            String::from_utf8(file.clone()).unwrap(),
+            r#"{"signatures":[],"signed":{"k":"line\nend\u0000\\"}}"#
+        );
+        let wire = Wire::parse(&file, 1).unwrap();
+        assert_eq!(&*wire.canonical, canonical);
     }
 
     proptest! {
