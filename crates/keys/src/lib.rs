@@ -1,1 +1,32 @@
 //! Signers without network. The only crate that sees private keys.
+//!
+//! A key is named by a [`KeyUri`], reached through a [`Signer`], and never leaves this crate: what
+//! callers get are public keys and signatures, each of them verified before it is handed out.
+//! Passphrases and private keys are wiped from memory when dropped as far as this crate holds them;
+//! `ring`'s key pairs and the key derivation inside `pkcs5` make no such promise, so processes that
+//! sign should be short-lived and must not dump core.
+
+mod check;
+mod container;
+mod error;
+mod file_key;
+mod kdf;
+mod passphrase;
+mod pem;
+mod private;
+mod public;
+mod secret_file;
+mod signer;
+mod storage;
+mod uri;
+
+pub use check::SignatureCheck;
+pub use error::{KeyError, KeyFlaw, PassphraseError, UriError};
+pub use file_key::{FileKey, KeyType};
+pub use kdf::{Kdf, KeyWarning};
+pub use passphrase::{MAX_PASSPHRASE, NoPassphrase, Passphrase, PassphraseFile, PassphraseSource};
+pub use pkcs8::ObjectIdentifier;
+pub use public::{public_key_from_pem, public_key_to_pem};
+pub use signer::{Signer, sign_document};
+pub use storage::{LoadOptions, LoadedKey, MAX_KEY_FILE};
+pub use uri::{KeyUri, OpenedSigner};

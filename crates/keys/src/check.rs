@@ -1,0 +1,78 @@
+//! Checking one's own signatures before anybody else sees them.
+
+use metadata::PublicKey;
+use ring::signature::{self, VerificationAlgorithm};
+
+use crate::KeyFlaw;
+use crate::public::Numbers;
+
+/// Checks that signatures are by the key they claim, with `ring`. Every back end runs it before it
+/// hands out a signature; what clients may believe is decided in `trust`, not here.
+pub struct SignatureCheck {
+    algorithm: &'static dyn VerificationAlgorithm,
+    public: Vec<u8>,
+}
+
+impl SignatureCheck {
+    /// Prepares checking signatures by `key`.
+    pub fn new(key: &PublicKey) -> Result<Self, KeyFlaw> {
+        Ok(match Numbers::from_listed(key)? {
+            Numbers::Ed25519(bytes) => Self {
+                algorithm: &signature::ED25519,
+                public: bytes.to_vec(),
+            },
+            Numbers::EcdsaP256(point) => Self {
+                algorithm: &signature::ECDSA_P256_SHA256_ASN1,
+                public: point.to_vec(),
+            },
+            Numbers::Rsa(public) => Self {
+                algorithm: &signature::RSA_PSS_2048_8192_SHA256,
+                public,
+            },
+        })
+    }
+
+    /// Whether `signature` is one by this key over `message`.
+    #[must_use]
+    pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        signature::UnparsedPublicKey::new(self.algorithm, &self.public)
+            .verify(message, signature)
+            .is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POINT: &str = include_str!("../testdata/openssl-p256.pub.pem");
+    const RSA: &str = include_str!("../testdata/openssl-rsa2048.pub.pem");
+
+    #[test]
+    fn refuses_keys_listed_as_what_they_are_not() {
+        let mixed = [
+            PublicKey::rsa_pss(POINT.to_owned()),
+            PublicKey::ecdsa_p256(RSA.to_owned()),
+        ];
+        for key in mixed {
+            let flaw = SignatureCheck::new(&key).err();
+            assert!(matches!(flaw, Some(KeyFlaw::Scheme { .. })), "{flaw:?}");
+        }
+        let hex = PublicKey::ecdsa_p256("04".repeat(65));
+        assert_eq!(SignatureCheck::new(&hex).err(), Some(KeyFlaw::Pem));
+    }
+
+    #[test]
+    fn no_bytes_pass_for_a_signature() {
+        for key in [
+            PublicKey::ed25519(&[7; 32]),
+            PublicKey::ecdsa_p256(POINT.to_owned()),
+            PublicKey::rsa_pss(RSA.to_owned()),
+        ] {
+            let check = SignatureCheck::new(&key).unwrap();
+            for length in [0, 1, 64, 70, 256] {
+                assert!(!check.verifies(b"message", &vec![0x30; length]));
+            }
+        }
+    }
+}
