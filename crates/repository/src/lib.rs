@@ -1,1 +1,41 @@
-//! Signs, rehearses, publishes, recovers, sweeps.
+//! Signs what an index serves and publishes it so that a crash at any line loses nothing.
+//!
+//! One cycle ([`Repository::tick`]): recover what a crash left, plan, batch, lint, sign, rehearse with
+//! the client's own trust code, journal the exact bytes, publish. The order of writes stands in
+//! `publish.rs` as numbered facts; `recover.rs` calls the same step.
+//!
+//! Trusted: [`State`] (what was published, what waits), the keys, the policy. Not trusted: the
+//! [`Store`]; whatever is read back from it is checked against digests in the state.
+
+mod batch;
+mod change;
+mod cycle;
+mod error;
+mod intake;
+mod local_store;
+mod offline_set;
+mod pages;
+mod publish;
+mod record;
+mod recover;
+mod rehearse;
+mod repository;
+mod signers;
+mod sqlite;
+mod state;
+mod status;
+mod store;
+
+pub use change::{Change, ChangeId, Outcome, Queued};
+pub use cycle::{TickOptions, TickReport};
+pub use error::{IntakeError, RepositoryError, StoreError};
+pub use intake::{Accepted, Intake};
+pub use local_store::LocalStore;
+pub use offline_set::{OfflineFile, OfflineSet};
+pub use record::{FileRecord, Listing, RoleRecord, Settings, Staged};
+pub use repository::Repository;
+pub use signers::OnlineSigners;
+pub use sqlite::SqliteState;
+pub use state::{HeadRecord, State};
+pub use status::{RoleStatus, Status};
+pub use store::{Store, StorePath};

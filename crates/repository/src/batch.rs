@@ -1,0 +1,261 @@
+//! Builds one cycle's documents: applied offline roles, changed bins, snapshot, timestamp; each
+//! drafted, linted and signed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use draft::{Draft, Plan, Reason, Setting, Signed, SignedFile};
+use index::BinIndex;
+use metadata::{
+    DelegatedRoles, Delegations, Expiry, MetaFile, Role, RoleKeys, Root, Snapshot, TargetFile,
+    Targets, Timestamp, Version,
+};
+use policy::{Encoding, Policy};
+use trust::Authority;
+
+use crate::error::RepositoryError;
+use crate::offline_set::CheckedSet;
+use crate::pages::Applied;
+use crate::record::{Listing, RoleRecord, Settings};
+use crate::signers::OnlineSigners;
+use crate::state::State;
+
+/// The offline-signed documents a batch is published under.
+pub(crate) struct InForce {
+    pub(crate) root: Root,
+    pub(crate) targets: Targets,
+    pub(crate) bins: Targets,
+}
+
+/// Everything one cycle signs, in publish order (DESIGN §5), with the roles as they will be.
+pub(crate) struct Batch {
+    /// Bins first, then offline roles, snapshot, timestamp.
+    pub(crate) files: Vec<SignedFile>,
+    pub(crate) records: Vec<RoleRecord>,
+    pub(crate) snapshot: Option<Version>,
+    pub(crate) bins: usize,
+}
+
+/// What a batch is built from.
+pub(crate) struct Builder<'a> {
+    pub(crate) state: &'a dyn State,
+    pub(crate) settings: &'a Settings,
+    pub(crate) signers: &'a OnlineSigners,
+    pub(crate) now: DateTime<Utc>,
+    pub(crate) roles: &'a BTreeMap<Role, RoleRecord>,
+    pub(crate) allocated: &'a BTreeMap<Role, Version>,
+    pub(crate) in_force: &'a InForce,
+    pub(crate) previous_snapshot: Option<&'a Snapshot>,
+    pub(crate) previous_timestamp: Option<&'a Timestamp>,
+}
+
+impl Builder<'_> {
+    /// Builds the batch of `plan`; `set` and `applied` are what the plan takes up.
+    pub(crate) fn build(
+        &self,
+        plan: &Plan,
+        set: Option<CheckedSet>,
+        applied: &Applied,
+    ) -> Result<Batch, RepositoryError> {
+        let bin_keys = check_layout(&self.in_force.bins, self.settings)?;
+        let shares_key = same_keys(bin_keys.1, &self.in_force.root.snapshot);
+        let bin_listing = if shares_key {
+            Listing::Version
+        } else {
+            Listing::Full
+        };
+        let mut files = Vec::new();
+        let mut records = Vec::new();
+        let mut push = |file: SignedFile, listing| {
+            records.push(record(&file, listing));
+            files.push(file);
+        };
+        for (bin, reason) in &plan.bins {
+            push(
+                self.bin(*bin, *reason, bin_keys, applied)?.into_file(),
+                bin_listing,
+            );
+        }
+        let bins = plan.bins.len();
+        for file in set.map(CheckedSet::into_files).unwrap_or_default() {
+            let listing = if *file.role() == Role::Root {
+                Listing::None
+            } else {
+                Listing::Full
+            };
+            push(file, listing);
+        }
+        let mut snapshot_version = None;
+        if plan.snapshot.is_some() {
+            let snapshot = self.snapshot(&records)?;
+            snapshot_version = Some(snapshot.document().version);
+            let file = snapshot.into_file();
+            records.push(record(&file, Listing::None));
+            files.push(file);
+        }
+        if plan.timestamp.is_some() {
+            let described = self.describe_snapshot(&files)?;
+            let file = self.timestamp(described)?.into_file();
+            records.push(record(&file, Listing::None));
+            files.push(file);
+        }
+        Ok(Batch {
+            files,
+            records,
+            snapshot: snapshot_version,
+            bins,
+        })
+    }
+
+    fn setting(&self) -> Setting<'_> {
+        Setting {
+            now: self.now,
+            policy: &self.settings.policy,
+            root: Some(&self.in_force.root),
+        }
+    }
+
+    fn policy(&self) -> &Policy {
+        &self.settings.policy
+    }
+
+    /// One above every version ever given out.
+    fn next_version(&self, role: &Role) -> Result<Version, RepositoryError> {
+        let published = self.roles.get(role).map(|record| record.version);
+        let highest = published.max(self.allocated.get(role).copied());
+        Ok(highest.map_or(Ok(Version::FIRST), Version::next)?)
+    }
+
+    fn bin(
+        &self,
+        bin: BinIndex,
+        reason: Reason,
+        (keys, role_keys): (&Delegations, &RoleKeys),
+        applied: &Applied,
+    ) -> Result<Signed<Targets>, RepositoryError> {
+        let role = Role::Delegated(self.settings.layout.role_name(bin)?);
+        let version = self.next_version(&role)?;
+        let lifetime = self.policy().roles.bin_n.lifetime;
+        // A first signature is spread, so that renewals do not all fall on one day.
+        let first = !self.roles.contains_key(&role) || reason == Reason::Changed;
+        let expires = if first {
+            draft::bin_expiry(self.now, &self.settings.policy, bin)
+        } else {
+            self.now + lifetime
+        };
+        let mut targets: BTreeMap<_, _> = self
+            .state
+            .bin_targets(bin.get())?
+            .into_iter()
+            .map(|(path, length, digest)| (path, TargetFile::new(length, digest)))
+            .collect();
+        for ((_, path), file) in applied
+            .targets
+            .iter()
+            .filter(|((target_bin, _), _)| *target_bin == bin.get())
+        {
+            match file {
+                Some((length, digest)) => {
+                    targets.insert(path.clone(), TargetFile::new(*length, *digest));
+                }
+                None => {
+                    targets.remove(path);
+                }
+            }
+        }
+        let document = Targets::new(version, Expiry::at(expires)).with_targets(targets);
+        let linted = Draft::new(role, document).lint(&self.setting(), None)?;
+        let authority = Authority::new("bins", &keys.keys, role_keys);
+        self.signers.sign(linted, role_keys, &authority)
+    }
+
+    /// The snapshot of all roles as they will be: the published ones overlaid with the new.
+    fn snapshot(&self, new: &[RoleRecord]) -> Result<Signed<Snapshot>, RepositoryError> {
+        let version = self.next_version(&Role::Snapshot)?;
+        let expires = Expiry::at(self.now + self.policy().roles.snapshot.lifetime);
+        let mut document = Snapshot::new(version, expires);
+        for record in self.roles.values().chain(new) {
+            if let Some(file) = record.meta_file() {
+                document.set(&record.role, file);
+            }
+        }
+        let linted =
+            Draft::new(Role::Snapshot, document).lint(&self.setting(), self.previous_snapshot)?;
+        let root = &self.in_force.root;
+        let authority = Authority::new("root", &root.keys, &root.snapshot);
+        self.signers.sign(linted, &root.snapshot, &authority)
+    }
+
+    /// The snapshot the timestamp names: the new one, or the published one.
+    fn describe_snapshot(&self, files: &[SignedFile]) -> Result<MetaFile, RepositoryError> {
+        if let Some(file) = files.iter().find(|file| *file.role() == Role::Snapshot) {
+            return Ok(MetaFile::describing(file.version(), file.bytes()));
+        }
+        let record = self
+            .roles
+            .get(&Role::Snapshot)
+            .ok_or(RepositoryError::NoRoles)?;
+        Ok(MetaFile {
+            version: record.version,
+            length: Some(record.length),
+            hashes: Some(metadata::Hashes::sha256(record.sha256)),
+        })
+    }
+
+    fn timestamp(&self, snapshot: MetaFile) -> Result<Signed<Timestamp>, RepositoryError> {
+        let version = self.next_version(&Role::Timestamp)?;
+        let expires = Expiry::at(self.now + self.policy().roles.timestamp.lifetime);
+        let document = Timestamp::new(version, expires, snapshot);
+        let linted =
+            Draft::new(Role::Timestamp, document).lint(&self.setting(), self.previous_timestamp)?;
+        let root = &self.in_force.root;
+        let authority = Authority::new("root", &root.keys, &root.timestamp);
+        self.signers.sign(linted, &root.timestamp, &authority)
+    }
+}
+
+fn record(file: &SignedFile, listing: Listing) -> RoleRecord {
+    RoleRecord {
+        role: file.role().clone(),
+        version: file.version(),
+        sha256: file.sha256(),
+        length: file.bytes().len() as u64,
+        expires: file.expires().instant(),
+        listing,
+    }
+}
+
+/// Whether two roles are served by the very same keys.
+fn same_keys(one: &RoleKeys, other: &RoleKeys) -> bool {
+    let set = |keys: &RoleKeys| keys.keyids.iter().cloned().collect::<BTreeSet<_>>();
+    set(one) == set(other)
+}
+
+/// The bins' keys, if `bins` delegates as this index was set up.
+pub(crate) fn check_layout<'a>(
+    bins: &'a Targets,
+    settings: &Settings,
+) -> Result<(&'a Delegations, &'a RoleKeys), RepositoryError> {
+    let count = u64::from(settings.layout.count.get());
+    let delegations = bins.delegations.as_ref();
+    let keys =
+        delegations.and_then(
+            |delegations| match (&delegations.roles, settings.layout.encoding) {
+                (DelegatedRoles::Succinct(succinct), Encoding::Succinct)
+                    if succinct.count() == count =>
+                {
+                    Some((delegations, &succinct.keys))
+                }
+                (DelegatedRoles::Listed(roles), Encoding::PathHashPrefixes)
+                    if roles.len() as u64 == count =>
+                {
+                    roles.first().map(|role| (delegations, &role.keys))
+                }
+                _ => None,
+            },
+        );
+    keys.ok_or_else(|| RepositoryError::Layout {
+        role: crate::offline_set::bins_role(),
+        version: bins.version,
+    })
+}

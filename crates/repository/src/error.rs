@@ -1,0 +1,210 @@
+//! What can go wrong between a change and its publication.
+
+use std::io;
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use draft::{Refused, Unsigned};
+use index::{FilenameError, InspectError, PageError};
+use keys::KeyError;
+use metadata::{MetadataError, Role, Sha256, Version};
+use trust::Rejection;
+
+use crate::store::StorePath;
+
+/// Why a cycle, or a command on the repository, failed.
+#[derive(Debug, thiserror::Error)]
+pub enum RepositoryError {
+    /// The state database failed or holds what it should not.
+    #[error("the state database failed while {doing}")]
+    State {
+        /// What was being done.
+        doing: &'static str,
+        /// What the database said.
+        source: rusqlite::Error,
+    },
+    /// The state database is of another version than this program writes.
+    #[error("the state database has schema version {found}, this program reads {expected}")]
+    Schema {
+        /// Version found.
+        found: i64,
+        /// Version this program reads.
+        expected: i64,
+    },
+    /// A record in the state database cannot be read.
+    #[error("the state database holds a damaged record of {what}")]
+    Damaged {
+        /// What the record describes.
+        what: String,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A file outside store and state failed.
+    #[error("could not {doing} {path}")]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another process holds the repository.
+    #[error("another process is at work on {path}")]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// There is no repository here.
+    #[error("{path} holds no repository")]
+    Missing {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// There is one already.
+    #[error("{path} already holds something; nothing is ever overwritten")]
+    Exists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A document broke a rule.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The keys at hand do not reach a role's threshold.
+    #[error(transparent)]
+    Unsigned(#[from] Unsigned),
+    /// A key failed.
+    #[error("a key failed while signing {role}")]
+    Key {
+        /// The role being signed.
+        role: Role,
+        /// What the key said.
+        source: KeyError,
+    },
+    /// Our own client would refuse what was about to be published (DESIGN §3 rehearsal).
+    #[error("the rehearsal refused the batch")]
+    Rehearsal {
+        /// What the client code said.
+        source: Rejection,
+    },
+    /// The rehearsal could not find a changed file where clients will look for it.
+    #[error("the rehearsal did not find `{path}` through {role}")]
+    RehearsalLookup {
+        /// The target path.
+        path: String,
+        /// What the search ended in.
+        role: String,
+    },
+    /// No root has been applied yet.
+    #[error("no root, targets and bins have been applied yet")]
+    NoRoles,
+    /// A role delegates in a way this program did not set up.
+    #[error("{role} v{version} does not delegate the bins as this index was set up")]
+    Layout {
+        /// The role.
+        role: Role,
+        /// Its version.
+        version: Version,
+    },
+    /// The clock is behind the last signature; signing now could issue shorter lives than before.
+    #[error("the clock says {now}, but the last signature was made at {last}")]
+    ClockBehind {
+        /// The clock.
+        now: DateTime<Utc>,
+        /// The last signature.
+        last: DateTime<Utc>,
+    },
+    /// Another process moved the head in between.
+    #[error("the head moved from generation {expected} to {found} during the cycle")]
+    HeadMoved {
+        /// The generation this cycle started from.
+        expected: u64,
+        /// The generation found.
+        found: u64,
+    },
+    /// A document or name that was built here is not valid; a defect.
+    #[error("built an invalid document")]
+    Document(#[from] MetadataError),
+    /// A page that was built here is not valid; a defect.
+    #[error("built an invalid project page")]
+    Page(#[from] PageError),
+    /// A set of offline-signed roles was refused.
+    #[error("the set was refused: {why}")]
+    Set {
+        /// Why.
+        why: String,
+    },
+    /// A file of a set was refused by the trust code.
+    #[error("the set was refused")]
+    SetRejected {
+        /// Why.
+        source: Rejection,
+    },
+}
+
+/// Why the store failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The system said no.
+    #[error("could not {doing} `{path}` in the store")]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// The object.
+        path: StorePath,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// An immutable object is there with other bytes.
+    #[error("`{path}` is in the store with other bytes than those to be published")]
+    Conflict {
+        /// The object.
+        path: StorePath,
+    },
+    /// An object is gone or was altered behind our back.
+    #[error("`{path}` in the store is not what was published: expected {expected}")]
+    Altered {
+        /// The object.
+        path: StorePath,
+        /// The digest it should have.
+        expected: Sha256,
+    },
+}
+
+/// Why one file was not taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// Not the name of a distribution.
+    #[error(transparent)]
+    Filename(#[from] FilenameError),
+    /// Not a sound distribution.
+    #[error(transparent)]
+    Content(#[from] InspectError),
+    /// Cannot be read.
+    #[error("could not be read")]
+    Unreadable(#[source] io::Error),
+    /// Not a regular file.
+    #[error("is not a regular file")]
+    NotAFile,
+    /// Larger than the policy allows.
+    #[error("has {found} bytes, more than the {limit} allowed")]
+    TooLarge {
+        /// Bytes found.
+        found: u64,
+        /// Bytes allowed.
+        limit: u64,
+    },
+    /// The name was used before with other bytes; names are never reused (reference F7).
+    #[error("was published before with other bytes ({published})")]
+    NameTaken {
+        /// The digest published under this name.
+        published: Sha256,
+    },
+    /// Two files of the same name in one call.
+    #[error("stands twice in this call, with different bytes")]
+    Twice,
+    /// There is no such file on the index.
+    #[error("is not on the index")]
+    Unknown,
+}

@@ -1,0 +1,277 @@
+//! Takes distribution files in: looked into, hashed, copied where nothing is lost, queued.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Utc};
+use index::{DistributionFilename, InspectLimits, inspect};
+use metadata::{Sha256, Sha256Stream};
+
+use crate::change::Change;
+use crate::error::{IntakeError, RepositoryError};
+use crate::record::FileRecord;
+use crate::repository::{Repository, incoming_path};
+
+/// The result of one intake: what was taken in, and what was not and why. The good files are queued
+/// whatever becomes of the others.
+#[derive(Debug, Default)]
+pub struct Intake {
+    /// Files queued, or there already.
+    pub accepted: Vec<Accepted>,
+    /// Files refused.
+    pub refused: Vec<(PathBuf, IntakeError)>,
+}
+
+/// A file taken in.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// Where it came from.
+    pub path: PathBuf,
+    /// What it is.
+    pub filename: DistributionFilename,
+    /// Its digest.
+    pub sha256: Sha256,
+    /// Whether it is on the index, or queued, already: then there is nothing to do.
+    pub already: bool,
+}
+
+impl Repository {
+    /// Takes files in. When this returns, everything accepted survives a loss of power; all of one
+    /// call appears in one snapshot.
+    pub fn add_files(
+        &mut self,
+        paths: &[PathBuf],
+        now: DateTime<Utc>,
+    ) -> Result<Intake, RepositoryError> {
+        let mut intake = Intake::default();
+        let mut read: BTreeMap<String, Vec<Candidate>> = BTreeMap::new();
+        for path in paths {
+            match self.read_file(path, now)? {
+                Ok(one) => {
+                    read.entry(one.record.filename.as_str().to_owned())
+                        .or_default()
+                        .push(one);
+                }
+                Err(error) => intake.refused.push((path.clone(), error)),
+            }
+        }
+        let mut changes = Vec::new();
+        for candidates in read.into_values() {
+            self.decide(candidates, &mut intake, &mut changes)?;
+        }
+        self.sync_incoming()?;
+        self.state.enqueue(&changes, now)?;
+        Ok(intake)
+    }
+
+    /// Queues the removal of files.
+    pub fn remove_files(
+        &mut self,
+        filenames: &[String],
+        now: DateTime<Utc>,
+    ) -> Result<Intake, RepositoryError> {
+        let mut intake = Intake::default();
+        let mut changes = Vec::new();
+        for name in filenames {
+            let path = PathBuf::from(name);
+            match DistributionFilename::parse(name) {
+                Err(error) => intake.refused.push((path, error.into())),
+                Ok(filename) => {
+                    let known = self.state.files(filename.project())?;
+                    match known.into_iter().find(|file| file.filename == filename) {
+                        None => intake.refused.push((path, IntakeError::Unknown)),
+                        Some(file) => {
+                            let sha256 = file.sha256;
+                            changes.push(Change::Remove(filename.clone()));
+                            intake.accepted.push(Accepted {
+                                path,
+                                filename,
+                                sha256,
+                                already: false,
+                            });
+                        }
+                    }
+                }
+            }
+        }
+        self.state.enqueue(&changes, now)?;
+        Ok(intake)
+    }
+
+    /// Looks into a file and copies it, with its core metadata, into the intake folder.
+    fn read_file(
+        &self,
+        path: &Path,
+        now: DateTime<Utc>,
+    ) -> Result<Result<Candidate, IntakeError>, RepositoryError> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let filename = match DistributionFilename::parse(&name) {
+            Ok(filename) => filename,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        let limit = self.settings.policy.client.file_bytes;
+        let (mut file, size) = match open(path, limit) {
+            Ok(opened) => opened,
+            Err(error) => return Ok(Err(error)),
+        };
+        let inspected = match inspect(
+            &filename,
+            BufReader::new(&mut file),
+            &InspectLimits::default(),
+        ) {
+            Ok(inspected) => inspected,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        if let Err(error) = file.rewind() {
+            return Ok(Err(IntakeError::Unreadable(error)));
+        }
+        let sha256 = match self.keep(file.take(limit + 1)) {
+            Ok((sha256, length)) if length == size => sha256,
+            Ok((_, found)) => return Ok(Err(IntakeError::TooLarge { found, limit: size })),
+            Err(Kept::Source(error)) => return Ok(Err(IntakeError::Unreadable(error))),
+            Err(Kept::Ours(error)) => return Err(error),
+        };
+        let core_metadata = match &inspected.core_metadata {
+            None => None,
+            Some(bytes) => match self.keep(bytes.as_slice()) {
+                Ok((sha256, length)) => Some((sha256, length)),
+                Err(Kept::Source(error)) => return Ok(Err(IntakeError::Unreadable(error))),
+                Err(Kept::Ours(error)) => return Err(error),
+            },
+        };
+        let requires_python = inspected.requires_python;
+        let record = FileRecord {
+            filename,
+            sha256,
+            size,
+            requires_python,
+            uploaded: now,
+            core_metadata,
+        };
+        Ok(Ok(Candidate {
+            path: path.to_owned(),
+            record,
+        }))
+    }
+
+    /// Decides about all files of one name in a call.
+    fn decide(
+        &self,
+        candidates: Vec<Candidate>,
+        intake: &mut Intake,
+        changes: &mut Vec<Change>,
+    ) -> Result<(), RepositoryError> {
+        let differ = candidates
+            .windows(2)
+            .any(|two| two[0].record.sha256 != two[1].record.sha256);
+        if differ {
+            let refused = candidates
+                .into_iter()
+                .map(|one| (one.path, IntakeError::Twice));
+            intake.refused.extend(refused);
+            return Ok(());
+        }
+        // The rest are the same file once more.
+        let Some(Candidate { path, record }) = candidates.into_iter().next() else {
+            return Ok(());
+        };
+        let filename = record.filename.clone();
+        let sha256 = record.sha256;
+        match self.state.digest_of_name(filename.as_str())? {
+            Some(published) if published != sha256 => {
+                intake
+                    .refused
+                    .push((path, IntakeError::NameTaken { published }));
+            }
+            known => {
+                let listed = self.state.files(filename.project())?;
+                let already =
+                    known.is_some() && listed.iter().any(|file| file.filename == filename);
+                if !already {
+                    changes.push(Change::Add(record));
+                }
+                intake.accepted.push(Accepted {
+                    path,
+                    filename,
+                    sha256,
+                    already,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies bytes into the intake folder under their digest, synced.
+    fn keep(&self, mut source: impl Read) -> Result<(Sha256, u64), Kept> {
+        let folder = self.incoming();
+        let ours = |doing, path: &Path, source| {
+            Kept::Ours(RepositoryError::Io {
+                doing,
+                path: path.to_owned(),
+                source,
+            })
+        };
+        let temporary = folder.join(format!(".{}.tmp", std::process::id()));
+        let mut out = File::create(&temporary).map_err(|error| ours("write", &temporary, error))?;
+        let mut digest = Sha256Stream::new();
+        let mut length = 0;
+        let mut buffer = vec![0; 1 << 17];
+        loop {
+            let read = match source.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(Kept::Source(error)),
+            };
+            digest.update(&buffer[..read]);
+            length += read as u64;
+            out.write_all(&buffer[..read])
+                .map_err(|error| ours("write", &temporary, error))?;
+        }
+        out.sync_all()
+            .map_err(|error| ours("sync", &temporary, error))?;
+        let sha256 = digest.finish();
+        let path = incoming_path(&folder, &sha256);
+        fs::rename(&temporary, &path).map_err(|error| ours("name", &path, error))?;
+        Ok((sha256, length))
+    }
+
+    fn sync_incoming(&self) -> Result<(), RepositoryError> {
+        let path = self.incoming();
+        File::open(&path)
+            .and_then(|folder| folder.sync_all())
+            .map_err(|source| RepositoryError::Io {
+                doing: "sync",
+                path,
+                source,
+            })
+    }
+}
+
+struct Candidate {
+    path: PathBuf,
+    record: FileRecord,
+}
+
+/// Whose fault a failed copy is.
+enum Kept {
+    Source(io::Error),
+    Ours(RepositoryError),
+}
+
+fn open(path: &Path, limit: u64) -> Result<(File, u64), IntakeError> {
+    let file = File::open(path).map_err(IntakeError::Unreadable)?;
+    let about = file.metadata().map_err(IntakeError::Unreadable)?;
+    if !about.is_file() {
+        return Err(IntakeError::NotAFile);
+    }
+    if about.len() > limit {
+        return Err(IntakeError::TooLarge {
+            found: about.len(),
+            limit,
+        });
+    }
+    Ok((file, about.len()))
+}

@@ -1,0 +1,306 @@
+//! A store in a local directory: atomic renames, one batch of fsyncs per flush.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+use crate::error::StoreError;
+use crate::store::{Store, StorePath};
+
+/// A directory that a web server serves as it is.
+pub struct LocalStore {
+    root: PathBuf,
+    /// Files and folders written since the last flush.
+    unsynced: BTreeSet<PathBuf>,
+    /// Distinguishes temporary files of this process.
+    counter: u64,
+}
+
+impl LocalStore {
+    /// Opens (and if need be makes) the directory.
+    pub fn open(root: impl Into<PathBuf>) -> io::Result<Self> {
+        let root = root.into();
+        fs::create_dir_all(&root)?;
+        Ok(Self {
+            root,
+            unsynced: BTreeSet::new(),
+            counter: 0,
+        })
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn locate(&self, path: &StorePath) -> PathBuf {
+        self.root.join(path.as_str())
+    }
+
+    /// Makes the folder of `target`, remembering every folder that got a new entry.
+    fn make_parent(&mut self, target: &Path) -> io::Result<()> {
+        let Some(parent) = target.parent() else {
+            return Ok(());
+        };
+        if !parent.is_dir() {
+            fs::create_dir_all(parent)?;
+            for folder in parent
+                .ancestors()
+                .take_while(|folder| folder.starts_with(&self.root))
+            {
+                self.unsynced.insert(folder.to_owned());
+            }
+        }
+        self.unsynced.insert(parent.to_owned());
+        Ok(())
+    }
+
+    /// A name beside `target` that nothing else uses and no client asks for.
+    fn temporary(&mut self, target: &Path) -> PathBuf {
+        self.counter += 1;
+        let name = format!(".{}-{}.tmp", std::process::id(), self.counter);
+        target.with_file_name(name)
+    }
+
+    /// Fills a temporary file, then moves it to its name: only if free when `new`, else over what is
+    /// there. Says whether it was moved.
+    fn place(
+        &mut self,
+        target: &Path,
+        new: bool,
+        fill: impl FnOnce(&Path) -> io::Result<()>,
+    ) -> io::Result<bool> {
+        self.make_parent(target)?;
+        let temporary = self.temporary(target);
+        let placed = fill(&temporary).and_then(|()| {
+            let flags = if new {
+                RenameFlags::NOREPLACE
+            } else {
+                RenameFlags::empty()
+            };
+            match renameat_with(CWD, &temporary, CWD, target, flags) {
+                Ok(()) => Ok(true),
+                Err(rustix::io::Errno::EXIST) => Ok(false),
+                Err(errno) => Err(errno.into()),
+            }
+        });
+        if !matches!(placed, Ok(true)) {
+            // Whether the leftover can be removed does not change what happened.
+            let _ = fs::remove_file(&temporary);
+        }
+        if matches!(placed, Ok(true)) {
+            self.unsynced.insert(target.to_owned());
+        }
+        placed
+    }
+}
+
+fn failed(doing: &'static str, path: &StorePath) -> impl FnOnce(io::Error) -> StoreError {
+    let path = path.clone();
+    move |source| StoreError::Io {
+        doing,
+        path,
+        source,
+    }
+}
+
+impl Store for LocalStore {
+    fn put_new(&mut self, path: &StorePath, bytes: &[u8]) -> Result<(), StoreError> {
+        let target = self.locate(path);
+        let fill = |temporary: &Path| File::create_new(temporary)?.write_all(bytes);
+        if self
+            .place(&target, true, fill)
+            .map_err(failed("write", path))?
+        {
+            return Ok(());
+        }
+        let present = self.get(path, bytes.len() as u64)?;
+        if present.as_deref() == Some(bytes) {
+            self.unsynced.insert(target);
+            return Ok(());
+        }
+        Err(StoreError::Conflict { path: path.clone() })
+    }
+
+    fn put_new_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError> {
+        let target = self.locate(path);
+        // A hard link where the file systems allow it: the same bytes need not be written again.
+        let fill = |temporary: &Path| {
+            fs::hard_link(file, temporary).or_else(|_| fs::copy(file, temporary).map(drop))
+        };
+        if self
+            .place(&target, true, fill)
+            .map_err(failed("write", path))?
+        {
+            return Ok(());
+        }
+        if same_content(file, &target).map_err(failed("compare", path))? {
+            self.unsynced.insert(target);
+            return Ok(());
+        }
+        Err(StoreError::Conflict { path: path.clone() })
+    }
+
+    fn link(&mut self, existing: &StorePath, path: &StorePath) -> Result<(), StoreError> {
+        let source = self.locate(existing);
+        self.put_new_file(path, &source)
+    }
+
+    fn put_pointer(&mut self, path: &StorePath, bytes: &[u8]) -> Result<(), StoreError> {
+        let target = self.locate(path);
+        // The content must be on the medium before the name points to it: a rename that survives a
+        // loss of power without its bytes would leave an empty pointer.
+        let fill = |temporary: &Path| {
+            let mut file = File::create_new(temporary)?;
+            file.write_all(bytes)?;
+            file.sync_all()
+        };
+        self.place(&target, false, fill)
+            .map_err(failed("replace", path))
+            .map(drop)
+    }
+
+    fn flush(&mut self) -> Result<(), StoreError> {
+        // Files first, then folders, deepest first: a name never outlives its content.
+        let (files, folders): (Vec<_>, Vec<_>) = std::mem::take(&mut self.unsynced)
+            .into_iter()
+            .partition(|path| !path.is_dir());
+        for path in files.iter().chain(folders.iter().rev()) {
+            if let Err(source) = File::open(path).and_then(|file| file.sync_all()) {
+                // All of it is still to be made durable.
+                self.unsynced.extend(files.iter().chain(&folders).cloned());
+                let relative = path.strip_prefix(&self.root).unwrap_or(path);
+                let name = relative.to_string_lossy();
+                let path = StorePath::parse(&name).or_else(|| StorePath::parse("store"));
+                return Err(match path {
+                    Some(path) => StoreError::Io {
+                        doing: "flush",
+                        path,
+                        source,
+                    },
+                    None => continue,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn get(&self, path: &StorePath, limit: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        let file = match File::open(self.locate(path)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed("open", path)(error)),
+        };
+        let mut bytes = Vec::new();
+        file.take(limit + 1)
+            .read_to_end(&mut bytes)
+            .map_err(failed("read", path))?;
+        if bytes.len() as u64 > limit {
+            let error = io::Error::new(io::ErrorKind::FileTooLarge, "longer than it was published");
+            return Err(failed("read", path)(error));
+        }
+        Ok(Some(bytes))
+    }
+}
+
+/// Whether two files have the same bytes.
+fn same_content(one: &Path, other: &Path) -> io::Result<bool> {
+    let (mut one, mut other) = (File::open(one)?, File::open(other)?);
+    if one.metadata()?.len() != other.metadata()?.len() {
+        return Ok(false);
+    }
+    let mut left = vec![0; 1 << 16];
+    let mut right = vec![0; 1 << 16];
+    loop {
+        let read = one.read(&mut left)?;
+        if read == 0 {
+            return Ok(true);
+        }
+        other.read_exact(&mut right[..read])?;
+        if left[..read] != right[..read] {
+            return Ok(false);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(text: &str) -> StorePath {
+        StorePath::parse(text).unwrap()
+    }
+
+    #[test]
+    fn immutable_objects_are_written_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = LocalStore::open(folder.path()).unwrap();
+        let at = path("metadata/1.root.json");
+        store.put_new(&at, b"one").unwrap();
+        store.put_new(&at, b"one").unwrap();
+        assert!(matches!(
+            store.put_new(&at, b"two"),
+            Err(StoreError::Conflict { .. })
+        ));
+        assert_eq!(store.get(&at, 10).unwrap().unwrap(), b"one");
+        store.flush().unwrap();
+        let names: Vec<_> = fs::read_dir(folder.path().join("metadata"))
+            .unwrap()
+            .collect();
+        assert_eq!(names.len(), 1, "no temporary file is left");
+    }
+
+    #[test]
+    fn files_links_and_pointers() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = LocalStore::open(folder.path().join("store")).unwrap();
+        let incoming = folder.path().join("incoming");
+        fs::write(&incoming, b"wheel").unwrap();
+        store
+            .put_new_file(&path("targets/a/b.whl"), &incoming)
+            .unwrap();
+        store
+            .link(&path("targets/a/b.whl"), &path("packages/b.whl"))
+            .unwrap();
+        store
+            .link(&path("targets/a/b.whl"), &path("packages/b.whl"))
+            .unwrap();
+        fs::write(&incoming, b"other").ok();
+        let fresh = folder.path().join("fresh");
+        fs::write(&fresh, b"fresh").unwrap();
+        let conflict = store.put_new_file(&path("targets/a/b.whl"), &fresh);
+        assert!(matches!(conflict, Err(StoreError::Conflict { .. })));
+        store
+            .put_pointer(&path("metadata/timestamp.json"), b"1")
+            .unwrap();
+        store
+            .put_pointer(&path("metadata/timestamp.json"), b"2")
+            .unwrap();
+        assert_eq!(
+            store
+                .get(&path("metadata/timestamp.json"), 9)
+                .unwrap()
+                .unwrap(),
+            b"2"
+        );
+        store.flush().unwrap();
+    }
+
+    #[test]
+    fn reads_are_bounded_and_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = LocalStore::open(folder.path()).unwrap();
+        store.put_new(&path("a"), b"abc").unwrap();
+        assert!(store.get(&path("a"), 2).is_err());
+        assert!(store.get(&path("b"), 2).unwrap().is_none());
+        let digest = metadata::Sha256::of(b"abc");
+        assert_eq!(store.get_checked(&path("a"), 3, digest).unwrap(), b"abc");
+        fs::write(folder.path().join("a"), b"abd").unwrap();
+        let altered = store.get_checked(&path("a"), 3, digest);
+        assert!(matches!(altered, Err(StoreError::Altered { .. })));
+    }
+}

@@ -1,0 +1,186 @@
+//! Plays a batch through the client's own trust code, from the last published state. Nothing goes out
+//! that our own client would refuse (DESIGN §3).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use metadata::{Role, Targets, Version};
+use trust::{Answer, Held, Lookup, RootChain, Rules, Snapped, Step, Verified};
+
+use crate::batch::Batch;
+use crate::error::RepositoryError;
+use crate::pages::Applied;
+
+/// A batch our own client accepts. Only [`rehearse`] makes one, and only one can be published.
+pub(crate) struct Rehearsed {
+    batch: Batch,
+}
+
+impl Rehearsed {
+    pub(crate) fn batch(&self) -> &Batch {
+        &self.batch
+    }
+}
+
+/// What clients hold before the batch, and published files it does not replace; each checked
+/// against the state when it was read.
+pub(crate) struct Before {
+    pub(crate) root: Option<Vec<u8>>,
+    pub(crate) timestamp: Option<Vec<u8>>,
+    pub(crate) snapshot: Option<Vec<u8>>,
+    pub(crate) targets: Option<Vec<u8>>,
+    pub(crate) bins: Option<Vec<u8>>,
+}
+
+/// How many changed pages are looked up from the top; every changed bin is verified besides.
+const LOOKUPS: usize = 16;
+
+/// Accepts or refuses a batch as a client would that was up to date before it.
+pub(crate) fn rehearse(
+    batch: Batch,
+    before: &Before,
+    applied: &Applied,
+    rules: Rules,
+    now: DateTime<Utc>,
+) -> Result<Rehearsed, RepositoryError> {
+    let refused = |source| RepositoryError::Rehearsal { source };
+    let files: BTreeMap<(&Role, Version), &[u8]> = batch
+        .files
+        .iter()
+        .map(|file| ((file.role(), file.version()), file.bytes()))
+        .collect();
+    let newest = |role: &Role, published: &Option<Vec<u8>>| -> Result<Vec<u8>, RepositoryError> {
+        let new = batch.files.iter().rev().find(|file| file.role() == role);
+        let bytes = new
+            .map(|file| file.bytes().to_vec())
+            .or_else(|| published.clone());
+        bytes.ok_or(RepositoryError::NoRoles)
+    };
+
+    let snapped = {
+        let mut chain = root_chain(&batch, before, rules)?;
+        while let Some(next) = files.get(&(&Role::Root, chain.next_version().map_err(refused)?)) {
+            chain = chain.advance(next).map_err(refused)?;
+        }
+        let held = Held {
+            timestamp: before.timestamp.as_deref(),
+            snapshot: before.snapshot.as_deref(),
+        };
+        let timed = chain
+            .close(now)
+            .and_then(|rooted| {
+                let timestamp = newest(&Role::Timestamp, &before.timestamp).unwrap_or_default();
+                rooted.timestamp(&timestamp, held)
+            })
+            .map_err(refused)?;
+        timed
+            .snapshot(&newest(&Role::Snapshot, &before.snapshot)?)
+            .map_err(refused)?
+    };
+    let bins_role = crate::offline_set::bins_role();
+    let targets = snapped
+        .targets(&newest(&Role::Targets, &before.targets)?)
+        .map_err(refused)?;
+    let bins = targets
+        .all_edges()
+        .find(|edge| edge.name().as_str() == bins_role.name())
+        .ok_or(RepositoryError::NoRoles)
+        .and_then(|edge| {
+            snapped
+                .delegate(&edge, &newest(&bins_role, &before.bins)?)
+                .map_err(refused)
+        })?;
+    check_bins(&snapped, &bins, &files)?;
+    let file_of = |role: &Role, version| -> Option<Vec<u8>> {
+        files
+            .get(&(role, version))
+            .map(|bytes| bytes.to_vec())
+            .or_else(|| {
+                if *role == bins_role {
+                    before.bins.clone()
+                } else {
+                    None
+                }
+            })
+    };
+    look_up(&snapped, &targets, applied, file_of)?;
+    Ok(Rehearsed { batch })
+}
+
+/// Starts at the published root; at the first one of the batch where none is.
+fn root_chain(batch: &Batch, before: &Before, rules: Rules) -> Result<RootChain, RepositoryError> {
+    let first = batch.files.iter().find(|file| *file.role() == Role::Root);
+    let pinned = before
+        .root
+        .as_deref()
+        .or(first.map(draft::SignedFile::bytes));
+    let pinned = pinned.ok_or(RepositoryError::NoRoles)?;
+    RootChain::pinned(pinned, rules).map_err(|source| RepositoryError::Rehearsal { source })
+}
+
+/// Every bin is listed in the snapshot (reference F28), under one delegator each (F31); those of this
+/// batch verify.
+fn check_bins(
+    snapped: &Snapped,
+    bins: &Verified<Targets>,
+    files: &BTreeMap<(&Role, Version), &[u8]>,
+) -> Result<(), RepositoryError> {
+    let refused = |source| RepositoryError::Rehearsal { source };
+    let mut seen = BTreeSet::new();
+    for edge in bins.all_edges() {
+        let role = Role::Delegated(edge.name().clone());
+        let request = snapped.request(&role).map_err(refused)?;
+        if let Some(bytes) = files.get(&(&role, request.version)) {
+            snapped.delegate(&edge, bytes).map_err(refused)?;
+        }
+        if !seen.insert(role) {
+            return Err(RepositoryError::Layout {
+                role: bins.role().clone(),
+                version: bins.version,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Finds changed pages as a client would, from the top.
+fn look_up(
+    snapped: &Snapped,
+    targets: &Verified<Targets>,
+    applied: &Applied,
+    file_of: impl Fn(&Role, Version) -> Option<Vec<u8>>,
+) -> Result<(), RepositoryError> {
+    let top = std::sync::Arc::new(targets.clone());
+    for (path, digest) in applied.pages.iter().take(LOOKUPS) {
+        let (mut lookup, mut step) =
+            Lookup::start(snapped, std::sync::Arc::clone(&top), path.clone());
+        let answer = loop {
+            step = match step {
+                Step::Done(answer) => break answer,
+                Step::Fetch(request) => match file_of(&request.role, request.version) {
+                    Some(bytes) => lookup.supply(snapped, &bytes),
+                    None => Step::Done(lookup.unavailable("not in the batch".to_owned())),
+                },
+            };
+        };
+        let found = matches!(&answer, Answer::Found(target)
+            if target.file().hashes.get_sha256() == Some(*digest));
+        if !found {
+            let path = path.to_string();
+            return Err(RepositoryError::RehearsalLookup {
+                path,
+                role: describe(&answer),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn describe(answer: &Answer) -> String {
+    match answer {
+        Answer::Found(target) => format!("{} with other bytes", target.role()),
+        Answer::Terminated(role) => format!("{role}, which ends the search"),
+        Answer::Unclaimed => "no role".to_owned(),
+        Answer::Failed { role, why } => format!("{role}: {why}"),
+    }
+}

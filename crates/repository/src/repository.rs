@@ -1,0 +1,141 @@
+//! A repository on disk: state, store, intake folder and the lock that makes its writer one.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use metadata::Sha256;
+use trust::{Dialect, Limits, Rules};
+
+use crate::error::RepositoryError;
+use crate::local_store::LocalStore;
+use crate::record::Settings;
+use crate::sqlite::SqliteState;
+use crate::state::State;
+use crate::store::Store;
+
+/// A repository: `state.sqlite`, `repository/` (what is served), `incoming/`, `lock`.
+pub struct Repository {
+    pub(crate) folder: PathBuf,
+    pub(crate) state: Box<dyn State>,
+    pub(crate) store: Box<dyn Store>,
+    pub(crate) settings: Settings,
+}
+
+impl Repository {
+    /// Makes an empty repository in a folder that holds none.
+    pub fn init(folder: &Path, settings: &Settings) -> Result<Self, RepositoryError> {
+        let make = |path: PathBuf| {
+            fs::create_dir_all(&path).map_err(|source| RepositoryError::Io {
+                doing: "make",
+                path,
+                source,
+            })
+        };
+        make(folder.join(INCOMING))?;
+        make(folder.join(STORE))?;
+        SqliteState::create(&folder.join(STATE), settings)?;
+        Self::open(folder)
+    }
+
+    /// Opens a repository.
+    pub fn open(folder: &Path) -> Result<Self, RepositoryError> {
+        let state = SqliteState::open(&folder.join(STATE)).map_err(|error| match error {
+            RepositoryError::Missing { .. } => RepositoryError::Missing {
+                path: folder.to_owned(),
+            },
+            other => other,
+        })?;
+        let path = folder.join(STORE);
+        let store = LocalStore::open(&path).map_err(|source| RepositoryError::Io {
+            doing: "open",
+            path,
+            source,
+        })?;
+        Self::assemble(folder, Box::new(state), Box::new(store))
+    }
+
+    /// A repository of any state and store, for example ones that fail on purpose.
+    pub fn assemble(
+        folder: &Path,
+        state: Box<dyn State>,
+        store: Box<dyn Store>,
+    ) -> Result<Self, RepositoryError> {
+        let settings = state.settings()?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            state,
+            store,
+            settings,
+        })
+    }
+
+    /// What was fixed when the repository was made.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The folder that is served.
+    #[must_use]
+    pub fn store_folder(&self) -> PathBuf {
+        self.folder.join(STORE)
+    }
+
+    pub(crate) fn incoming(&self) -> PathBuf {
+        self.folder.join(INCOMING)
+    }
+
+    /// Becomes the one writer, until the lock is dropped; the system drops it with the process.
+    pub(crate) fn lock(&self) -> Result<File, RepositoryError> {
+        let path = self.folder.join(LOCK);
+        let failed = |source| RepositoryError::Io {
+            doing: "lock",
+            path: path.clone(),
+            source,
+        };
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(RepositoryError::Locked { path }),
+            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+
+    /// The rules our own client goes by, from the policy.
+    pub(crate) fn rules(&self) -> Rules {
+        rules(&self.settings.policy.client)
+    }
+}
+
+/// The limits of a policy as the trust code takes them, in the strict dialect.
+#[must_use]
+pub(crate) fn rules(client: &policy::ClientLimits) -> Rules {
+    Rules {
+        dialect: Dialect::Strict,
+        limits: Limits {
+            root: client.root_bytes,
+            timestamp: client.timestamp_bytes,
+            snapshot: client.snapshot_bytes,
+            targets: client.targets_bytes,
+            listed: client.listed_bytes,
+            root_rotations: client.root_rotations,
+            delegations: client.delegations as usize,
+            signatures: client.signatures as usize,
+        },
+    }
+}
+
+/// Where a file taken in lies until it is published.
+pub(crate) fn incoming_path(incoming: &Path, digest: &Sha256) -> PathBuf {
+    incoming.join(digest.to_string())
+}
+
+const STATE: &str = "state.sqlite";
+const STORE: &str = "repository";
+const INCOMING: &str = "incoming";
+const LOCK: &str = "lock";

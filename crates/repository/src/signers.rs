@@ -1,0 +1,44 @@
+//! The online keys, by the role they sign.
+
+use std::sync::Arc;
+
+use draft::{Linted, Signed};
+use keys::{KeyError, Signer};
+use metadata::{Document, Signature};
+use trust::Authority;
+
+use crate::error::RepositoryError;
+
+/// Who signs timestamp, snapshot and bins. One key may serve all three.
+#[derive(Clone)]
+pub struct OnlineSigners {
+    signers: Vec<Arc<dyn Signer>>,
+}
+
+impl OnlineSigners {
+    /// Signs with whichever of these keys a role lists.
+    #[must_use]
+    pub fn new(signers: Vec<Arc<dyn Signer>>) -> Self {
+        Self { signers }
+    }
+
+    /// Signs a linted document with every key at hand that its authority lists, and seals it.
+    pub(crate) fn sign<R: Document>(
+        &self,
+        linted: Linted<R>,
+        keys: &metadata::RoleKeys,
+        authority: &Authority<'_>,
+    ) -> Result<Signed<R>, RepositoryError> {
+        let signatures = self
+            .signers
+            .iter()
+            .filter(|signer| keys.keyids.contains(signer.key_id()))
+            .map(|signer| signer.sign(linted.canonical()))
+            .collect::<Result<Vec<Signature>, KeyError>>()
+            .map_err(|source| RepositoryError::Key {
+                role: linted.role().clone(),
+                source,
+            })?;
+        Ok(linted.seal(&signatures, std::slice::from_ref(authority))?)
+    }
+}

@@ -1,0 +1,243 @@
+//! Records as they stand in the database: JSON in text columns, digests and times in their plain
+//! forms, so that a person with the `sqlite3` shell can read them.
+
+use index::DistributionFilename;
+use metadata::{Role, Sha256, TargetPath, Version};
+use serde::{Deserialize, Serialize};
+
+use crate::change::{Change, ChangeId, Outcome};
+use crate::error::RepositoryError;
+use crate::record::{FileRecord, Listing, RoleRecord, Staged, TargetRecord};
+use crate::sqlite::{damaged, to_time};
+
+/// A file of the index.
+#[derive(Serialize, Deserialize)]
+pub(super) struct FileBody {
+    filename: String,
+    project: String,
+    sha256: String,
+    size: u64,
+    requires_python: Option<String>,
+    uploaded: i64,
+    core_metadata: Option<(String, u64)>,
+}
+
+impl FileBody {
+    pub(super) fn of(file: &FileRecord) -> Self {
+        Self {
+            filename: file.filename.as_str().to_owned(),
+            project: file.project().as_str().to_owned(),
+            sha256: file.sha256.to_string(),
+            size: file.size,
+            requires_python: file.requires_python.clone(),
+            uploaded: file.uploaded.timestamp(),
+            core_metadata: file
+                .core_metadata
+                .map(|(digest, size)| (digest.to_string(), size)),
+        }
+    }
+
+    pub(super) fn read(self) -> Result<FileRecord, RepositoryError> {
+        let what = || damaged(format!("file {}", self.filename));
+        let digest = |text: &str| Sha256::parse(text).map_err(|_| what());
+        Ok(FileRecord {
+            filename: read_filename(&self.project, &self.filename)?,
+            sha256: digest(&self.sha256)?,
+            size: self.size,
+            uploaded: to_time(self.uploaded, &self.filename)?,
+            core_metadata: self
+                .core_metadata
+                .as_ref()
+                .map(|(text, size)| digest(text).map(|digest| (digest, *size)))
+                .transpose()?,
+            requires_python: self.requires_python,
+        })
+    }
+}
+
+fn read_filename(project: &str, filename: &str) -> Result<DistributionFilename, RepositoryError> {
+    let what = || damaged(format!("file {filename}"));
+    let project = index::ProjectName::parse_normalized(project).map_err(|_| what())?;
+    DistributionFilename::parse_for(filename, &project).map_err(|_| what())
+}
+
+/// A queued change.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum ChangeBody {
+    Add(FileBody),
+    Remove { project: String, filename: String },
+}
+
+impl ChangeBody {
+    pub(super) fn of(change: &Change) -> Self {
+        match change {
+            Change::Add(file) => Self::Add(FileBody::of(file)),
+            Change::Remove(filename) => Self::Remove {
+                project: filename.project().as_str().to_owned(),
+                filename: filename.as_str().to_owned(),
+            },
+        }
+    }
+
+    pub(super) fn read(self) -> Result<Change, RepositoryError> {
+        Ok(match self {
+            Self::Add(file) => Change::Add(file.read()?),
+            Self::Remove { project, filename } => {
+                Change::Remove(read_filename(&project, &filename)?)
+            }
+        })
+    }
+}
+
+/// What became of a change.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum OutcomeBody {
+    Published(u64),
+    Refused(String),
+}
+
+impl OutcomeBody {
+    pub(super) fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Published(version) => Self::Published(version.get()),
+            Outcome::Refused(why) => Self::Refused(why.clone()),
+        }
+    }
+
+    fn read(self) -> Result<Outcome, RepositoryError> {
+        Ok(match self {
+            Self::Published(version) => Outcome::Published(read_version(version)?),
+            Self::Refused(why) => Outcome::Refused(why),
+        })
+    }
+}
+
+pub(super) fn read_version(number: u64) -> Result<Version, RepositoryError> {
+    Version::new(number).map_err(|_| damaged("a version"))
+}
+
+/// A published role.
+#[derive(Serialize, Deserialize)]
+pub(super) struct RoleBody {
+    pub(super) role: String,
+    pub(super) version: u64,
+    pub(super) sha256: String,
+    pub(super) length: u64,
+    pub(super) expires: i64,
+    pub(super) listing: Listing,
+}
+
+impl RoleBody {
+    pub(super) fn of(record: &RoleRecord) -> Self {
+        Self {
+            role: record.role.name().to_owned(),
+            version: record.version.get(),
+            sha256: record.sha256.to_string(),
+            length: record.length,
+            expires: record.expires.timestamp(),
+            listing: record.listing,
+        }
+    }
+
+    pub(super) fn read(self) -> Result<RoleRecord, RepositoryError> {
+        let what = || damaged(format!("role {}", self.role));
+        Ok(RoleRecord {
+            role: Role::parse(&self.role).map_err(|_| what())?,
+            version: read_version(self.version)?,
+            sha256: Sha256::parse(&self.sha256).map_err(|_| what())?,
+            length: self.length,
+            expires: to_time(self.expires, &self.role)?,
+            listing: self.listing,
+        })
+    }
+}
+
+/// The rows a cycle will change, all but the objects' bytes.
+#[derive(Serialize, Deserialize)]
+pub(super) struct StagedBody {
+    roles: Vec<RoleBody>,
+    files: Vec<FileBody>,
+    gone: Vec<(String, String)>,
+    targets: Vec<(u16, String, Option<(u64, String)>)>,
+    outcomes: Vec<(i64, OutcomeBody)>,
+    sets: Vec<i64>,
+}
+
+impl StagedBody {
+    pub(super) fn of(staged: &Staged) -> Self {
+        let target = |record: &TargetRecord| {
+            let file = record
+                .file
+                .map(|(length, digest)| (length, digest.to_string()));
+            (record.bin, record.path.as_str().to_owned(), file)
+        };
+        let name = |name: &DistributionFilename| {
+            (name.project().as_str().to_owned(), name.as_str().to_owned())
+        };
+        Self {
+            roles: staged.roles.iter().map(RoleBody::of).collect(),
+            files: staged.files.iter().map(FileBody::of).collect(),
+            gone: staged.gone.iter().map(name).collect(),
+            targets: staged.targets.iter().map(target).collect(),
+            outcomes: staged
+                .outcomes
+                .iter()
+                .map(|(id, outcome)| (id.0, OutcomeBody::of(outcome)))
+                .collect(),
+            sets: staged.sets.clone(),
+        }
+    }
+
+    /// Fills everything of `staged` that stands in rows.
+    pub(super) fn read_into(self, staged: &mut Staged) -> Result<(), RepositoryError> {
+        let target = |(bin, path, file): (u16, String, Option<(u64, String)>)| {
+            let what = || damaged(format!("target {path}"));
+            let digest = |text: String| Sha256::parse(&text).map_err(|_| what());
+            let file = file
+                .map(|(length, text)| digest(text).map(|digest| (length, digest)))
+                .transpose()?;
+            let path = TargetPath::parse(path.clone()).map_err(|_| what())?;
+            Ok(TargetRecord { bin, path, file })
+        };
+        staged.roles = self
+            .roles
+            .into_iter()
+            .map(RoleBody::read)
+            .collect::<Result<_, _>>()?;
+        staged.files = self
+            .files
+            .into_iter()
+            .map(FileBody::read)
+            .collect::<Result<_, _>>()?;
+        staged.gone = self
+            .gone
+            .iter()
+            .map(|(project, filename)| read_filename(project, filename))
+            .collect::<Result<_, _>>()?;
+        staged.targets = self
+            .targets
+            .into_iter()
+            .map(target)
+            .collect::<Result<_, RepositoryError>>()?;
+        staged.outcomes = self
+            .outcomes
+            .into_iter()
+            .map(|(id, outcome)| Ok((ChangeId(id), outcome.read()?)))
+            .collect::<Result<_, RepositoryError>>()?;
+        staged.sets = self.sets;
+        Ok(())
+    }
+}
+
+pub(super) fn encode<T: Serialize>(body: &T) -> Result<String, RepositoryError> {
+    serde_json::to_string(body).map_err(|_| damaged("a record about to be written"))
+}
+
+pub(super) fn decode<'a, T: Deserialize<'a>>(
+    text: &'a str,
+    what: &str,
+) -> Result<T, RepositoryError> {
+    serde_json::from_str(text).map_err(|_| damaged(what))
+}

@@ -1,0 +1,234 @@
+//! Everything that is written to the database, one transaction each.
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+
+use crate::change::{Change, ChangeId};
+use crate::error::RepositoryError;
+use crate::offline_set::OfflineFile;
+use crate::record::{Phase, RoleRecord, Source, Staged};
+use crate::sqlite::body::{ChangeBody, FileBody, OutcomeBody, StagedBody, encode};
+use crate::sqlite::failed;
+
+/// Runs `work` in a transaction that takes the write lock at once.
+fn transact<T>(
+    db: &mut Connection,
+    doing: &'static str,
+    work: impl FnOnce(&Transaction<'_>) -> Result<T, RepositoryError>,
+) -> Result<T, RepositoryError> {
+    let transaction = db
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(failed(doing))?;
+    let done = work(&transaction)?;
+    transaction.commit().map_err(failed(doing))?;
+    Ok(done)
+}
+
+/// A length or version as SQLite holds it; both are far below 2^63.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+pub(super) fn enqueue(
+    db: &mut Connection,
+    changes: &[Change],
+    now: DateTime<Utc>,
+) -> Result<Vec<ChangeId>, RepositoryError> {
+    const DOING: &str = "queueing changes";
+    transact(db, DOING, |db| {
+        let mut ids = Vec::with_capacity(changes.len());
+        for change in changes {
+            if let Change::Add(file) = change {
+                let sql = "INSERT OR IGNORE INTO names VALUES (?1, ?2)";
+                db.execute(
+                    sql,
+                    params![file.filename.as_str(), file.sha256.to_string()],
+                )
+                .map_err(failed(DOING))?;
+            }
+            let body = encode(&ChangeBody::of(change))?;
+            let sql = "INSERT INTO changes (accepted, body) VALUES (?1, ?2)";
+            db.execute(sql, params![now.timestamp(), body])
+                .map_err(failed(DOING))?;
+            ids.push(ChangeId(db.last_insert_rowid()));
+        }
+        Ok(ids)
+    })
+}
+
+pub(super) fn enqueue_set(
+    db: &mut Connection,
+    files: &[OfflineFile],
+    now: DateTime<Utc>,
+) -> Result<i64, RepositoryError> {
+    const DOING: &str = "keeping a set";
+    transact(db, DOING, |db| {
+        db.execute(
+            "INSERT INTO sets (received, state) VALUES (?1, 'waiting')",
+            [now.timestamp()],
+        )
+        .map_err(failed(DOING))?;
+        let id = db.last_insert_rowid();
+        for file in files {
+            let row = params![id, file.role.name(), signed(file.version.get()), file.bytes];
+            db.execute("INSERT INTO set_files VALUES (?1, ?2, ?3, ?4)", row)
+                .map_err(failed(DOING))?;
+        }
+        Ok(id)
+    })
+}
+
+pub(super) fn stage(db: &mut Connection, staged: &Staged) -> Result<(), RepositoryError> {
+    const DOING: &str = "journalling a cycle";
+    transact(db, DOING, |db| {
+        for record in &staged.roles {
+            allocate(db, record).map_err(failed(DOING))?;
+        }
+        let row = params![
+            signed(staged.base),
+            staged.signed.timestamp(),
+            encode(&StagedBody::of(staged))?
+        ];
+        db.execute("INSERT INTO staged VALUES (1, ?1, ?2, ?3)", row)
+            .map_err(failed(DOING))?;
+        let mut insert = db
+            .prepare(
+                "INSERT INTO staged_objects (phase, path, kind, bytes) VALUES (?1, ?2, ?3, ?4)",
+            )
+            .map_err(failed(DOING))?;
+        for object in &staged.objects {
+            let phase = match object.phase {
+                Phase::Immutable => "immutable",
+                Phase::Timestamp => "timestamp",
+                Phase::Mirror => "mirror",
+            };
+            let digest;
+            let (kind, bytes): (&str, &[u8]) = match &object.source {
+                Source::Bytes(bytes) => ("bytes", bytes),
+                Source::Incoming(sha256) => {
+                    digest = sha256.to_string();
+                    ("incoming", digest.as_bytes())
+                }
+                Source::Link(path) => ("link", path.as_bytes()),
+            };
+            insert
+                .execute(params![phase, object.path, kind, bytes])
+                .map_err(failed(DOING))?;
+        }
+        Ok(())
+    })
+}
+
+fn allocate(db: &Transaction<'_>, record: &RoleRecord) -> rusqlite::Result<usize> {
+    db.execute(
+        "INSERT INTO allocated VALUES (?1, ?2)
+         ON CONFLICT (role) DO UPDATE SET version = max(version, excluded.version)",
+        params![record.role.name(), signed(record.version.get())],
+    )
+}
+
+pub(super) fn move_head(db: &mut Connection, staged: &Staged) -> Result<(), RepositoryError> {
+    const DOING: &str = "moving the head";
+    transact(db, DOING, |db| {
+        let timestamp = staged
+            .objects
+            .iter()
+            .find_map(|object| match &object.source {
+                Source::Bytes(bytes) if object.phase == Phase::Timestamp => Some(bytes),
+                _ => None,
+            });
+        let moved = db
+            .execute(
+                "UPDATE head SET generation = generation + 1, signed = ?2,
+                     timestamp = coalesce(?3, timestamp) WHERE generation = ?1",
+                params![signed(staged.base), staged.signed.timestamp(), timestamp],
+            )
+            .map_err(failed(DOING))?;
+        if moved != 1 {
+            let found: i64 = db
+                .query_row("SELECT generation FROM head", [], |row| row.get(0))
+                .map_err(failed(DOING))?;
+            let found = u64::try_from(found).unwrap_or(u64::MAX);
+            return Err(RepositoryError::HeadMoved {
+                expected: staged.base,
+                found,
+            });
+        }
+        apply_rows(db, staged)
+    })
+}
+
+/// The rows of a cycle, in the same transaction that moves the head.
+fn apply_rows(db: &Transaction<'_>, staged: &Staged) -> Result<(), RepositoryError> {
+    const DOING: &str = "recording a publication";
+    let run = |sql: &str, row: &[&dyn rusqlite::ToSql]| {
+        db.prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(row))
+            .map_err(failed(DOING))
+    };
+    for record in &staged.roles {
+        run(
+            "INSERT OR REPLACE INTO roles VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                record.role.name(),
+                signed(record.version.get()),
+                record.sha256.to_string(),
+                signed(record.length),
+                record.expires.timestamp(),
+                encode(&record.listing)?
+            ],
+        )?;
+    }
+    for file in &staged.files {
+        let body = encode(&FileBody::of(file))?;
+        let project = file.project().as_str();
+        run(
+            "INSERT OR IGNORE INTO projects VALUES (?1)",
+            params![project],
+        )?;
+        let row = params![project, file.filename.as_str(), body];
+        run("INSERT OR REPLACE INTO files VALUES (?1, ?2, ?3)", row)?;
+    }
+    for name in &staged.gone {
+        let row = params![name.project().as_str(), name.as_str()];
+        run(
+            "DELETE FROM files WHERE project = ?1 AND filename = ?2",
+            row,
+        )?;
+    }
+    for target in &staged.targets {
+        let (bin, path) = (target.bin, target.path.as_str());
+        match &target.file {
+            Some((length, sha256)) => {
+                let row = params![bin, path, signed(*length), sha256.as_bytes()];
+                run(
+                    "INSERT OR REPLACE INTO targets VALUES (?1, ?2, ?3, ?4)",
+                    row,
+                )?
+            }
+            None => run(
+                "DELETE FROM targets WHERE bin = ?1 AND path = ?2",
+                params![bin, path],
+            )?,
+        };
+    }
+    for (id, outcome) in &staged.outcomes {
+        let row = params![id.0, encode(&OutcomeBody::of(outcome))?];
+        run("UPDATE changes SET outcome = ?2 WHERE id = ?1", row)?;
+    }
+    for id in &staged.sets {
+        run(
+            "UPDATE sets SET state = 'published' WHERE id = ?1",
+            params![id],
+        )?;
+    }
+    Ok(())
+}
+
+pub(super) fn clear_staged(db: &mut Connection) -> Result<(), RepositoryError> {
+    const DOING: &str = "forgetting journalled work";
+    transact(db, DOING, |db| {
+        db.execute_batch("DELETE FROM staged; DELETE FROM staged_objects")
+            .map_err(failed(DOING))
+    })
+}

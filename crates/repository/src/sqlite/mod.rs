@@ -1,0 +1,190 @@
+//! The state in an embedded SQLite database: one machine, one writer.
+
+mod body;
+mod journal;
+mod read;
+mod schema;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use chrono::{DateTime, TimeZone, Utc};
+use index::ProjectName;
+use metadata::{Role, Sha256, TargetPath, Version};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::change::{Change, ChangeId, Queued};
+use crate::error::RepositoryError;
+use crate::offline_set::{OfflineFile, OfflineSet};
+use crate::record::{FileRecord, RoleRecord, Settings, Staged};
+use crate::state::{HeadRecord, State};
+
+/// A [`State`] in one SQLite file. Commits are synced in full: what is acknowledged survives a loss of
+/// power.
+pub struct SqliteState {
+    db: Connection,
+}
+
+impl SqliteState {
+    /// Makes a new database; fails if there is one.
+    pub fn create(path: &Path, settings: &Settings) -> Result<Self, RepositoryError> {
+        if path.exists() {
+            return Err(RepositoryError::Exists {
+                path: path.to_owned(),
+            });
+        }
+        let mut db = schema::open(path)?;
+        schema::create(&mut db, settings).map_err(failed("creating its tables"))?;
+        Ok(Self { db })
+    }
+
+    /// Opens an existing database.
+    pub fn open(path: &Path) -> Result<Self, RepositoryError> {
+        if !path.exists() {
+            return Err(RepositoryError::Missing {
+                path: path.to_owned(),
+            });
+        }
+        let db = schema::open(path)?;
+        schema::check_version(&db)?;
+        Ok(Self { db })
+    }
+}
+
+pub(crate) fn failed(doing: &'static str) -> impl FnOnce(rusqlite::Error) -> RepositoryError {
+    move |source| RepositoryError::State { doing, source }
+}
+
+pub(crate) fn damaged(what: impl Into<String>) -> RepositoryError {
+    RepositoryError::Damaged { what: what.into() }
+}
+
+pub(crate) fn to_time(seconds: i64, what: &str) -> Result<DateTime<Utc>, RepositoryError> {
+    Utc.timestamp_opt(seconds, 0)
+        .single()
+        .ok_or_else(|| damaged(what))
+}
+
+impl State for SqliteState {
+    fn settings(&self) -> Result<Settings, RepositoryError> {
+        Settings::decode(|name| {
+            self.db
+                .query_row(
+                    "SELECT value FROM settings WHERE name = ?1",
+                    [name],
+                    |row| row.get(0),
+                )
+                .ok()
+        })
+    }
+
+    fn head(&self) -> Result<HeadRecord, RepositoryError> {
+        let (generation, signed, timestamp): (i64, Option<i64>, Option<Vec<u8>>) = self
+            .db
+            .query_row(
+                "SELECT generation, signed, timestamp FROM head",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            )
+            .map_err(failed("reading the head"))?;
+        Ok(HeadRecord {
+            generation: u64::try_from(generation).map_err(|_| damaged("the head"))?,
+            signed: signed
+                .map(|seconds| to_time(seconds, "the head"))
+                .transpose()?,
+            timestamp,
+        })
+    }
+
+    fn roles(&self) -> Result<Vec<RoleRecord>, RepositoryError> {
+        read::roles(&self.db)
+    }
+
+    fn allocated(&self) -> Result<BTreeMap<Role, Version>, RepositoryError> {
+        read::allocated(&self.db)
+    }
+
+    fn enqueue(
+        &mut self,
+        changes: &[Change],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<ChangeId>, RepositoryError> {
+        journal::enqueue(&mut self.db, changes, now)
+    }
+
+    fn pending(&self) -> Result<Vec<Queued>, RepositoryError> {
+        read::pending(&self.db)
+    }
+
+    fn files(&self, project: &ProjectName) -> Result<Vec<FileRecord>, RepositoryError> {
+        read::files(&self.db, project)
+    }
+
+    fn projects(&self) -> Result<Vec<ProjectName>, RepositoryError> {
+        read::projects(&self.db)
+    }
+
+    fn digest_of_name(&self, filename: &str) -> Result<Option<Sha256>, RepositoryError> {
+        let text: Option<String> = self
+            .db
+            .query_row(
+                "SELECT sha256 FROM names WHERE filename = ?1",
+                [filename],
+                |row| row.get(0),
+            )
+            .optional()
+            .map_err(failed("looking up a file name"))?;
+        text.map(|text| Sha256::parse(&text).map_err(|_| damaged(filename)))
+            .transpose()
+    }
+
+    fn bin_targets(&self, bin: u16) -> Result<Vec<(TargetPath, u64, Sha256)>, RepositoryError> {
+        read::bin_targets(&self.db, bin)
+    }
+
+    fn target_count(&self) -> Result<u64, RepositoryError> {
+        let count: i64 = self
+            .db
+            .query_row("SELECT count(*) FROM targets", [], |row| row.get(0))
+            .map_err(failed("counting targets"))?;
+        u64::try_from(count).map_err(|_| damaged("targets"))
+    }
+
+    fn enqueue_set(
+        &mut self,
+        files: &[OfflineFile],
+        now: DateTime<Utc>,
+    ) -> Result<i64, RepositoryError> {
+        journal::enqueue_set(&mut self.db, files, now)
+    }
+
+    fn waiting_sets(&self) -> Result<Vec<OfflineSet>, RepositoryError> {
+        read::waiting_sets(&self.db)
+    }
+
+    fn drop_set(&mut self, id: i64) -> Result<(), RepositoryError> {
+        self.db
+            .execute(
+                "UPDATE sets SET state = 'refused' WHERE id = ?1",
+                params![id],
+            )
+            .map(drop)
+            .map_err(failed("refusing a set"))
+    }
+
+    fn stage(&mut self, staged: &Staged) -> Result<(), RepositoryError> {
+        journal::stage(&mut self.db, staged)
+    }
+
+    fn staged(&self) -> Result<Option<(Staged, bool)>, RepositoryError> {
+        read::staged(&self.db)
+    }
+
+    fn move_head(&mut self, staged: &Staged) -> Result<(), RepositoryError> {
+        journal::move_head(&mut self.db, staged)
+    }
+
+    fn clear_staged(&mut self) -> Result<(), RepositoryError> {
+        journal::clear_staged(&mut self.db)
+    }
+}

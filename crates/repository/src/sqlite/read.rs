@@ -1,0 +1,229 @@
+//! Everything that is read from the database.
+
+use std::collections::BTreeMap;
+
+use index::ProjectName;
+use metadata::{Role, Sha256, TargetPath, Version};
+use rusqlite::types::FromSql;
+use rusqlite::{Connection, OptionalExtension, Params};
+
+use crate::change::{ChangeId, Queued};
+use crate::error::RepositoryError;
+use crate::offline_set::{OfflineFile, OfflineSet};
+use crate::record::{FileRecord, Object, Phase, RoleRecord, Source, Staged};
+use crate::sqlite::body::{ChangeBody, FileBody, RoleBody, StagedBody, decode, read_version};
+use crate::sqlite::{damaged, failed, to_time};
+
+/// Runs a query and collects its rows.
+fn rows<T>(
+    db: &Connection,
+    doing: &'static str,
+    sql: &str,
+    params: impl Params,
+    read: impl FnMut(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Vec<T>, RepositoryError> {
+    let collect = || {
+        let mut statement = db.prepare_cached(sql)?;
+        let rows = statement.query_map(params, read)?;
+        rows.collect::<rusqlite::Result<Vec<T>>>()
+    };
+    collect().map_err(failed(doing))
+}
+
+fn pair<A: FromSql, B: FromSql>(row: &rusqlite::Row<'_>) -> rusqlite::Result<(A, B)> {
+    Ok((row.get(0)?, row.get(1)?))
+}
+
+pub(super) fn roles(db: &Connection) -> Result<Vec<RoleRecord>, RepositoryError> {
+    let sql = "SELECT role, version, sha256, length, expires, listing FROM roles";
+    rows(db, "reading roles", sql, [], |row| {
+        let listing: String = row.get(5)?;
+        let body = (
+            row.get(0)?,
+            row.get::<_, i64>(1)?,
+            row.get(2)?,
+            row.get::<_, i64>(3)?,
+            row.get(4)?,
+        );
+        Ok((body, listing))
+    })?
+    .into_iter()
+    .map(|((role, version, sha256, length, expires), listing)| {
+        let unsigned = |number: i64| u64::try_from(number).map_err(|_| damaged("a role"));
+        RoleBody {
+            role,
+            version: unsigned(version)?,
+            sha256,
+            length: unsigned(length)?,
+            expires,
+            listing: decode(&listing, "a role")?,
+        }
+        .read()
+    })
+    .collect()
+}
+
+pub(super) fn allocated(db: &Connection) -> Result<BTreeMap<Role, Version>, RepositoryError> {
+    rows(
+        db,
+        "reading versions",
+        "SELECT role, version FROM allocated",
+        [],
+        pair::<String, i64>,
+    )?
+    .into_iter()
+    .map(|(role, version)| {
+        let number = u64::try_from(version).map_err(|_| damaged("a version"))?;
+        let role = Role::parse(&role).map_err(|_| damaged(role))?;
+        Ok((role, read_version(number)?))
+    })
+    .collect()
+}
+
+pub(super) fn pending(db: &Connection) -> Result<Vec<Queued>, RepositoryError> {
+    let sql = "SELECT id, accepted, body FROM changes WHERE outcome IS NULL ORDER BY id";
+    rows(db, "reading the journal", sql, [], |row| {
+        Ok((
+            row.get::<_, i64>(0)?,
+            row.get::<_, i64>(1)?,
+            row.get::<_, String>(2)?,
+        ))
+    })?
+    .into_iter()
+    .map(|(id, accepted, body)| {
+        Ok(Queued {
+            id: ChangeId(id),
+            accepted: to_time(accepted, "a change")?,
+            change: decode::<ChangeBody>(&body, "a change")?.read()?,
+        })
+    })
+    .collect()
+}
+
+pub(super) fn files(
+    db: &Connection,
+    project: &ProjectName,
+) -> Result<Vec<FileRecord>, RepositoryError> {
+    let sql = "SELECT body FROM files WHERE project = ?1 ORDER BY filename";
+    rows(db, "reading files", sql, [project.as_str()], |row| {
+        row.get::<_, String>(0)
+    })?
+    .iter()
+    .map(|body| decode::<FileBody>(body, "a file")?.read())
+    .collect()
+}
+
+pub(super) fn projects(db: &Connection) -> Result<Vec<ProjectName>, RepositoryError> {
+    let sql = "SELECT project FROM projects ORDER BY project";
+    rows(db, "reading projects", sql, [], |row| {
+        row.get::<_, String>(0)
+    })?
+    .iter()
+    .map(|name| ProjectName::parse_normalized(name).map_err(|_| damaged("a project")))
+    .collect()
+}
+
+pub(super) fn bin_targets(
+    db: &Connection,
+    bin: u16,
+) -> Result<Vec<(TargetPath, u64, Sha256)>, RepositoryError> {
+    let sql = "SELECT path, length, sha256 FROM targets WHERE bin = ?1 ORDER BY path";
+    rows(db, "reading a bin", sql, [bin], |row| {
+        Ok((
+            row.get::<_, String>(0)?,
+            row.get::<_, i64>(1)?,
+            row.get::<_, [u8; 32]>(2)?,
+        ))
+    })?
+    .into_iter()
+    .map(|(path, length, sha256)| {
+        let length = u64::try_from(length).map_err(|_| damaged("a target"))?;
+        let path = TargetPath::parse(path).map_err(|_| damaged("a target"))?;
+        Ok((path, length, Sha256::from_bytes(sha256)))
+    })
+    .collect()
+}
+
+pub(super) fn waiting_sets(db: &Connection) -> Result<Vec<OfflineSet>, RepositoryError> {
+    let sql = "SELECT id FROM sets WHERE state = 'waiting' ORDER BY id";
+    rows(db, "reading sets", sql, [], |row| row.get::<_, i64>(0))?
+        .into_iter()
+        .map(|id| {
+            let sql = "SELECT role, version, bytes FROM set_files WHERE id = ?1";
+            let files = rows(db, "reading a set", sql, [id], |row| {
+                Ok((
+                    row.get::<_, String>(0)?,
+                    row.get::<_, i64>(1)?,
+                    row.get::<_, Vec<u8>>(2)?,
+                ))
+            })?;
+            let files = files
+                .into_iter()
+                .map(|(role, version, bytes)| {
+                    let number = u64::try_from(version).map_err(|_| damaged("a set"))?;
+                    let role = Role::parse(&role).map_err(|_| damaged("a set"))?;
+                    Ok(OfflineFile {
+                        role,
+                        version: read_version(number)?,
+                        bytes,
+                    })
+                })
+                .collect::<Result<_, RepositoryError>>()?;
+            Ok(OfflineSet { id, files })
+        })
+        .collect()
+}
+
+pub(super) fn staged(db: &Connection) -> Result<Option<(Staged, bool)>, RepositoryError> {
+    let row: Option<(i64, i64, String, i64)> = db
+        .query_row(
+            "SELECT base, signed, rows, generation FROM staged, head",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+        )
+        .optional()
+        .map_err(failed("reading journalled work"))?;
+    let Some((base, signed, body, generation)) = row else {
+        return Ok(None);
+    };
+    let mut staged = Staged {
+        base: u64::try_from(base).map_err(|_| damaged("journalled work"))?,
+        signed: to_time(signed, "journalled work")?,
+        ..Staged::default()
+    };
+    decode::<StagedBody>(&body, "journalled work")?.read_into(&mut staged)?;
+    let sql = "SELECT phase, path, kind, bytes FROM staged_objects ORDER BY ord";
+    staged.objects = rows(db, "reading journalled work", sql, [], |row| {
+        let (phase, path): (String, String) = pair(row)?;
+        Ok((
+            phase,
+            path,
+            row.get::<_, String>(2)?,
+            row.get::<_, Vec<u8>>(3)?,
+        ))
+    })?
+    .into_iter()
+    .map(|(phase, path, kind, bytes)| {
+        let unreadable = || damaged(format!("object {path}"));
+        let phase = match phase.as_str() {
+            "immutable" => Phase::Immutable,
+            "timestamp" => Phase::Timestamp,
+            "mirror" => Phase::Mirror,
+            _ => return Err(unreadable()),
+        };
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).map_err(|_| unreadable());
+        let source = match kind.as_str() {
+            "bytes" => Source::Bytes(bytes),
+            "incoming" => Source::Incoming(Sha256::parse(&text(bytes)?).map_err(|_| unreadable())?),
+            "link" => Source::Link(text(bytes)?),
+            _ => return Err(unreadable()),
+        };
+        Ok(Object {
+            phase,
+            path,
+            source,
+        })
+    })
+    .collect::<Result<_, _>>()?;
+    Ok(Some((staged, generation == base + 1)))
+}

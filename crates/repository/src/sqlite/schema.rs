@@ -1,0 +1,132 @@
+//! The tables, and the version of their layout.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use crate::error::RepositoryError;
+use crate::record::Settings;
+use crate::sqlite::failed;
+
+/// Grows with every change of the tables; `index upgrade` migrates older ones.
+const SCHEMA_VERSION: i64 = 1;
+
+/// How long a command waits for another to finish its transaction.
+const BUSY: Duration = Duration::from_secs(30);
+
+const TABLES: &str = "
+    CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+    -- One line: what is published. `signed` is in seconds since 1970.
+    CREATE TABLE head (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        generation INTEGER NOT NULL,
+        signed INTEGER,
+        timestamp BLOB
+    ) STRICT;
+    INSERT INTO head VALUES (1, 0, NULL, NULL);
+
+    CREATE TABLE roles (
+        role TEXT PRIMARY KEY,
+        version INTEGER NOT NULL,
+        sha256 TEXT NOT NULL,
+        length INTEGER NOT NULL,
+        expires INTEGER NOT NULL,
+        listing TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    -- Versions given out, published or burned: none is ever given twice.
+    CREATE TABLE allocated (role TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE changes (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        accepted INTEGER NOT NULL,
+        body TEXT NOT NULL,
+        outcome TEXT
+    ) STRICT;
+    CREATE INDEX changes_pending ON changes (id) WHERE outcome IS NULL;
+
+    -- Every file name ever taken, removed ones too.
+    CREATE TABLE names (filename TEXT PRIMARY KEY, sha256 TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE files (
+        project TEXT NOT NULL,
+        filename TEXT NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (project, filename)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE projects (project TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+
+    -- In the order bins are written: by bin, then path.
+    CREATE TABLE targets (
+        bin INTEGER NOT NULL,
+        path TEXT NOT NULL,
+        length INTEGER NOT NULL,
+        sha256 BLOB NOT NULL,
+        PRIMARY KEY (bin, path)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE sets (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        received INTEGER NOT NULL,
+        state TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE set_files (
+        id INTEGER NOT NULL,
+        role TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        bytes BLOB NOT NULL,
+        PRIMARY KEY (id, role, version)
+    ) STRICT, WITHOUT ROWID;
+
+    -- The work of one cycle, from before its first put until it is published whole.
+    CREATE TABLE staged (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        base INTEGER NOT NULL,
+        signed INTEGER NOT NULL,
+        rows TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE staged_objects (
+        ord INTEGER PRIMARY KEY,
+        phase TEXT NOT NULL,
+        path TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        bytes BLOB NOT NULL
+    ) STRICT;
+";
+
+pub(super) fn open(path: &Path) -> Result<Connection, RepositoryError> {
+    let db = Connection::open(path).map_err(failed("opening it"))?;
+    db.busy_timeout(BUSY).map_err(failed("opening it"))?;
+    db.pragma_update(None, "journal_mode", "WAL")
+        .map_err(failed("opening it"))?;
+    db.pragma_update(None, "synchronous", "FULL")
+        .map_err(failed("opening it"))?;
+    db.pragma_update(None, "trusted_schema", "OFF")
+        .map_err(failed("opening it"))?;
+    Ok(db)
+}
+
+pub(super) fn create(db: &mut Connection, settings: &Settings) -> rusqlite::Result<()> {
+    let transaction = db.transaction()?;
+    transaction.execute_batch(TABLES)?;
+    for (name, value) in settings.encode() {
+        transaction.execute("INSERT INTO settings VALUES (?1, ?2)", (name, value))?;
+    }
+    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    transaction.commit()
+}
+
+pub(super) fn check_version(db: &Connection) -> Result<(), RepositoryError> {
+    let found = db
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(failed("reading its version"))?;
+    if found == SCHEMA_VERSION {
+        return Ok(());
+    }
+    Err(RepositoryError::Schema {
+        found,
+        expected: SCHEMA_VERSION,
+    })
+}

@@ -1,0 +1,90 @@
+//! What the signer must not lose. Trusted.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use index::ProjectName;
+use metadata::{Role, Sha256, TargetPath, Version};
+
+use crate::change::{Change, ChangeId, Queued};
+use crate::error::RepositoryError;
+use crate::offline_set::{OfflineFile, OfflineSet};
+use crate::record::{FileRecord, RoleRecord, Settings, Staged};
+
+/// The head: what is published, as far as one line can say it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeadRecord {
+    /// Grows by one with every publication.
+    pub generation: u64,
+    /// When the last signature was made.
+    pub signed: Option<DateTime<Utc>>,
+    /// The published `timestamp.json`, to put it again after a crash.
+    pub timestamp: Option<Vec<u8>>,
+}
+
+/// Journal, head and registrations. Every method is one transaction: it happens whole or not at all,
+/// and what it acknowledged survives a loss of power.
+pub trait State: Send {
+    /// What was fixed when the repository was made.
+    fn settings(&self) -> Result<Settings, RepositoryError>;
+
+    /// The head.
+    fn head(&self) -> Result<HeadRecord, RepositoryError>;
+
+    /// All published roles.
+    fn roles(&self) -> Result<Vec<RoleRecord>, RepositoryError>;
+
+    /// The highest version ever given to each role, published or burned.
+    fn allocated(&self) -> Result<BTreeMap<Role, Version>, RepositoryError>;
+
+    /// Queues changes, all or none, and returns their numbers.
+    fn enqueue(
+        &mut self,
+        changes: &[Change],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<ChangeId>, RepositoryError>;
+
+    /// Changes not yet published, in the order accepted.
+    fn pending(&self) -> Result<Vec<Queued>, RepositoryError>;
+
+    /// The files of a project.
+    fn files(&self, project: &ProjectName) -> Result<Vec<FileRecord>, RepositoryError>;
+
+    /// All projects that have or had files.
+    fn projects(&self) -> Result<Vec<ProjectName>, RepositoryError>;
+
+    /// The digest first published, or queued, under a file name, even if it was removed since.
+    fn digest_of_name(&self, filename: &str) -> Result<Option<Sha256>, RepositoryError>;
+
+    /// The targets of a bin, in path order.
+    fn bin_targets(&self, bin: u16) -> Result<Vec<(TargetPath, u64, Sha256)>, RepositoryError>;
+
+    /// How many targets there are.
+    fn target_count(&self) -> Result<u64, RepositoryError>;
+
+    /// Keeps a set of offline-signed roles for the next cycle.
+    fn enqueue_set(
+        &mut self,
+        files: &[OfflineFile],
+        now: DateTime<Utc>,
+    ) -> Result<i64, RepositoryError>;
+
+    /// Sets not yet published, oldest first.
+    fn waiting_sets(&self) -> Result<Vec<OfflineSet>, RepositoryError>;
+
+    /// Marks a waiting set as refused, so that it does not stand in the way.
+    fn drop_set(&mut self, id: i64) -> Result<(), RepositoryError>;
+
+    /// Journals a cycle's work, exact bytes included, and gives its versions out for good.
+    fn stage(&mut self, staged: &Staged) -> Result<(), RepositoryError>;
+
+    /// The work journalled and not finished, and whether the head has moved to it.
+    fn staged(&self) -> Result<Option<(Staged, bool)>, RepositoryError>;
+
+    /// Moves the head to the journalled work, if the head still is where that work started from
+    /// (compare-and-swap): the commit point.
+    fn move_head(&mut self, staged: &Staged) -> Result<(), RepositoryError>;
+
+    /// Forgets journalled work: because it is published whole, or because its numbers are burned.
+    fn clear_staged(&mut self) -> Result<(), RepositoryError>;
+}

@@ -1,0 +1,109 @@
+//! What clients fetch. Not trusted: whatever is read back is checked against the state's digests.
+
+use std::fmt;
+use std::path::Path;
+
+use metadata::{Sha256, TargetPath};
+
+use crate::error::StoreError;
+
+/// Where an object lies below the repository's base: a [`TargetPath`]-like relative path, so that it
+/// can never leave the folder or bucket.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StorePath(TargetPath);
+
+impl StorePath {
+    /// A metadata file.
+    #[must_use]
+    pub fn metadata(file_name: &str) -> Option<Self> {
+        TargetPath::parse(format!("metadata/{file_name}"))
+            .ok()
+            .map(Self)
+    }
+
+    /// A target under its consistent-snapshot name (TUF 6.2.1).
+    #[must_use]
+    pub fn target(path: &TargetPath, digest: &Sha256) -> Option<Self> {
+        TargetPath::parse(format!("targets/{}", path.with_digest(digest)))
+            .ok()
+            .map(Self)
+    }
+
+    /// A distribution file under its plain name, for installers that know nothing of TUF.
+    #[must_use]
+    pub fn plain(path: &TargetPath) -> Self {
+        Self(path.clone())
+    }
+
+    /// A page of the plain mirror.
+    #[must_use]
+    pub fn mirror_page(project: &index::ProjectName, file: &str) -> Option<Self> {
+        TargetPath::parse(format!("simple/{project}/{file}"))
+            .ok()
+            .map(Self)
+    }
+
+    /// Reads a path back from the journal.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        TargetPath::parse(text).ok().map(Self)
+    }
+
+    /// The path.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl fmt::Display for StorePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for StorePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.as_str())
+    }
+}
+
+/// Objects of two classes: *immutable* ones are written once and never again with other bytes;
+/// *pointers* are replaced whole.
+pub trait Store: Send {
+    /// Writes an immutable object. If it is there with the same bytes nothing happens; with other
+    /// bytes that is [`StoreError::Conflict`].
+    fn put_new(&mut self, path: &StorePath, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// The same from a file, which is kept where it is.
+    fn put_new_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError>;
+
+    /// Gives an immutable object a second name.
+    fn link(&mut self, existing: &StorePath, path: &StorePath) -> Result<(), StoreError>;
+
+    /// Replaces a pointer: readers see the old bytes or the new, never a mixture.
+    fn put_pointer(&mut self, path: &StorePath, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// Makes everything written so far survive a loss of power. Between two flushes the order of
+    /// writes on the medium is open.
+    fn flush(&mut self) -> Result<(), StoreError>;
+
+    /// Reads an object of at most `limit` bytes; `None` if there is none.
+    fn get(&self, path: &StorePath, limit: u64) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Reads an object that must have this digest.
+    fn get_checked(
+        &self,
+        path: &StorePath,
+        limit: u64,
+        expected: Sha256,
+    ) -> Result<Vec<u8>, StoreError> {
+        match self.get(path, limit)? {
+            Some(bytes) if Sha256::of(&bytes) == expected => Ok(bytes),
+            _ => Err(StoreError::Altered {
+                path: path.clone(),
+                expected,
+            }),
+        }
+    }
+}
