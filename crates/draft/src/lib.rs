@@ -8,8 +8,10 @@ mod draft;
 mod layout;
 pub mod lints;
 mod plan;
+mod stagger;
 
 pub use draft::{Draft, DraftDocument, Linted, Refused, Setting, Signed, SignedFile, Unsigned};
 pub use layout::{BINS_PREFIX, BinLayout, bins_role, first_root, top_targets};
 pub use lints::{Finding, Rule};
 pub use plan::{Head, Pending, Plan, Reason, RoleState, plan};
+pub use stagger::first_bin_expiry;

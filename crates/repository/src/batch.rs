@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use draft::{Draft, Plan, Reason, Setting, Signed, SignedFile};
+use draft::{Draft, Plan, Setting, Signed, SignedFile};
 use index::BinIndex;
 use metadata::{
     DelegatedRoles, Delegations, Expiry, MetaFile, Role, RoleKeys, Root, Snapshot, TargetFile,
@@ -70,9 +70,9 @@ impl Builder<'_> {
             records.push(record(&file, listing));
             files.push(file);
         };
-        for (bin, reason) in &plan.bins {
+        for bin in plan.bins.keys() {
             push(
-                self.bin(*bin, *reason, bin_keys, applied)?.into_file(),
+                self.bin(*bin, bin_keys, applied)?.into_file(),
                 bin_listing,
             );
         }
@@ -129,19 +129,16 @@ impl Builder<'_> {
     fn bin(
         &self,
         bin: BinIndex,
-        reason: Reason,
         (keys, role_keys): (&Delegations, &RoleKeys),
         applied: &Applied,
     ) -> Result<Signed<Targets>, RepositoryError> {
         let role = Role::Delegated(self.settings.layout.role_name(bin)?);
         let version = self.next_version(&role)?;
-        let lifetime = self.policy().roles.bin_n.lifetime;
-        // A first signature is spread, so that renewals do not all fall on one day.
-        let first = !self.roles.contains_key(&role) || reason == Reason::Changed;
-        let expires = if first {
-            draft::bin_expiry(self.now, &self.settings.policy, bin)
+        // First signatures are spread, so that renewals do not all fall on one day.
+        let expires = if self.roles.contains_key(&role) {
+            self.now + self.policy().roles.bin_n.lifetime
         } else {
-            self.now + lifetime
+            draft::first_bin_expiry(self.now, self.policy(), bin)
         };
         let mut targets: BTreeMap<_, _> = self
             .state
