@@ -1,0 +1,211 @@
+//! The folder in which a client keeps what it trusts (TUF 5.1–5.6 "persist"): one file a role,
+//! unversioned, the bytes as served. Only [`Verified`] documents can be stored.
+//!
+//! A file is written beside its final name, synced and renamed, so that after a crash each role has
+//! its old or its new bytes, never a mixture. One process at a time updates: see [`Datastore::lock`].
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use metadata::Role;
+use trust::Verified;
+
+use crate::ClientError;
+
+/// Held while a process updates. Does not end in `.json`: those are the roles.
+const LOCK: &str = ".lock";
+
+/// How unfinished writes end.
+const UNFINISHED: &str = ".part";
+
+/// How long another process may keep the lock before this one gives up, and how often it asks.
+const PATIENCE: Duration = Duration::from_secs(60);
+const ASK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Age after which an unfinished write belongs to nobody any more.
+const ABANDONED: Duration = Duration::from_secs(86_400);
+
+/// A folder of trusted metadata.
+#[derive(Clone, Debug)]
+pub struct Datastore {
+    dir: Arc<Path>,
+    patience: Duration,
+}
+
+/// The right to update the datastore; given back when dropped, or when the process ends.
+#[derive(Debug)]
+pub struct DatastoreLock {
+    _file: File,
+}
+
+impl Datastore {
+    /// Opens the folder, making it if it is missing.
+    pub fn open(dir: impl Into<PathBuf>) -> Result<Self, ClientError> {
+        let dir = dir.into();
+        fs::create_dir_all(&dir).map_err(|source| failed(&dir, "created", source))?;
+        Ok(Self {
+            dir: dir.into(),
+            patience: PATIENCE,
+        })
+    }
+
+    /// The same, waiting at most `patience` for another process.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Waits until no other process updates.
+    pub async fn lock(&self) -> Result<DatastoreLock, ClientError> {
+        let deadline = tokio::time::Instant::now() + self.patience;
+        loop {
+            let dir = Arc::clone(&self.dir);
+            if let Some(lock) = self.blocking("locked", move || try_lock(&dir)).await? {
+                return Ok(lock);
+            }
+            if tokio::time::Instant::now() >= deadline {
+                return Err(ClientError::Busy {
+                    path: self.dir.to_path_buf(),
+                });
+            }
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
+    }
+
+    /// The file of a role, if there is one. It was verified when it was stored, but counts only
+    /// after it is verified again. At most one byte more than `limit` is read, which is enough for
+    /// the verifier to see that it is too large.
+    pub async fn read(&self, role: &Role, limit: u64) -> Result<Option<Vec<u8>>, ClientError> {
+        let path = self.dir.join(role.file_name());
+        self.blocking("read", move || read_at_most(&path, limit.saturating_add(1)))
+            .await
+    }
+
+    /// Stores a role's file in place of the one before.
+    pub async fn store<R>(&self, document: &Verified<R>) -> Result<(), ClientError> {
+        let name = document.role().file_name();
+        let bytes = document.file().to_vec();
+        let dir = Arc::clone(&self.dir);
+        self.blocking("written", move || replace(&dir, &name, &bytes))
+            .await
+    }
+
+    /// Deletes timestamp and snapshot, whose keys were rotated (TUF 5.3.11).
+    pub async fn forget_floors(&self) -> Result<(), ClientError> {
+        let dir = Arc::clone(&self.dir);
+        self.blocking("written", move || {
+            // The snapshot first: a timestamp that no longer verifies voids both on the next start.
+            for role in [Role::Snapshot, Role::Timestamp] {
+                match fs::remove_file(dir.join(role.file_name())) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => sync_dir(&dir)?,
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        action: &'static str,
+        work: impl FnOnce() -> io::Result<T> + Send + 'static,
+    ) -> Result<T, ClientError> {
+        let done = tokio::task::spawn_blocking(work).await;
+        done.unwrap_or_else(|stopped| Err(io::Error::other(stopped)))
+            .map_err(|source| failed(&self.dir, action, source))
+    }
+}
+
+fn failed(path: &Path, action: &'static str, source: io::Error) -> ClientError {
+    ClientError::File {
+        path: path.to_path_buf(),
+        action,
+        source,
+    }
+}
+
+fn try_lock(dir: &Path) -> io::Result<Option<DatastoreLock>> {
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(dir.join(LOCK))?;
+    match file.try_lock() {
+        Ok(()) => {
+            sweep(dir)?;
+            Ok(Some(DatastoreLock { _file: file }))
+        }
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Removes what processes left behind that died while writing.
+fn sweep(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let is_ours = entry
+            .file_name()
+            .to_str()
+            .is_some_and(|name| name.ends_with(UNFINISHED));
+        if !is_ours {
+            continue;
+        }
+        let age = entry
+            .metadata()
+            .and_then(|about| about.modified())
+            .ok()
+            .and_then(|written| SystemTime::now().duration_since(written).ok());
+        if age.is_some_and(|age| age > ABANDONED) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn read_at_most(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
+}
+
+/// If we die after the write: an unfinished file that nobody reads, swept a day later. After the
+/// sync: the same. After the rename: the new file, or after a power cut the old one. After the sync
+/// of the folder: the new file.
+fn replace(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let mut file = tempfile::Builder::new()
+        .prefix(".")
+        .suffix(UNFINISHED)
+        .tempfile_in(dir)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(dir.join(name)).map_err(|error| error.error)?;
+    sync_dir(dir)
+}
+
+/// Makes names durable. Only Unix lets a folder be opened and synced.
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        File::open(dir)?.sync_all()
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,210 @@
+//! Fetches over HTTP and HTTPS, giving up on servers that are silent or slow (PEP 458 "Appendix A",
+//! slow retrieval).
+
+use std::error::Error;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
+use policy::ClientLimits;
+use reqwest::redirect::Policy;
+use reqwest::{Client, Response, StatusCode};
+use tokio::time::{Instant, timeout};
+use url::Url;
+
+use crate::{Body, ClientError, FileTransport, Transport, TransportError};
+
+/// Redirects followed for one file.
+const REDIRECTS: usize = 5;
+
+/// How long to wait, and what speed to insist on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Wait for a connection.
+    pub connect: Duration,
+    /// Wait for the first byte.
+    pub first_byte: Duration,
+    /// Wait for the next byte.
+    pub idle: Duration,
+    /// Mean speed below which a download is given up.
+    pub minimum_bytes_per_second: u64,
+    /// Time, spent waiting for the server, over which that mean is taken.
+    pub window: Duration,
+}
+
+impl From<&ClientLimits> for Pace {
+    fn from(limits: &ClientLimits) -> Self {
+        Self {
+            connect: limits.connect_timeout,
+            first_byte: limits.read_timeout,
+            idle: limits.read_timeout,
+            minimum_bytes_per_second: limits.minimum_bytes_per_second,
+            window: limits.speed_window,
+        }
+    }
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self::from(&ClientLimits::default())
+    }
+}
+
+/// Fetches over HTTP.
+#[derive(Clone, Debug)]
+pub struct HttpTransport {
+    client: Client,
+    pace: Pace,
+}
+
+impl HttpTransport {
+    /// Makes a client with a connection pool of its own. TLS is rustls with ring, certificates are
+    /// those the system trusts.
+    pub fn new(pace: Pace) -> Result<Self, ClientError> {
+        // Only the first call of a process can set it; a provider already there is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = Client::builder()
+            .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(pace.connect)
+            .redirect(Policy::custom(|attempt| {
+                let asked = attempt.previous().first().map(Url::scheme);
+                if asked != Some(attempt.url().scheme()) {
+                    attempt.error("redirected to another scheme")
+                } else if attempt.previous().len() > REDIRECTS {
+                    attempt.error("redirected too often")
+                } else {
+                    attempt.follow()
+                }
+            }))
+            .build()
+            .map_err(|error| ClientError::HttpClient { why: chain(&error) })?;
+        Ok(Self { client, pace })
+    }
+}
+
+#[async_trait]
+impl Transport for HttpTransport {
+    async fn get(&self, url: &Url) -> Result<Body, TransportError> {
+        let limit = self.pace.first_byte;
+        let slow = |_| TransportError::TooSlow {
+            url: url.clone(),
+            why: "no answer",
+            limit,
+        };
+        // Digests are over the bytes as signed: no content coding in between (reference F40).
+        let request = self
+            .client
+            .get(url.clone())
+            .header("accept-encoding", "identity");
+        let answer = timeout(limit, request.send()).await.map_err(slow)?;
+        let answer = answer.map_err(|error| broken(url, &error))?;
+        match answer.status() {
+            StatusCode::OK => Ok(paced(url.clone(), answer, self.pace)),
+            StatusCode::NOT_FOUND | StatusCode::FORBIDDEN => {
+                Err(TransportError::NotFound { url: url.clone() })
+            }
+            status => Err(TransportError::Status {
+                url: url.clone(),
+                status: status.as_u16(),
+            }),
+        }
+    }
+}
+
+/// A body being read, and how fast it comes.
+struct Reading {
+    url: Url,
+    pieces: Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>> + Send>>,
+    pace: Pace,
+    waited: Duration,
+    received: u64,
+}
+
+fn paced(url: Url, answer: Response, pace: Pace) -> Body {
+    let pieces = Box::pin(answer.bytes_stream());
+    let reading = Reading {
+        url,
+        pieces,
+        pace,
+        waited: Duration::ZERO,
+        received: 0,
+    };
+    Box::pin(stream::try_unfold(reading, |mut reading| async move {
+        Ok(reading.next().await?.map(|piece| (piece, reading)))
+    }))
+}
+
+impl Reading {
+    async fn next(&mut self) -> Result<Option<Bytes>, TransportError> {
+        let started = Instant::now();
+        let Ok(piece) = timeout(self.pace.idle, self.pieces.next()).await else {
+            return Err(self.slow("nothing came", self.pace.idle));
+        };
+        let Some(piece) = piece
+            .transpose()
+            .map_err(|error| broken(&self.url, &error))?
+        else {
+            return Ok(None);
+        };
+        // Only waiting counts: a slow reader on this side says nothing of the server.
+        self.waited += started.elapsed();
+        self.received += piece.len() as u64;
+        if self.waited >= self.pace.window {
+            let due =
+                u128::from(self.pace.minimum_bytes_per_second) * self.waited.as_millis() / 1000;
+            if u128::from(self.received) < due {
+                return Err(self.slow("too little came", self.pace.window));
+            }
+            (self.waited, self.received) = (Duration::ZERO, 0);
+        }
+        Ok(Some(piece))
+    }
+
+    fn slow(&self, why: &'static str, limit: Duration) -> TransportError {
+        TransportError::TooSlow {
+            url: self.url.clone(),
+            why,
+            limit,
+        }
+    }
+}
+
+fn broken(url: &Url, error: &reqwest::Error) -> TransportError {
+    TransportError::Connection {
+        url: url.clone(),
+        why: chain(error),
+    }
+}
+
+/// An error and its causes in one line, without the URL, which our own error names.
+fn chain(error: &reqwest::Error) -> String {
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        causes.push(cause.to_string());
+        next = cause.source();
+    }
+    if causes.is_empty() {
+        error.to_string()
+    } else {
+        causes.join(": ")
+    }
+}
+
+/// The transport for URLs like this one.
+pub fn transport_for(url: &Url, pace: Pace) -> Result<Arc<dyn Transport>, ClientError> {
+    match url.scheme() {
+        "http" | "https" => Ok(Arc::new(HttpTransport::new(pace)?)),
+        "file" => Ok(Arc::new(FileTransport)),
+        _ => Err(ClientError::BaseUrl {
+            url: url.to_string(),
+            why: "only http, https and file are fetched",
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;
