@@ -26,8 +26,10 @@ mod tests {
         let now = DateTime::UNIX_EPOCH;
         let lifetime = policy.roles.bin_n.lifetime;
         let count = BinCount::new(512).unwrap();
-        let expiries: Vec<_> =
-            count.bins().map(|bin| first_bin_expiry(now, &policy, bin)).collect();
+        let expiries: Vec<_> = count
+            .bins()
+            .map(|bin| first_bin_expiry(now, &policy, bin))
+            .collect();
         assert_eq!(expiries[0], now + lifetime);
         assert!(expiries.windows(2).all(|two| two[0] > two[1]));
         let last = expiries[511] - now;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use crate::canonical::{Writer, is_canonical};
+use crate::canonical::{Writer, is_canonical, to_json};
 use crate::members::{Members, from_slice};
 use crate::{KeyId, MetadataError, Value};
 
@@ -74,7 +74,7 @@ impl<'a> Wire<'a> {
                     });
                 }
             });
-            out.key("signed").raw(canonical);
+            out.key("signed").raw(&to_json(canonical));
         });
         escape_control(out.into_bytes())
     }
@@ -152,6 +152,18 @@ mod tests {
         let wire = Wire::parse(file, 4).unwrap();
         assert_eq!(&*wire.canonical, br#"{"a":1,"b":2}"#);
         assert_eq!(wire.signatures[0].bytes, b"");
+    }
+
+    /// A PEM key has line ends, which canonical JSON holds raw and JSON forbids.
+    #[test]
+    fn files_with_pem_keys_are_json() {
+        let canonical = b"{\"public\":\"-----BEGIN\nA\n\"}";
+        let file = Wire::write(canonical, &[]);
+        assert_eq!(
+            file,
+            br#"{"signatures":[],"signed":{"public":"-----BEGIN\nA\n"}}"#
+        );
+        assert_eq!(&*Wire::parse(&file, 0).unwrap().canonical, canonical);
     }
 
     #[test]

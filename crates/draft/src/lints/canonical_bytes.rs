@@ -17,8 +17,13 @@ pub(super) const ENVELOPE_BYTES: u64 = 16_384;
 
 fn check(case: &Case<'_>) -> Vec<String> {
     let mut broken = Vec::new();
-    if !is_canonical(case.canonical) || case.canonical.iter().any(|byte| *byte < 0x20) {
+    if !is_canonical(case.canonical) {
         broken.push("the signed part is not canonical JSON".to_owned());
+    }
+    // PEM keys have line ends; nothing else has a use for control characters.
+    let control = |byte: &u8| *byte < 0x20 && *byte != b'\n';
+    if case.canonical.iter().any(control) {
+        broken.push("the signed part has a control character".to_owned());
     }
     let limit = match case.role {
         Role::Root => case.policy.client.root_bytes.saturating_sub(ENVELOPE_BYTES),
