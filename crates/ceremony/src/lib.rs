@@ -1,1 +1,35 @@
-//! Key ceremonies: plan, sign, combine, verify. Offline.
+//! Key ceremonies: offline people sign root, targets and bins, from a folder that tells a stranger
+//! everything needed to check it later. No network, no async runtime; `now` is an argument.
+//!
+//! An event is a folder; copies of it travel between holders:
+//!
+//! ```text
+//! ceremony.toml           what is to be signed, by whom: the one file to review
+//! policy.toml             the policy in force, frozen by its digest
+//! previous/1.root.json …  what is published now, where a ceremony follows another
+//! payload/2.root.json …   exactly the bytes to sign (canonical JSON)
+//! signatures/             one file per role and key: ROLE.KEYID.json
+//! publish-set/            the files for the index, nothing secret in them
+//! ```
+//!
+//! Nothing in it is ever overwritten. A signature is given only after every rule has passed again on
+//! the very bytes that are signed.
+
+mod combine;
+mod description;
+mod error;
+mod event;
+mod folder;
+mod genesis;
+mod sign;
+mod status;
+mod verify;
+
+pub use combine::PublishSet;
+pub use description::{HeldKey, KeyRole, Kind};
+pub use error::{CeremonyError, EventFlaw};
+pub use event::Event;
+pub use genesis::GenesisPlan;
+pub use sign::Given;
+pub use status::{Standing, Status};
+pub use verify::Verdict;

@@ -1,0 +1,199 @@
+//! What can go wrong in a ceremony, with what is needed to say what to do next.
+
+use std::io;
+use std::path::PathBuf;
+
+use metadata::{KeyId, MetadataError, Role, Sha256, Version};
+
+/// A ceremony's step was refused or failed; nothing half done was left behind.
+#[derive(Debug, thiserror::Error)]
+pub enum CeremonyError {
+    /// The operating system refused to let a file or folder be read.
+    #[error("cannot read `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The operating system refused to let a file or folder be written.
+    #[error("cannot write `{}`", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Nothing in an event is ever overwritten.
+    #[error("`{}` exists already and is never overwritten", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No file of an event is this large.
+    #[error("`{}` is larger than {limit} bytes", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Most bytes read.
+        limit: u64,
+    },
+    /// A file of the event does not hold what it should.
+    #[error("`{}`: {flaw}", path.display())]
+    Event {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        flaw: EventFlaw,
+    },
+    /// The policy is none.
+    #[error("`{}` is not a policy", path.display())]
+    Policy {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: policy::PolicyError,
+    },
+    /// A plan cannot be carried out with the keys it names.
+    #[error("the holder `{holder}` {why}")]
+    Holder {
+        /// The holder.
+        holder: String,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// A renewal of a role that an event does not handle, or of none at all.
+    #[error("nothing to renew: name at least one of root, targets and bins")]
+    NothingToRenew,
+    /// The draft breaks rules.
+    #[error(transparent)]
+    Refused(#[from] draft::Refused),
+    /// Too few signatures.
+    #[error(transparent)]
+    Unsigned(#[from] draft::Unsigned),
+    /// The key signs for no role of this event.
+    #[error("{key} with key id {} signs for no role of this ceremony", keyid.short())]
+    NoRole {
+        /// The key, as its signer describes it.
+        key: String,
+        /// Its id.
+        keyid: KeyId,
+    },
+    /// A key could not be used.
+    #[error(transparent)]
+    Key(#[from] keys::KeyError),
+    /// The client's own rules refuse the result.
+    #[error("a client would refuse this")]
+    Rejected(#[from] trust::Rejection),
+    /// A version or name outside its range.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+}
+
+/// What is wrong with one file of an event.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EventFlaw {
+    /// The description is not TOML of the right shape.
+    #[error("{0}")]
+    Toml(String),
+    /// Not JSON of the right shape.
+    #[error("is not the JSON expected here: {0}")]
+    Json(String),
+    /// Another format than this program's.
+    #[error("has format {found}, this program knows {known}")]
+    Format {
+        /// The format found.
+        found: u32,
+        /// The format known.
+        known: u32,
+    },
+    /// A value that cannot be.
+    #[error("{what} `{found}` is not valid")]
+    Value {
+        /// Which value.
+        what: &'static str,
+        /// What was found.
+        found: String,
+    },
+    /// A digest is not the one written down.
+    #[error("has the digest {found}, not {expected} as `ceremony.toml` says")]
+    Digest {
+        /// The digest written down.
+        expected: Sha256,
+        /// The digest found.
+        found: Sha256,
+    },
+    /// A document that cannot be read.
+    #[error("{0}")]
+    Document(#[from] MetadataError),
+    /// A payload is not canonical JSON, or another program wrote more than this one reads.
+    #[error("is not canonical")]
+    NotCanonical,
+    /// A payload differs from the description.
+    #[error("{role} has {what} `{found}`, `ceremony.toml` says `{expected}`")]
+    Differs {
+        /// The role.
+        role: Role,
+        /// What differs.
+        what: &'static str,
+        /// In the payload.
+        found: String,
+        /// In the description.
+        expected: String,
+    },
+    /// The keys listed for a role are not those of the description.
+    #[error("lists other keys for {role} than `ceremony.toml` names holders for")]
+    Keys {
+        /// The role.
+        role: &'static str,
+    },
+    /// Neither a payload nor a published document of a role that every event needs.
+    #[error("holds no {role}")]
+    Missing {
+        /// The role.
+        role: Role,
+    },
+    /// A file that has no business here.
+    #[error("does not belong here")]
+    Stray,
+    /// A signature over other bytes than the payload's.
+    #[error("signs bytes with the digest {found}; {role} v{version} has {expected}")]
+    OtherPayload {
+        /// The role.
+        role: Role,
+        /// The version of the payload.
+        version: Version,
+        /// The payload's digest.
+        expected: Sha256,
+        /// The digest that was signed.
+        found: Sha256,
+    },
+    /// A signature that does not verify.
+    #[error("is no valid signature of key {} over {role} v{version}", keyid.short())]
+    Signature {
+        /// The role.
+        role: Role,
+        /// The version.
+        version: Version,
+        /// The key it claims.
+        keyid: KeyId,
+    },
+    /// A signature by a key that has no say.
+    #[error("is by key {}, which does not sign for {role}", keyid.short())]
+    ForeignKey {
+        /// The role.
+        role: Role,
+        /// The key.
+        keyid: KeyId,
+    },
+}
+
+impl EventFlaw {
+    /// With the file it is in.
+    pub(crate) fn at(self, path: impl Into<PathBuf>) -> CeremonyError {
+        CeremonyError::Event {
+            path: path.into(),
+            flaw: self,
+        }
+    }
+}

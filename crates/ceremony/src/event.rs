@@ -1,0 +1,417 @@
+//! An event, read from its folder and checked for agreement with itself. Who has signed is looked at
+//! elsewhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+use draft::{BINS_PREFIX, BinLayout, Draft, DraftDocument, Linted, Setting};
+use metadata::canonical::{is_canonical, to_json};
+use metadata::{
+    DelegatedRole, DelegatedRoles, Document, KeyId, PublicKey, Role, RoleKeys, RoleName, Root,
+    Sha256, Targets,
+};
+use policy::Policy;
+use trust::Authority;
+
+use crate::description::{self, Description, PayloadPart};
+use crate::folder::Folder;
+use crate::{CeremonyError, EventFlaw, KeyRole, Kind};
+
+/// Name of the frozen policy.
+pub(crate) const POLICY_FILE: &str = "policy.toml";
+
+/// A ceremony, open.
+#[derive(Debug)]
+pub struct Event {
+    pub(crate) folder: Folder,
+    pub(crate) description: Description,
+    pub(crate) policy: Policy,
+    pub(crate) layout: BinLayout,
+    pub(crate) planned: DateTime<Utc>,
+    pub(crate) root: Slot<Root>,
+    pub(crate) targets: Slot<Targets>,
+    pub(crate) bins: Slot<Targets>,
+    /// Who holds which key.
+    pub(crate) holders: BTreeMap<KeyId, Vec<String>>,
+}
+
+/// One role of the event: what is to be signed, and what is published.
+#[derive(Debug)]
+pub(crate) struct Slot<R> {
+    pub(crate) role: Role,
+    pub(crate) new: Option<Payload<R>>,
+    pub(crate) previous: Option<Payload<R>>,
+}
+
+/// A document with its file.
+#[derive(Debug)]
+pub(crate) struct Payload<R> {
+    pub(crate) document: R,
+    /// The bytes to sign; of a published document, the whole file.
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Whose signatures a payload needs.
+pub(crate) struct Voucher<'a> {
+    pub(crate) name: &'static str,
+    pub(crate) keys: &'a BTreeMap<KeyId, PublicKey>,
+    pub(crate) role_keys: &'a RoleKeys,
+}
+
+impl<'a> Voucher<'a> {
+    fn root(name: &'static str, root: &'a Root) -> Self {
+        Self {
+            name,
+            keys: &root.keys,
+            role_keys: &root.root,
+        }
+    }
+
+    pub(crate) fn authority(&self) -> Authority<'a> {
+        Authority::new(self.name, self.keys, self.role_keys)
+    }
+}
+
+/// The payloads that passed every rule.
+pub(crate) struct LintedEvent {
+    pub(crate) root: Option<Linted<Root>>,
+    pub(crate) targets: Option<Linted<Targets>>,
+    pub(crate) bins: Option<Linted<Targets>>,
+}
+
+impl Event {
+    /// Reads an event and checks that its parts agree: digests, versions, expiries, keys.
+    pub fn open(path: &Path) -> Result<Self, CeremonyError> {
+        let folder = Folder::new(path);
+        let at = folder.file(description::FILE);
+        let description = Description::parse(&at, &folder.read(description::FILE)?)?;
+        let policy = read_policy(&folder, &description)?;
+        let bins = Role::Delegated(RoleName::parse(BINS_PREFIX)?);
+        let event = Self {
+            layout: description.layout(&at)?,
+            planned: description.planned(&at)?.instant(),
+            root: Slot::read(&folder, &description, Role::Root)?,
+            targets: Slot::read(&folder, &description, Role::Targets)?,
+            bins: Slot::read(&folder, &description, bins)?,
+            holders: holders(&description, &at)?,
+            folder,
+            description,
+            policy,
+        };
+        event.check_parts()?;
+        event.check_keys()?;
+        Ok(event)
+    }
+
+    /// What the ceremony is for.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.description.kind
+    }
+
+    /// The policy frozen in the event.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The bins of the index.
+    #[must_use]
+    pub fn layout(&self) -> BinLayout {
+        self.layout
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The names of the holders of a key; the short key id if nobody is named.
+    pub(crate) fn holder(&self, keyid: &KeyId) -> String {
+        match self.holders.get(keyid) {
+            Some(names) => names.join(" and "),
+            None => keyid.short().to_owned(),
+        }
+    }
+
+    /// Runs every rule over every payload, as of `now`.
+    pub(crate) fn lint(&self, now: DateTime<Utc>) -> Result<LintedEvent, CeremonyError> {
+        let root = self.root.current()?;
+        Ok(LintedEvent {
+            root: self.root.lint(self, now, None)?,
+            targets: self.targets.lint(self, now, Some(root))?,
+            bins: self.bins.lint(self, now, Some(root))?,
+        })
+    }
+
+    /// The roles that are to be signed, with the bytes to sign.
+    pub(crate) fn payloads(&self) -> Vec<(&Role, &[u8])> {
+        let mut out: Vec<(&Role, &[u8])> = Vec::new();
+        out.extend(self.root.payload());
+        out.extend(self.targets.payload());
+        out.extend(self.bins.payload());
+        out
+    }
+
+    /// Whose signatures a role needs: each voucher's threshold must be met (TUF 5.3.4).
+    pub(crate) fn vouchers(&self, role: &Role) -> Result<Vec<Voucher<'_>>, CeremonyError> {
+        let root = self.root.current()?;
+        Ok(match role {
+            Role::Root => {
+                let new = Voucher::root("the new root", root);
+                let old = self.root.previous.as_ref();
+                let old = old.map(|old| Voucher::root("the published root", &old.document));
+                old.into_iter().chain([new]).collect()
+            }
+            Role::Delegated(_) => {
+                let targets = self.targets.current()?;
+                let (keys, entry) = bins_entry(targets).ok_or_else(|| {
+                    let role = self.bins.role.clone();
+                    EventFlaw::Missing { role }.at(self.folder.path())
+                })?;
+                let (name, role_keys) = ("targets", &entry.keys);
+                vec![Voucher {
+                    name,
+                    keys,
+                    role_keys,
+                }]
+            }
+            _ => vec![Voucher {
+                name: "root",
+                keys: &root.keys,
+                role_keys: &root.targets,
+            }],
+        })
+    }
+
+    /// Every payload and published file is the one the description names, and no other is there.
+    fn check_parts(&self) -> Result<(), CeremonyError> {
+        for (folder, parts) in [
+            ("payload", &self.description.payload),
+            ("previous", &self.description.previous),
+        ] {
+            let expected: BTreeSet<String> = parts.iter().map(file_name).collect();
+            for name in self.folder.list(folder)? {
+                if !expected.contains(&name) {
+                    return Err(EventFlaw::Stray.at(self.folder.file(folder).join(name)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The documents list exactly the keys that the description names holders for.
+    pub(crate) fn check_keys(&self) -> Result<(), CeremonyError> {
+        let root = self.root.current()?;
+        let (targets, bins) = (self.targets.current()?, self.bins.current()?);
+        let listed = |role: KeyRole| -> BTreeSet<&KeyId> {
+            let of_bins = || bins_entry(targets).map(|(_, entry)| &entry.keys);
+            let keys = match role {
+                KeyRole::Root => Some(&root.root),
+                KeyRole::Targets => Some(&root.targets),
+                KeyRole::Snapshot => Some(&root.snapshot),
+                KeyRole::Timestamp => Some(&root.timestamp),
+                KeyRole::Bins => of_bins(),
+                KeyRole::BinN => first_bin(bins),
+            };
+            keys.into_iter().flat_map(|keys| &keys.keyids).collect()
+        };
+        for role in KeyRole::ALL {
+            let parts = self.description.key.iter();
+            let named: BTreeSet<&str> = parts
+                .filter(|part| part.roles.contains(&role))
+                .map(|part| part.keyid.as_str())
+                .collect();
+            let listed: BTreeSet<&str> = listed(role).into_iter().map(KeyId::as_str).collect();
+            if named != listed {
+                let role = role.as_str();
+                return Err(EventFlaw::Keys { role }.at(self.folder.file(description::FILE)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The delegation to `bins`, with the keys beside it.
+fn bins_entry(targets: &Targets) -> Option<(&BTreeMap<KeyId, PublicKey>, &DelegatedRole)> {
+    let delegations = targets.delegations.as_ref()?;
+    let DelegatedRoles::Listed(roles) = &delegations.roles else {
+        return None;
+    };
+    let entry = roles
+        .iter()
+        .find(|role| role.name.as_str() == BINS_PREFIX)?;
+    Some((&delegations.keys, entry))
+}
+
+/// The keys of the bins; that all have the same is a rule of `draft`.
+fn first_bin(bins: &Targets) -> Option<&RoleKeys> {
+    match &bins.delegations.as_ref()?.roles {
+        DelegatedRoles::Listed(roles) => roles.first().map(|role| &role.keys),
+        DelegatedRoles::Succinct(roles) => Some(&roles.keys),
+    }
+}
+
+impl<R: DraftDocument + Clone> Slot<R> {
+    /// A slot of an event that is being planned.
+    pub(crate) fn planned(role: Role, new: Option<R>, previous: Option<Payload<R>>) -> Self {
+        let new = new.map(|document| {
+            let bytes = document.to_canonical();
+            Payload { document, bytes }
+        });
+        Self {
+            role,
+            new,
+            previous,
+        }
+    }
+
+    fn read(folder: &Folder, description: &Description, role: Role) -> Result<Self, CeremonyError> {
+        let find = |parts: &'_ [PayloadPart]| {
+            let part = parts.iter().find(|part| part.role == role.name());
+            part.cloned()
+        };
+        let read = |name: &'static str, part: Option<PayloadPart>| {
+            part.map(|part| read_document::<R>(folder, name, &role, &part))
+                .transpose()
+        };
+        let new = read("payload", find(&description.payload))?;
+        let previous = read("previous", find(&description.previous))?;
+        Ok(Self {
+            role,
+            new,
+            previous,
+        })
+    }
+
+    /// The document in force once the event is published.
+    pub(crate) fn current(&self) -> Result<&R, CeremonyError> {
+        let current = self.new.as_ref().or(self.previous.as_ref());
+        current.map(|one| &one.document).ok_or_else(|| {
+            let role = self.role.clone();
+            EventFlaw::Missing { role }.at(description::FILE)
+        })
+    }
+
+    pub(crate) fn payload(&self) -> Option<(&Role, &[u8])> {
+        self.new
+            .as_ref()
+            .map(|new| (&self.role, new.bytes.as_slice()))
+    }
+
+    fn lint(
+        &self,
+        event: &Event,
+        now: DateTime<Utc>,
+        root: Option<&Root>,
+    ) -> Result<Option<Linted<R>>, CeremonyError> {
+        let Some(new) = &self.new else {
+            return Ok(None);
+        };
+        let setting = Setting {
+            now,
+            policy: &event.policy,
+            root,
+        };
+        let previous = self.previous.as_ref().map(|one| &one.document);
+        let draft = Draft::new(self.role.clone(), new.document.clone()).in_layout(event.layout);
+        Ok(Some(draft.lint(&setting, previous)?))
+    }
+}
+
+pub(crate) fn file_name(part: &PayloadPart) -> String {
+    // Role names come from `ceremony.toml`; those that are none match no file of the event.
+    format!("{}.{}.json", part.version, part.role)
+}
+
+/// Reads a document whose role, version, expiry and digest the description gives.
+fn read_document<R: Document>(
+    folder: &Folder,
+    name: &str,
+    role: &Role,
+    part: &PayloadPart,
+) -> Result<Payload<R>, CeremonyError> {
+    let version = metadata::Version::new(part.version)?;
+    let name_of_file = format!("{name}/{}", role.versioned_file_name(version));
+    let (path, bytes) = (folder.file(&name_of_file), folder.read(&name_of_file)?);
+    let found = Sha256::of(&bytes);
+    let expected = Sha256::parse(&part.sha256).map_err(|error| EventFlaw::from(error).at(&path))?;
+    if found != expected {
+        return Err(EventFlaw::Digest { expected, found }.at(path));
+    }
+    let document: R = if name == "payload" {
+        parse_payload(&bytes)
+    } else {
+        parse_published(&bytes)
+    }
+    .map_err(|flaw| flaw.at(&path))?;
+    for (what, found, expected) in [
+        (
+            "version",
+            document.version().to_string(),
+            version.to_string(),
+        ),
+        (
+            "expiry",
+            document.expires().to_string(),
+            part.expires.clone(),
+        ),
+    ] {
+        if found != expected {
+            let role = role.clone();
+            let flaw = EventFlaw::Differs {
+                role,
+                what,
+                found,
+                expected,
+            };
+            return Err(flaw.at(path));
+        }
+    }
+    Ok(Payload { document, bytes })
+}
+
+/// A payload is canonical, and this program writes the same bytes again.
+fn parse_payload<R: Document>(bytes: &[u8]) -> Result<R, EventFlaw> {
+    if !is_canonical(bytes) {
+        return Err(EventFlaw::NotCanonical);
+    }
+    let document = R::parse(&to_json(bytes))?;
+    if document.to_canonical() != bytes {
+        return Err(EventFlaw::NotCanonical);
+    }
+    Ok(document)
+}
+
+/// A published document is a whole file; its signatures are counted by `verify`.
+fn parse_published<R: Document>(file: &[u8]) -> Result<R, EventFlaw> {
+    let most = trust::Limits::default().signatures;
+    let wire = metadata::Wire::parse(file, most)?;
+    Ok(R::parse(wire.signed)?)
+}
+
+fn read_policy(folder: &Folder, description: &Description) -> Result<Policy, CeremonyError> {
+    let (path, bytes) = (folder.file(POLICY_FILE), folder.read(POLICY_FILE)?);
+    let found = Sha256::of(&bytes);
+    let expected =
+        Sha256::parse(&description.policy).map_err(|error| EventFlaw::from(error).at(&path))?;
+    if found != expected {
+        return Err(EventFlaw::Digest { expected, found }.at(path));
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    Policy::parse(&text).map_err(|source| CeremonyError::Policy { path, source })
+}
+
+pub(crate) fn holders(
+    description: &Description,
+    path: &Path,
+) -> Result<BTreeMap<KeyId, Vec<String>>, CeremonyError> {
+    let mut holders: BTreeMap<KeyId, Vec<String>> = BTreeMap::new();
+    for part in &description.key {
+        let held = part.held(path)?;
+        holders.entry(held.key.id()).or_default().push(held.holder);
+    }
+    Ok(holders)
+}

@@ -1,0 +1,90 @@
+//! Everything again from the folder alone, as a stranger would check a ceremony years later.
+
+use draft::SignedFile;
+use metadata::{Role, Targets};
+use trust::{Envelope, RootChain, Rules};
+
+use crate::combine::FOLDER;
+use crate::{CeremonyError, Event, EventFlaw, Standing};
+
+/// What a stranger can say of an event.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// Who signed what.
+    pub roles: Vec<Standing>,
+    /// The files for the index, as the signatures make them.
+    pub files: Vec<SignedFile>,
+}
+
+impl Event {
+    /// Checks the event from its folder alone: every rule as of the time of planning, every
+    /// signature, old and new thresholds, and that `publish-set/` holds exactly what follows from
+    /// them. A client's own code then has to accept the result.
+    pub fn verify(&self) -> Result<Verdict, CeremonyError> {
+        let files = self.sealed(self.lint(self.planned)?)?;
+        self.check_publish_set(&files)?;
+        self.check_as_client(&files)?;
+        let roles = self.status()?.roles;
+        Ok(Verdict { roles, files })
+    }
+
+    fn check_publish_set(&self, files: &[SignedFile]) -> Result<(), CeremonyError> {
+        for name in self.folder.list(FOLDER)? {
+            if !files.iter().any(|file| file.file_name() == name) {
+                return Err(EventFlaw::Stray.at(self.folder.file(FOLDER).join(name)));
+            }
+        }
+        for file in files {
+            let name = format!("{FOLDER}/{}", file.file_name());
+            if self.folder.read(&name)? != file.bytes() {
+                let (expected, found) = (file.sha256(), self.folder.read(&name)?);
+                let found = metadata::Sha256::of(&found);
+                return Err(EventFlaw::Digest { expected, found }.at(self.folder.file(&name)));
+            }
+        }
+        Ok(())
+    }
+
+    /// The root chain as a client follows it, then targets by the root's keys and bins by those of
+    /// targets. Without a timestamp and a snapshot a client's session goes no further.
+    fn check_as_client(&self, files: &[SignedFile]) -> Result<(), CeremonyError> {
+        let rules = Rules::default();
+        let root = file_of(files, &Role::Root);
+        match (&self.root.previous, root) {
+            (Some(old), Some(file)) => RootChain::pinned(&old.bytes, rules)?.advance(file)?,
+            (Some(old), None) => RootChain::pinned(&old.bytes, rules)?,
+            (None, Some(file)) => RootChain::pinned(file, rules)?,
+            (None, None) => return Err(missing(&Role::Root)),
+        };
+        for slot in [&self.targets, &self.bins] {
+            let old = slot.previous.as_ref().map(|old| old.bytes.as_slice());
+            let file = file_of(files, &slot.role).or(old);
+            let file = file.ok_or_else(|| missing(&slot.role))?;
+            let limit = rules.limits.targets;
+            let envelope = Envelope::<Targets>::parse(slot.role.clone(), file, limit, &rules)?;
+            for voucher in self.vouchers(&slot.role)? {
+                let tally = envelope.tally(&voucher.authority());
+                if !tally.is_met() {
+                    let (role, version) = (slot.role.clone(), slot.current()?.version);
+                    let unsigned = draft::Unsigned {
+                        role,
+                        version,
+                        tally,
+                    };
+                    return Err(unsigned.into());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn file_of<'a>(files: &'a [SignedFile], role: &Role) -> Option<&'a [u8]> {
+    let file = files.iter().find(|file| file.role() == role);
+    file.map(SignedFile::bytes)
+}
+
+fn missing(role: &Role) -> CeremonyError {
+    let role = role.clone();
+    EventFlaw::Missing { role }.at(FOLDER)
+}
