@@ -23,7 +23,6 @@ use crate::state::State;
 /// The offline-signed documents a batch is published under.
 pub(crate) struct InForce {
     pub(crate) root: Root,
-    pub(crate) targets: Targets,
     pub(crate) bins: Targets,
 }
 
@@ -71,10 +70,7 @@ impl Builder<'_> {
             files.push(file);
         };
         for bin in plan.bins.keys() {
-            push(
-                self.bin(*bin, bin_keys, applied)?.into_file(),
-                bin_listing,
-            );
+            push(self.bin(*bin, bin_keys, applied)?.into_file(), bin_listing);
         }
         let bins = plan.bins.len();
         for file in set.map(CheckedSet::into_files).unwrap_or_default() {

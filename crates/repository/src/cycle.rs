@@ -297,10 +297,6 @@ fn in_force(published: Published, set: Option<&CheckedSet>) -> Result<InForce, R
         .and_then(|set| set.roots.last())
         .map(Signed::document)
         .cloned();
-    let targets = set
-        .and_then(|set| set.targets.as_ref())
-        .map(Signed::document)
-        .cloned();
     let bins = set
         .and_then(|set| set.bins.as_ref())
         .map(Signed::document)
@@ -308,7 +304,6 @@ fn in_force(published: Published, set: Option<&CheckedSet>) -> Result<InForce, R
     let missing = || RepositoryError::NoRoles;
     Ok(InForce {
         root: root.or(published.root).ok_or_else(missing)?,
-        targets: targets.or(published.targets).ok_or_else(missing)?,
         bins: bins.or(published.bins).ok_or_else(missing)?,
     })
 }

@@ -111,9 +111,9 @@ fn failed(doing: &'static str, path: &StorePath) -> impl FnOnce(io::Error) -> St
 impl Store for LocalStore {
     fn put_new(&mut self, path: &StorePath, bytes: &[u8]) -> Result<(), StoreError> {
         let target = self.locate(path);
-        let fill = |temporary: &Path| File::create_new(temporary)?.write_all(bytes);
+        let write = |temporary: &Path| File::create_new(temporary)?.write_all(bytes);
         if self
-            .place(&target, true, fill)
+            .place(&target, true, write)
             .map_err(failed("write", path))?
         {
             return Ok(());
@@ -129,11 +129,11 @@ impl Store for LocalStore {
     fn put_new_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError> {
         let target = self.locate(path);
         // A hard link where the file systems allow it: the same bytes need not be written again.
-        let fill = |temporary: &Path| {
+        let write = |temporary: &Path| {
             fs::hard_link(file, temporary).or_else(|_| fs::copy(file, temporary).map(drop))
         };
         if self
-            .place(&target, true, fill)
+            .place(&target, true, write)
             .map_err(failed("write", path))?
         {
             return Ok(());
@@ -154,12 +154,12 @@ impl Store for LocalStore {
         let target = self.locate(path);
         // The content must be on the medium before the name points to it: a rename that survives a
         // loss of power without its bytes would leave an empty pointer.
-        let fill = |temporary: &Path| {
+        let write = |temporary: &Path| {
             let mut file = File::create_new(temporary)?;
             file.write_all(bytes)?;
             file.sync_all()
         };
-        self.place(&target, false, fill)
+        self.place(&target, false, write)
             .map_err(failed("replace", path))
             .map(drop)
     }

@@ -139,7 +139,7 @@ impl OfflineSet {
             let authority = Authority::new("root", &root.keys, &root.targets);
             reader.seal(
                 document,
-                Role::Targets,
+                &Role::Targets,
                 root,
                 published.targets.as_ref(),
                 &[authority],
@@ -161,7 +161,7 @@ impl OfflineSet {
             let authority = Authority::new("targets", &delegations.keys, keys);
             reader.seal(
                 document,
-                bins_role.clone(),
+                &bins_role,
                 root,
                 published.bins.as_ref(),
                 &[authority],
@@ -239,7 +239,7 @@ impl Reader<'_> {
                 ));
             }
             let parsed = Parsed { document, file };
-            let sealed = self.seal(parsed, Role::Root, &own, previous, &authorities)?;
+            let sealed = self.seal(parsed, &Role::Root, &own, previous, &authorities)?;
             roots.push(sealed);
         }
         Ok(roots)
@@ -288,7 +288,7 @@ impl Reader<'_> {
     fn seal<R: DraftDocument>(
         &self,
         parsed: Parsed<'_, R>,
-        role: Role,
+        role: &Role,
         root: &Root,
         previous: Option<&R>,
         authorities: &[Authority<'_>],

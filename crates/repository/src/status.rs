@@ -57,9 +57,9 @@ impl Repository {
             let is_bin = matches!(&status.role, Role::Delegated(name)
                 if name.as_str() != draft::BINS_PREFIX);
             if is_bin {
-                bins.push(status)
+                bins.push(status);
             } else {
-                roles.push(status)
+                roles.push(status);
             }
         }
         roles.sort_by(|one, other| one.role.cmp(&other.role));

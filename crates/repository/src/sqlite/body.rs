@@ -154,13 +154,16 @@ impl RoleBody {
     }
 }
 
+/// Bin, path, and length with digest unless the target is gone.
+type TargetRow = (u16, String, Option<(u64, String)>);
+
 /// The rows a cycle will change, all but the objects' bytes.
 #[derive(Serialize, Deserialize)]
 pub(super) struct StagedBody {
     roles: Vec<RoleBody>,
     files: Vec<FileBody>,
     gone: Vec<(String, String)>,
-    targets: Vec<(u16, String, Option<(u64, String)>)>,
+    targets: Vec<TargetRow>,
     outcomes: Vec<(i64, OutcomeBody)>,
     sets: Vec<i64>,
 }
@@ -192,7 +195,7 @@ impl StagedBody {
 
     /// Fills everything of `staged` that stands in rows.
     pub(super) fn read_into(self, staged: &mut Staged) -> Result<(), RepositoryError> {
-        let target = |(bin, path, file): (u16, String, Option<(u64, String)>)| {
+        let target = |(bin, path, file): TargetRow| {
             let what = || damaged(format!("target {path}"));
             let digest = |text: String| Sha256::parse(&text).map_err(|_| what());
             let file = file

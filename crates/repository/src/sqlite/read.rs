@@ -177,7 +177,7 @@ pub(super) fn waiting_sets(db: &Connection) -> Result<Vec<OfflineSet>, Repositor
 pub(super) fn staged(db: &Connection) -> Result<Option<(Staged, bool)>, RepositoryError> {
     let row: Option<(i64, i64, String, i64)> = db
         .query_row(
-            "SELECT base, signed, rows, generation FROM staged, head",
+            "SELECT base, staged.signed, rows, generation FROM staged, head",
             [],
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
         )

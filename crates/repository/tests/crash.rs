@@ -1,0 +1,279 @@
+//! Dies at every write of a publication, in two ways, and starts again: nothing is lost, no object
+//! ever has two bodies, and clients of before can update (DESIGN §5).
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use chrono::{DateTime, Utc};
+use countersign_repository::{
+    Change, ChangeId, FileRecord, HeadRecord, LocalStore, OfflineFile, OfflineSet, Queued,
+    Repository, RepositoryError, RoleRecord, Settings, SqliteState, Staged, State, Store,
+    StoreError, StorePath, TickOptions,
+};
+use index::ProjectName;
+use metadata::{Role, Sha256, TargetPath, Version};
+use support::{Ceremony, Reader, samples, start};
+
+const AT_ONCE: TickOptions = TickOptions { at_once: true };
+
+/// How an operation fails.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Failure {
+    /// It does not happen.
+    Lost,
+    /// It happens and is reported failed.
+    Reported,
+}
+
+/// Lets a number of writes through, fails one, and then all: the process is dead.
+#[derive(Clone)]
+struct Fuse(Arc<Mutex<(usize, Failure)>>);
+
+impl Fuse {
+    fn new(writes: usize, failure: Failure) -> Self {
+        Self(Arc::new(Mutex::new((writes, failure))))
+    }
+
+    /// What becomes of the next write: `None` lets it through.
+    fn burn(&self) -> Option<Failure> {
+        let mut inner = self.0.lock().unwrap();
+        if inner.0 > 0 {
+            inner.0 -= 1;
+            return None;
+        }
+        Some(std::mem::replace(&mut inner.1, Failure::Lost))
+    }
+
+    fn blew(&self) -> bool {
+        self.0.lock().unwrap().0 == 0
+    }
+}
+
+struct FailingStore {
+    inner: LocalStore,
+    fuse: Fuse,
+}
+
+impl FailingStore {
+    fn run(
+        &mut self,
+        write: impl FnOnce(&mut LocalStore) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        match self.fuse.burn() {
+            None => write(&mut self.inner),
+            Some(failure) => {
+                if failure == Failure::Reported {
+                    write(&mut self.inner)?;
+                }
+                let path = StorePath::parse("fuse").unwrap();
+                let source = io::Error::other("the fuse blew");
+                Err(StoreError::Io {
+                    doing: "write",
+                    path,
+                    source,
+                })
+            }
+        }
+    }
+}
+
+impl Store for FailingStore {
+    fn put_new(&mut self, path: &StorePath, bytes: &[u8]) -> Result<(), StoreError> {
+        self.run(|store| store.put_new(path, bytes))
+    }
+    fn put_new_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError> {
+        self.run(|store| store.put_new_file(path, file))
+    }
+    fn link(&mut self, existing: &StorePath, path: &StorePath) -> Result<(), StoreError> {
+        self.run(|store| store.link(existing, path))
+    }
+    fn put_pointer(&mut self, path: &StorePath, bytes: &[u8]) -> Result<(), StoreError> {
+        self.run(|store| store.put_pointer(path, bytes))
+    }
+    fn flush(&mut self) -> Result<(), StoreError> {
+        self.run(Store::flush)
+    }
+    fn get(&self, path: &StorePath, limit: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.get(path, limit)
+    }
+}
+
+struct FailingState {
+    inner: SqliteState,
+    fuse: Fuse,
+}
+
+type Outcome<T> = Result<T, RepositoryError>;
+
+impl FailingState {
+    fn run(&mut self, write: impl FnOnce(&mut SqliteState) -> Outcome<()>) -> Outcome<()> {
+        match self.fuse.burn() {
+            None => write(&mut self.inner),
+            Some(failure) => {
+                if failure == Failure::Reported {
+                    write(&mut self.inner)?;
+                }
+                Err(RepositoryError::Damaged {
+                    what: "the fuse".to_owned(),
+                })
+            }
+        }
+    }
+}
+
+impl State for FailingState {
+    fn settings(&self) -> Outcome<Settings> {
+        self.inner.settings()
+    }
+    fn head(&self) -> Outcome<HeadRecord> {
+        self.inner.head()
+    }
+    fn roles(&self) -> Outcome<Vec<RoleRecord>> {
+        self.inner.roles()
+    }
+    fn allocated(&self) -> Outcome<BTreeMap<Role, Version>> {
+        self.inner.allocated()
+    }
+    fn enqueue(&mut self, changes: &[Change], now: DateTime<Utc>) -> Outcome<Vec<ChangeId>> {
+        self.inner.enqueue(changes, now)
+    }
+    fn pending(&self) -> Outcome<Vec<Queued>> {
+        self.inner.pending()
+    }
+    fn files(&self, project: &ProjectName) -> Outcome<Vec<FileRecord>> {
+        self.inner.files(project)
+    }
+    fn projects(&self) -> Outcome<Vec<ProjectName>> {
+        self.inner.projects()
+    }
+    fn digest_of_name(&self, filename: &str) -> Outcome<Option<Sha256>> {
+        self.inner.digest_of_name(filename)
+    }
+    fn bin_targets(&self, bin: u16) -> Outcome<Vec<(TargetPath, u64, Sha256)>> {
+        self.inner.bin_targets(bin)
+    }
+    fn target_count(&self) -> Outcome<u64> {
+        self.inner.target_count()
+    }
+    fn enqueue_set(&mut self, files: &[OfflineFile], now: DateTime<Utc>) -> Outcome<i64> {
+        self.inner.enqueue_set(files, now)
+    }
+    fn waiting_sets(&self) -> Outcome<Vec<OfflineSet>> {
+        self.inner.waiting_sets()
+    }
+    fn drop_set(&mut self, id: i64) -> Outcome<()> {
+        self.inner.drop_set(id)
+    }
+    fn stage(&mut self, staged: &Staged) -> Outcome<()> {
+        self.run(|state| state.stage(staged))
+    }
+    fn staged(&self) -> Outcome<Option<(Staged, bool)>> {
+        self.inner.staged()
+    }
+    fn move_head(&mut self, staged: &Staged) -> Outcome<()> {
+        self.run(|state| state.move_head(staged))
+    }
+    fn clear_staged(&mut self) -> Outcome<()> {
+        self.run(State::clear_staged)
+    }
+}
+
+fn failing(folder: &Path, fuse: &Fuse) -> Repository {
+    let state = SqliteState::open(&folder.join("state.sqlite")).unwrap();
+    let store = LocalStore::open(folder.join("repository")).unwrap();
+    Repository::assemble(
+        folder,
+        Box::new(FailingState {
+            inner: state,
+            fuse: fuse.clone(),
+        }),
+        Box::new(FailingStore {
+            inner: store,
+            fuse: fuse.clone(),
+        }),
+    )
+    .unwrap()
+}
+
+/// Publishes the samples with a fuse of `writes`; says whether it blew.
+fn die_and_recover(writes: usize, failure: Failure) -> bool {
+    let folder = tempfile::tempdir().unwrap();
+    let ceremony = Ceremony::new();
+    drop(support::published(folder.path(), &ceremony));
+    let fuse = Fuse::new(writes, failure);
+    let mut index = failing(folder.path(), &fuse);
+    index.add_files(&samples(), start()).unwrap();
+    let died = index.tick(&ceremony.online(), start(), AT_ONCE).is_err();
+    assert_eq!(died, fuse.blew() && died);
+    // Whatever was written: a client sees a whole state, the old or the new.
+    Reader::of(&index, &ceremony, start());
+    drop(index);
+
+    let mut index = Repository::open(folder.path()).unwrap();
+    index.tick(&ceremony.online(), start(), AT_ONCE).unwrap();
+    let reader = Reader::of(&index, &ceremony, start());
+    for path in samples() {
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        assert!(
+            reader.file(&name).is_some(),
+            "{name} after {writes} writes, {failure:?}"
+        );
+        let project = index::DistributionFilename::parse(&name)
+            .unwrap()
+            .project()
+            .clone();
+        let page = folder
+            .path()
+            .join(format!("repository/simple/{project}/index.html"));
+        assert!(page.exists(), "the plain mirror is rebuilt");
+    }
+    let status = index.status(start()).unwrap();
+    assert_eq!((status.pending, status.unfinished), (0, false));
+    died
+}
+
+#[test]
+fn every_write_of_a_publication_may_be_the_last() {
+    for failure in [Failure::Lost, Failure::Reported] {
+        let mut writes = 0;
+        while die_and_recover(writes, failure) {
+            writes += 1;
+        }
+        assert!(
+            writes > 20,
+            "a publication of three files has {writes} writes"
+        );
+    }
+}
+
+/// Work whose timestamp has expired before anybody saw it is given up; its versions stay burned.
+#[test]
+fn expired_work_is_burned_and_its_versions_are_not_used_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let ceremony = Ceremony::new();
+    let lifetime = {
+        let index = support::published(folder.path(), &ceremony);
+        index.settings().policy.roles.timestamp.lifetime
+    };
+    let fuse = Fuse::new(3, Failure::Lost);
+    let mut index = failing(folder.path(), &fuse);
+    index.add_files(&samples(), start()).unwrap();
+    assert!(index.tick(&ceremony.online(), start(), AT_ONCE).is_err());
+    drop(index);
+
+    let later = start() + lifetime;
+    let mut index = Repository::open(folder.path()).unwrap();
+    let report = index.tick(&ceremony.online(), later, AT_ONCE).unwrap();
+    assert!(report.burned_earlier);
+    assert_eq!(
+        report.snapshot,
+        Some(support::version(3)),
+        "version 2 is burned"
+    );
+    assert_eq!(report.outcomes.len(), 3);
+    Reader::of(&index, &ceremony, later);
+}

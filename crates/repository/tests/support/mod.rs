@@ -1,0 +1,292 @@
+//! A small ceremony and a reader that believes only what the trust code lets through.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test binary uses its own part of this"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+use chrono::{DateTime, TimeZone, Utc};
+use countersign_repository::{OnlineSigners, Repository, Settings, TickOptions};
+use draft::{BinLayout, Draft, DraftDocument, Setting, bins_role, first_root, top_targets};
+use index::{DistributionFilename, file_path, page_path};
+use keys::{FileKey, KeyType, Signer};
+use metadata::{Document, PublicKey, Role, Root, TargetPath, Targets, Version, Wire};
+use policy::Policy;
+use trust::{Answer, Authority, Held, Lookup, RootChain, Rules, Snapped, Step};
+
+/// The rehearsal policy: short lives, few bins.
+pub static POLICY: LazyLock<String> =
+    LazyLock::new(|| Policy::built_in_text("rehearsal").unwrap().to_owned());
+
+pub fn start() -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(2030, 1, 1, 0, 0, 0).unwrap()
+}
+
+pub fn version(number: u64) -> Version {
+    Version::new(number).unwrap()
+}
+
+/// The project's own sample distributions.
+pub fn samples() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/samples/dist");
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    files
+}
+
+pub fn repository(folder: &Path) -> Repository {
+    Repository::init(folder, &Settings::from_policy(&POLICY).unwrap()).unwrap()
+}
+
+/// A repository with its first set published.
+pub fn published(folder: &Path, ceremony: &Ceremony) -> Repository {
+    let mut index = repository(folder);
+    index
+        .apply_set(&ceremony.genesis(folder, start()), start())
+        .unwrap();
+    index
+        .tick(&ceremony.online(), start(), TickOptions { at_once: true })
+        .unwrap();
+    index
+}
+
+/// Keys in memory, and what a ceremony does with them.
+pub struct Ceremony {
+    root: Vec<Arc<FileKey>>,
+    targets: Vec<Arc<FileKey>>,
+    bins: Vec<Arc<FileKey>>,
+    online: Arc<FileKey>,
+    policy: Policy,
+}
+
+fn key() -> Arc<FileKey> {
+    Arc::new(FileKey::generate(KeyType::Ed25519, &ring::rand::SystemRandom::new()).unwrap())
+}
+
+fn public(keys: &[Arc<FileKey>]) -> Vec<PublicKey> {
+    keys.iter().map(|key| key.public_key().clone()).collect()
+}
+
+impl Ceremony {
+    pub fn new() -> Self {
+        let policy = Policy::parse(&POLICY).unwrap();
+        let many = |count| (0..count).map(|_| key()).collect::<Vec<_>>();
+        let roles = &policy.roles;
+        Self {
+            root: many(roles.root.keys),
+            targets: many(roles.targets.keys),
+            bins: many(roles.bins.keys),
+            online: key(),
+            policy,
+        }
+    }
+
+    pub fn replace_online_key(&mut self) {
+        self.online = key();
+    }
+
+    pub fn online(&self) -> OnlineSigners {
+        OnlineSigners::new(vec![Arc::clone(&self.online) as Arc<dyn Signer>])
+    }
+
+    /// The first set, as a folder.
+    pub fn genesis(&self, folder: &Path, now: DateTime<Utc>) -> PathBuf {
+        self.set(folder, now, 1, None)
+    }
+
+    /// A later set with the same offline keys: every role at `version`.
+    pub fn renewal(&self, folder: &Path, now: DateTime<Utc>, number: u64) -> PathBuf {
+        let previous = first_version(folder);
+        self.set(folder, now, number, previous.as_ref())
+    }
+
+    fn set(&self, folder: &Path, now: DateTime<Utc>, number: u64, old: Option<&Root>) -> PathBuf {
+        let set = folder.join(format!("set-{number}-{}", self.root[0].key_id().short()));
+        fs::create_dir(&set).unwrap();
+        let online = [self.online.public_key().clone()];
+        let [root, targets, bins] =
+            [&self.root, &self.targets, &self.bins].map(|keys| public(keys));
+        let mut new = first_root(&self.policy, now, [&root, &online, &online, &targets]);
+        new.version = version(number);
+        let settings = Settings::from_policy(&POLICY).unwrap();
+        let layout: BinLayout = settings.layout;
+        let top = top_targets(&self.policy, now, version(number), &bins).unwrap();
+        let bins = bins_role(&self.policy, now, version(number), layout, &online).unwrap();
+
+        let clone = new.clone();
+        let own = Authority::new("the root itself", &clone.keys, &clone.root);
+        let old_one = old.map(|old| Authority::new("the previous root", &old.keys, &old.root));
+        let authorities: Vec<_> = std::iter::once(own)
+            .chain(old_one.filter(|_| number > 1))
+            .collect();
+        let previous = old.filter(|_| new.version == old_next(old));
+        self.write(
+            &set,
+            Role::Root,
+            new,
+            now,
+            &clone,
+            previous,
+            &self.root,
+            &authorities,
+        );
+        let keys = [Authority::new("root", &clone.keys, &clone.targets)];
+        let bin_authority = top.clone();
+        self.write(
+            &set,
+            Role::Targets,
+            top,
+            now,
+            &clone,
+            None,
+            &self.targets,
+            &keys,
+        );
+        let delegations = bin_authority.delegations.as_ref().unwrap();
+        let metadata::DelegatedRoles::Listed(listed) = &delegations.roles else {
+            unreachable!()
+        };
+        let keys = [Authority::new(
+            "targets",
+            &delegations.keys,
+            &listed[0].keys,
+        )];
+        let role = Role::parse("bins").unwrap();
+        self.write(&set, role, bins, now, &clone, None, &self.bins, &keys);
+        set
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call writes one file of a set"
+    )]
+    fn write<R: DraftDocument>(
+        &self,
+        set: &Path,
+        role: Role,
+        document: R,
+        now: DateTime<Utc>,
+        root: &Root,
+        previous: Option<&R>,
+        signers: &[Arc<FileKey>],
+        authorities: &[Authority<'_>],
+    ) {
+        let name = role.versioned_file_name(document.version());
+        let canonical = document.to_canonical();
+        let signatures: Vec<_> = signers
+            .iter()
+            .map(|key| key.sign(&canonical).unwrap())
+            .collect();
+        let setting = Setting {
+            now,
+            policy: &self.policy,
+            root: Some(root),
+        };
+        // A stranger's set cannot be sealed with the right authorities; it is written all the same.
+        let sealed = Draft::new(role, document)
+            .lint(&setting, previous)
+            .ok()
+            .and_then(|linted| linted.seal(&signatures, authorities).ok())
+            .map_or_else(
+                || Wire::write(&canonical, &signatures),
+                |signed| signed.bytes().to_vec(),
+            );
+        fs::write(set.join(name), sealed).unwrap();
+    }
+}
+
+fn old_next(old: Option<&Root>) -> Version {
+    old.unwrap().version.next().unwrap()
+}
+
+fn first_version(folder: &Path) -> Option<Root> {
+    let file = fs::read(folder.join("repository/metadata/1.root.json")).ok()?;
+    Root::parse(Wire::parse(&file, 9).unwrap().signed).ok()
+}
+
+/// Reads a published repository from its files with the trust code alone.
+pub struct Reader {
+    folder: PathBuf,
+    snapped: Snapped,
+    targets: Arc<trust::Verified<Targets>>,
+}
+
+impl Reader {
+    /// A full update from the first root; panics if anything is refused.
+    pub fn of(index: &Repository, _: &Ceremony, now: DateTime<Utc>) -> Self {
+        let folder = index.store_folder();
+        let read = |name: String| fs::read(folder.join("metadata").join(name));
+        let mut chain =
+            RootChain::pinned(&read("1.root.json".into()).unwrap(), Rules::default()).unwrap();
+        while let Ok(next) = read(format!("{}.root.json", chain.next_version().unwrap())) {
+            chain = chain.advance(&next).unwrap();
+        }
+        let timestamp = read("timestamp.json".into()).unwrap();
+        let timed = chain
+            .close(now)
+            .unwrap()
+            .timestamp(&timestamp, Held::default())
+            .unwrap();
+        let request = timed.snapshot_request();
+        let snapshot = read(request.role.versioned_file_name(request.version)).unwrap();
+        let snapped = timed.snapshot(&snapshot).unwrap();
+        let request = snapped.request(&Role::Targets).unwrap();
+        let file = read(request.role.versioned_file_name(request.version)).unwrap();
+        let targets = Arc::new(snapped.targets(&file).unwrap());
+        Self {
+            folder,
+            snapped,
+            targets,
+        }
+    }
+
+    /// The bytes of a distribution file, if it is a target and on its project's page.
+    pub fn file(&self, name: &str) -> Option<Vec<u8>> {
+        let filename = DistributionFilename::parse(name).unwrap();
+        let page = self.target(&page_path(filename.project()))?;
+        let listed =
+            index::SimplePage::parse_json(&page, filename.project(), &index::PageLimits::default())
+                .unwrap();
+        let file = self.target(&file_path(&filename));
+        assert_eq!(
+            listed.file(name).is_some(),
+            file.is_some(),
+            "page and bins agree"
+        );
+        file
+    }
+
+    fn target(&self, path: &TargetPath) -> Option<Vec<u8>> {
+        let (mut lookup, mut step) =
+            Lookup::start(&self.snapped, Arc::clone(&self.targets), path.clone());
+        let answer = loop {
+            step = match step {
+                Step::Done(answer) => break answer,
+                Step::Fetch(request) => {
+                    let name = request.role.versioned_file_name(request.version);
+                    let file = fs::read(self.folder.join("metadata").join(name)).unwrap();
+                    lookup.supply(&self.snapped, &file)
+                }
+            };
+        };
+        match answer {
+            Answer::Found(target) => {
+                let digest = target.file().hashes.get_sha256().unwrap();
+                let at = self.folder.join("targets").join(path.with_digest(&digest));
+                let bytes = fs::read(at).unwrap();
+                target.check_bytes(&bytes).unwrap();
+                Some(bytes)
+            }
+            Answer::Unclaimed => None,
+            other => panic!("{path}: {other:?}"),
+        }
+    }
+}
