@@ -125,8 +125,10 @@ impl Options {
             .clone()
             .unwrap_or_else(|| metadata_url.clone());
         let transport = transport_for(&metadata_url, Pace::default())?;
+        // The suite counts requests: it has no second try.
         let config = UpdaterConfig {
             rules,
+            restart_when_vanished: false,
             ..UpdaterConfig::new(metadata_url, targets_url)
         };
         Ok(Updater::new(config, datastore, transport)?)
@@ -152,4 +154,110 @@ impl Options {
 
 fn missing(what: &str) -> ConformanceError {
     ConformanceError::Usage(format!("missing {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Repository, instant, now};
+
+    /// A published repository in a folder, and the folders of a client.
+    struct Bench {
+        dir: tempfile::TempDir,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let mut repository = Repository::new();
+            repository.root(1);
+            repository.targets("targets", 1, &[("a/b", b"bytes"), ("a/c", b"none")], None);
+            repository.publish(1);
+            repository.file("a/b", b"bytes");
+            let dir = tempfile::tempdir().unwrap();
+            for folder in ["repository/a", "md", "td"] {
+                std::fs::create_dir_all(dir.path().join(folder)).unwrap();
+            }
+            repository.memory.write_to(&dir.path().join("repository"));
+            Self { dir }
+        }
+
+        /// Runs a command line in which `@` stands for the folder of the test.
+        async fn run_at(&self, line: &str, now: DateTime<Utc>) -> Result<(), ConformanceError> {
+            let dir = self.dir.path().to_str().unwrap();
+            run(line.split(' ').map(|word| word.replace('@', dir)), now).await
+        }
+
+        async fn run(&self, line: &str) -> Result<(), ConformanceError> {
+            self.run_at(line, now()).await
+        }
+
+        fn names(&self, folder: &str) -> Vec<String> {
+            let entries = std::fs::read_dir(self.dir.path().join(folder)).unwrap();
+            let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+            let mut names: Vec<_> = names.filter(|name| name != ".lock").collect();
+            names.sort();
+            names
+        }
+    }
+
+    const INIT: &str = "--metadata-dir @/md init @/repository/1.root.json";
+    const REFRESH: &str = "--metadata-url file://@/repository --metadata-dir @/md refresh";
+
+    fn download(names: &str) -> String {
+        format!(
+            "--metadata-url=file://@/repository/ --metadata-dir=@/md {names} --target-dir @/td \
+             --target-base-url file://@/repository/ download"
+        )
+    }
+
+    #[tokio::test]
+    async fn init_refresh_and_download() {
+        let bench = Bench::new();
+        assert!(bench.run(REFRESH).await.is_err());
+        bench.run(INIT).await.unwrap();
+        assert_eq!(bench.names("md"), ["root.json"]);
+        bench.run(REFRESH).await.unwrap();
+        // The suite gives the root again to a client that has one.
+        bench.run(INIT).await.unwrap();
+        bench.run(&download("--target-name a/b")).await.unwrap();
+        assert_eq!(bench.names("td"), ["a%2Fb"]);
+        let all = [
+            "root.json",
+            "snapshot.json",
+            "targets.json",
+            "timestamp.json",
+        ];
+        assert_eq!(bench.names("md"), all);
+    }
+
+    #[tokio::test]
+    async fn download_refreshes_first_and_stops_at_the_first_failure() {
+        let bench = Bench::new();
+        bench.run(INIT).await.unwrap();
+        let names = "--target-name a/c --target-name a/b";
+        assert!(bench.run(&download(names)).await.is_err());
+        assert!(bench.run(&download("--target-name a/../b")).await.is_err());
+        assert_eq!((bench.names("md").len(), bench.names("td").len()), (4, 0));
+        let late = bench.run_at(REFRESH, instant("2030-02-01T00:00:00Z")).await;
+        assert!(matches!(late, Err(ConformanceError::Client(error)) if error.exit_code() == 12));
+    }
+
+    #[tokio::test]
+    async fn other_command_lines_are_told_from_failures() {
+        let bench = Bench::new();
+        for line in [
+            "",
+            "--metadata-dir",
+            "--metadata-dir @/md",
+            "--metadata-dir @/md init",
+            "--metadata-dir @/md init a b",
+            "--metadata-dir @/md fetch",
+            "--metadata-dir @/md refresh",
+            "--metadata-dir @/md --metadata-url nowhere refresh",
+            "--colour red --metadata-dir @/md refresh",
+        ] {
+            let refused = bench.run(line).await;
+            assert!(matches!(refused, Err(ConformanceError::Usage(_))), "{line}");
+        }
+    }
 }

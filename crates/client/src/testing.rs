@@ -59,6 +59,13 @@ impl Memory {
             .unwrap()
     }
 
+    /// Writes all files into a folder, whose subfolders have to be there.
+    pub(crate) fn write_to(&self, dir: &std::path::Path) {
+        for (url, bytes) in &*self.files.lock().unwrap() {
+            std::fs::write(dir.join(url.replace(BASE, "")), bytes).unwrap();
+        }
+    }
+
     /// The requests since the last call.
     pub(crate) fn requests(&self) -> Vec<String> {
         let taken = std::mem::take(&mut *self.requests.lock().unwrap());

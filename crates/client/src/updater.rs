@@ -27,6 +27,9 @@ pub struct UpdaterConfig {
     /// Whether target files of a repository with consistent snapshots are fetched as
     /// `dir/HASH.file` (TUF 6.2.1); all our own are.
     pub prefix_targets_with_hash: bool,
+    /// Whether an update starts once more when a versioned file has just vanished (PEP 458
+    /// "Consistent Snapshots").
+    pub restart_when_vanished: bool,
     /// Bytes of a project page.
     pub page_limit: u64,
     /// Bytes of the core metadata of a distribution (PEP 658), whose size no page states.
@@ -42,6 +45,7 @@ impl UpdaterConfig {
             targets_url,
             rules: Rules::default(),
             prefix_targets_with_hash: true,
+            restart_when_vanished: true,
             page_limit: policy::ClientLimits::default().page_bytes,
             core_metadata_limit: 16_000_000,
         }
@@ -101,8 +105,7 @@ impl Updater {
     /// Brings everything up to date (TUF 5.1–5.6). `now` becomes the time of the whole session.
     ///
     /// Each role is stored as soon as it is verified, so that a later failure loses nothing. When a
-    /// versioned file has just vanished, the update starts once more if there is a newer timestamp
-    /// (PEP 458 "Consistent Snapshots").
+    /// versioned file has just vanished, the update starts once more if there is a newer timestamp.
     pub async fn refresh(&self, now: DateTime<Utc>) -> Result<Session, ClientError> {
         let _lock = self.shared.datastore.lock().await?;
         let (error, timestamp) = match self.pass(now, None).await {
@@ -110,6 +113,9 @@ impl Updater {
             Err(Stop::Vanished(error, timestamp)) => (error, timestamp),
             Err(Stop::Error(error)) => return Err(error),
         };
+        if !self.shared.config.restart_when_vanished {
+            return Err(error);
+        }
         tracing::info!(%error, "a file vanished during the update, starting once more");
         match self.pass(now, Some(timestamp)).await {
             Ok(session) => Ok(session),
