@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use keys::Signer;
+use metadata::VerifyingKey;
 use metadata::canonical::Writer;
 use metadata::{KeyId, Role, Sha256, Signature, Version};
 use serde::Deserialize;
-use trust::VerifyingKey;
 
 use crate::event::Voucher;
 use crate::{CeremonyError, Event, EventFlaw};

@@ -29,11 +29,14 @@ pub struct BinLayout {
 impl BinLayout {
     /// The bins a policy asks for. One bin is no choice here: the least is two.
     #[must_use]
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "a policy is refused if the count is another"
+    )]
     pub fn of(policy: &IndexPolicy) -> Self {
         let count = BinCount::new(u64::from(policy.bin_count().max(2)));
         Self {
-            // A policy has a power of two up to 16,384, which is what a `BinCount` is.
-            count: count.unwrap_or_else(|_| BinCount::auto(policy.expected_targets)),
+            count: count.expect("a policy has a power of two up to 16,384"),
             encoding: policy.encoding(),
         }
     }
@@ -137,4 +140,72 @@ pub fn bins_role(
     };
     let expires = Expiry::at(now + policy.roles.bins.lifetime);
     Ok(Targets::new(version, expires).with_delegations(Delegations { keys, roles }))
+}
+
+#[cfg(test)]
+mod tests {
+    use metadata::Role;
+
+    use super::*;
+    use crate::lints::samples::{BINS, ONLINE, ROOT, key, layout, now, policy, role, root, top};
+    use crate::{Draft, DraftDocument, Refused, Setting};
+
+    fn lint<R: DraftDocument>(role: Role, document: R, layout: BinLayout) -> Result<(), Refused> {
+        let (policy, root) = (policy(), root());
+        let setting = Setting {
+            now: now(),
+            policy: &policy,
+            root: Some(&root),
+        };
+        let draft = Draft::new(role, document).in_layout(layout);
+        draft.lint(&setting, None).map(drop)
+    }
+
+    #[test]
+    fn what_is_drawn_keeps_every_rule() {
+        lint(Role::Root, root(), layout()).unwrap();
+        lint(Role::Targets, top(), layout()).unwrap();
+        for encoding in [Encoding::PathHashPrefixes, Encoding::Succinct] {
+            for count in [2, 16, 1_024, 16_384] {
+                let count = BinCount::new(count).unwrap();
+                let layout = BinLayout { count, encoding };
+                let bins =
+                    bins_role(&policy(), now(), Version::FIRST, layout, &[key(ONLINE)]).unwrap();
+                lint(role("bins"), bins, layout).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn thresholds_and_lifetimes_are_the_policys() {
+        let (root, top, policy) = (root(), top(), policy());
+        assert_eq!((root.root.threshold, root.root.keyids.len()), (2, 3));
+        assert_eq!(root.expires.instant(), now() + policy.roles.root.lifetime);
+        assert_eq!(top.expires.instant(), now() + policy.roles.targets.lifetime);
+        assert_eq!(root.keys.len(), 5);
+    }
+
+    #[test]
+    fn one_key_given_twice_is_listed_once() {
+        let keys = [key(BINS), key(BINS)];
+        let one = top_targets(&policy(), now(), Version::FIRST, &keys).unwrap();
+        let delegations = one.delegations.unwrap();
+        assert_eq!(delegations.keys.len(), 1);
+        let DelegatedRoles::Listed(roles) = delegations.roles else {
+            panic!("the layout lists its delegations");
+        };
+        assert_eq!(roles[0].keys.keyids, [key(BINS).id()]);
+        let shared = first_root(&policy(), now(), [&ROOT.map(key), &keys, &keys, &keys]);
+        assert_eq!(shared.keys.len(), 4);
+    }
+
+    #[test]
+    fn bins_are_those_the_policy_asks_for() {
+        for name in Policy::built_in_names() {
+            let index = Policy::built_in(name).unwrap().index;
+            let layout = BinLayout::of(&index);
+            assert_eq!(layout.count.get(), index.bin_count(), "{name}");
+            assert_eq!(layout.encoding, index.encoding(), "{name}");
+        }
+    }
 }

@@ -4,12 +4,14 @@
 //! `Draft → Linted → Signed`: nothing can be signed that was not linted, and nothing is called signed
 //! before its own signatures have been counted by `trust`.
 
+mod difference;
 mod draft;
 mod layout;
 pub mod lints;
 mod plan;
 mod stagger;
 
+pub use difference::{Change, difference};
 pub use draft::{Draft, DraftDocument, Linted, Refused, Setting, Signed, SignedFile, Unsigned};
 pub use layout::{BINS_PREFIX, BinLayout, bins_role, first_root, top_targets};
 pub use lints::{Finding, Rule};

@@ -10,18 +10,6 @@ use thiserror::Error;
 /// the next power would leave too little of clients' 2,000,000 bytes for project roles.
 pub const MAX_BINS: u32 = 16_384;
 
-/// How many bins for how many expected targets: the power of two nearest to `sqrt(n·k·T·t/s)`,
-/// the count at which a client of n·k = 10 lookups between changes transfers least, with t = 230
-/// bytes per target in a bin and s = 34 bytes per bin in the snapshot. Columns: T up to, bins.
-const AUTO: [(u64, u32); 6] = [
-    (2_000, 256),
-    (8_000, 512),
-    (30_000, 1_024),
-    (125_000, 2_048),
-    (500_000, 4_096),
-    (2_000_000, 8_192),
-];
-
 /// How many bins there are: a power of two from 2 to [`MAX_BINS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BinCount {
@@ -54,18 +42,6 @@ impl BinCount {
             })
         } else {
             Err(BinCountError::Count { found: count })
-        }
-    }
-
-    /// Chooses for a repository that is expected to list `targets` targets.
-    #[must_use]
-    pub fn auto(targets: u64) -> Self {
-        let count = AUTO
-            .into_iter()
-            .find_map(|(up_to, bins)| (targets <= up_to).then_some(bins))
-            .unwrap_or(MAX_BINS);
-        Self {
-            bit_length: count.trailing_zeros() as u8,
         }
     }
 
@@ -255,11 +231,6 @@ mod tests {
         }
         assert_eq!("256".parse::<BinCount>().unwrap().get(), 256);
         assert!("x".parse::<BinCount>().is_err());
-        let chosen = [1_000, 10_000, 100_000, 1_000_000, 20_000_000].map(BinCount::auto);
-        assert_eq!(
-            chosen.map(BinCount::get),
-            [256, 1_024, 2_048, 8_192, 16_384]
-        );
     }
 
     proptest! {
@@ -275,14 +246,6 @@ mod tests {
                 .filter(|bin| bin.hash_prefixes().iter().any(|prefix| hex.starts_with(prefix)))
                 .collect();
             prop_assert_eq!(by_prefix, vec![by_bits]);
-        }
-
-        /// The table stays within rounding of the formula it comes from.
-        #[test]
-        fn auto_is_near_the_optimum(targets in 1_000_u32..3_500_000) {
-            let best = (10.0 * f64::from(targets) * 230.0 / 34.0).sqrt();
-            let ratio = f64::from(BinCount::auto(targets.into()).get()) / best;
-            prop_assert!((0.68..1.47).contains(&ratio), "{} {}", targets, ratio);
         }
     }
 }

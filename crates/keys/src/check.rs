@@ -1,43 +1,27 @@
 //! Checking one's own signatures before anybody else sees them.
 
-use metadata::PublicKey;
-use ring::signature::{self, VerificationAlgorithm};
+use metadata::{PublicKey, VerifyingKey};
 
 use crate::KeyFlaw;
 use crate::public::Numbers;
 
-/// Checks that signatures are by the key they claim, with `ring`. Every back end runs it before it
-/// hands out a signature; what clients may believe is decided in `trust`, not here.
-pub struct SignatureCheck {
-    algorithm: &'static dyn VerificationAlgorithm,
-    public: Vec<u8>,
-}
+/// Checks that signatures are by the key they claim. Every back end runs it before it hands out a
+/// signature; what clients may believe is decided in `trust`, not here.
+pub struct SignatureCheck(VerifyingKey);
 
 impl SignatureCheck {
-    /// Prepares checking signatures by `key`.
+    /// Prepares checking signatures by `key`, which must be one that is sound and named as it is.
     pub fn new(key: &PublicKey) -> Result<Self, KeyFlaw> {
-        Ok(match Numbers::from_listed(key)? {
-            Numbers::Ed25519(bytes) => Self {
-                algorithm: &signature::ED25519,
-                public: bytes.to_vec(),
-            },
-            Numbers::EcdsaP256(point) => Self {
-                algorithm: &signature::ECDSA_P256_SHA256_ASN1,
-                public: point.to_vec(),
-            },
-            Numbers::Rsa(public) => Self {
-                algorithm: &signature::RSA_PSS_2048_8192_SHA256,
-                public,
-            },
-        })
+        Numbers::from_listed(key)?;
+        VerifyingKey::new(key)
+            .map(Self)
+            .map_err(|_| KeyFlaw::PublicKey)
     }
 
     /// Whether `signature` is one by this key over `message`.
     #[must_use]
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        signature::UnparsedPublicKey::new(self.algorithm, &self.public)
-            .verify(message, signature)
-            .is_ok()
+        self.0.verifies(message, signature)
     }
 }
 

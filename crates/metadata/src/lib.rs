@@ -19,6 +19,7 @@ mod snapshot;
 mod targets;
 mod timestamp;
 mod value;
+mod verifying;
 mod version;
 mod wire;
 
@@ -38,5 +39,6 @@ pub use snapshot::{MetaFile, Snapshot};
 pub use targets::{TargetFile, Targets};
 pub use timestamp::Timestamp;
 pub use value::Value;
+pub use verifying::{KeyIdentity, VerifyingKey};
 pub use version::Version;
 pub use wire::{Signature, Wire};

@@ -74,26 +74,10 @@ impl<'a> Wire<'a> {
                     });
                 }
             });
-            out.key("signed").raw(&to_json(canonical));
+            out.key("signed").raw(canonical);
         });
-        escape_control(out.into_bytes())
+        to_json(&out.into_bytes()).into_owned()
     }
-}
-
-/// Turns canonical JSON into JSON: no byte below 0x20 stands outside its strings.
-fn escape_control(canonical: Vec<u8>) -> Vec<u8> {
-    if !canonical.iter().any(|byte| *byte < 0x20) {
-        return canonical;
-    }
-    let mut out = Vec::with_capacity(canonical.len() + 256);
-    for byte in canonical {
-        match byte {
-            b'\n' => out.extend_from_slice(b"\\n"),
-            0..0x20 => out.extend_from_slice(format!("\\u{byte:04x}").as_bytes()),
-            other => out.push(other),
-        }
-    }
-    out
 }
 
 fn read_signatures(text: &[u8], max: usize) -> Result<Vec<Signature>, MetadataError> {

@@ -280,7 +280,9 @@ impl Reader<'_> {
             );
             return Err(RepositoryError::Set { why });
         }
-        Ok(R::parse(&document.to_canonical())?)
+        Ok(R::parse(&metadata::canonical::to_json(
+            &document.to_canonical(),
+        ))?)
     }
 
     /// Lints the document again and puts the file's own signatures back: what is published is what

@@ -27,14 +27,9 @@ impl Settings {
     /// Settings from a policy's text; bins and profile as it says.
     pub fn from_policy(policy_text: &str) -> Result<Self, policy::PolicyError> {
         let policy = Policy::parse(policy_text)?;
-        // The policy allows powers of two up to 16,384 only.
-        let count = BinCount::new(u64::from(policy.index.bin_count())).unwrap_or(BinCount::auto(0));
         Ok(Self {
             policy_text: policy_text.to_owned(),
-            layout: BinLayout {
-                count,
-                encoding: policy.index.encoding(),
-            },
+            layout: BinLayout::of(&policy.index),
             profile: policy.index.profile,
             policy,
         })

@@ -8,7 +8,6 @@ mod lookup;
 mod rejection;
 mod rules;
 pub mod session;
-mod signature;
 mod verified;
 mod walked;
 
@@ -16,6 +15,5 @@ pub use lookup::{Answer, Edge, Failure, Lookup, Step, TargetCheck, VerifiedTarge
 pub use rejection::{Mismatch, Rejection};
 pub use rules::{Dialect, Limits, Rules};
 pub use session::{Held, Request, RootChain, Rooted, Snapped, Timed};
-pub use signature::{KeyIdentity, VerifyingKey};
 pub use verified::{Authority, Envelope, Tally, Verified, tally};
 pub use walked::{Accepted, Walked};

@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::sync::Arc;
 
-use metadata::{Document, KeyId, PublicKey, Role, RoleKeys, Sha256, Signature, Wire};
+use metadata::{Document, KeyId, PublicKey, Role, RoleKeys, Sha256, Signature, VerifyingKey, Wire};
 
-use crate::signature::VerifyingKey;
 use crate::{Dialect, Rejection, Rules};
 
 /// A document that a threshold of distinct keys of its role has signed.

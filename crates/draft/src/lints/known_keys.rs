@@ -1,7 +1,7 @@
 //! Keys are of an allowed scheme, in the one form every client reads, under the id TUF prescribes.
 
+use metadata::VerifyingKey;
 use metadata::{KeyId, PublicKey};
-use trust::VerifyingKey;
 
 use super::{Case, Rule, listed};
 

@@ -33,6 +33,8 @@ use policy::Policy;
 
 use crate::BinLayout;
 
+pub(crate) use listed::is_bin;
+
 /// Every rule, in the order findings are shown.
 pub const RULES: &[&Rule] = &[
     &canonical_bytes::RULE,

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use metadata::{KeyId, PublicKey, RoleKeys, Root};
+use metadata::{KeyIdentity, VerifyingKey};
 use policy::{KeyKind, RolePolicy};
-use trust::{KeyIdentity, VerifyingKey};
 
 use super::{Case, Rule, Subject, listed};
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use metadata::KeyId;
-use trust::{KeyIdentity, VerifyingKey};
+use metadata::{KeyIdentity, VerifyingKey};
 
 use super::{Case, Rule, listed};
 

@@ -1,10 +1,11 @@
 //! Checks single signatures, with `ring` (TUF 4.2.2 schemes).
 
-use metadata::{MetadataError, PublicKey};
 use ring::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ED25519, RSA_PSS_2048_8192_SHA256,
     UnparsedPublicKey, VerificationAlgorithm,
 };
+
+use crate::{MetadataError, PublicKey};
 
 /// A public key this program can verify with.
 pub struct VerifyingKey {
