@@ -3,6 +3,7 @@
 //! role that failed or denies it is never overruled by a page.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use index::{
     DistributionFilename, DistributionKind, PageFile, PageLimits, ProjectName, SimplePage,
@@ -19,7 +20,7 @@ use crate::{ClientError, Session};
 /// A project's page, verified to the last byte.
 #[derive(Clone, Debug)]
 pub struct ProjectPage {
-    page: SimplePage,
+    page: Arc<SimplePage>,
     target: VerifiedTarget,
 }
 
@@ -58,8 +59,34 @@ pub struct Withheld {
 impl Session {
     /// Fetches and verifies the page of a project.
     pub async fn project_page(&self, project: &ProjectName) -> Result<ProjectPage, ClientError> {
+        let target = self.page_target(project).await?;
+        self.page_at(project, target).await
+    }
+
+    /// The page of a project, taken from `held` where that is the very page this session's snapshot
+    /// names, so that nothing need be fetched.
+    pub async fn project_page_from(
+        &self,
+        project: &ProjectName,
+        held: Option<&ProjectPage>,
+    ) -> Result<ProjectPage, ClientError> {
+        let target = self.page_target(project).await?;
+        match held {
+            Some(held) if held.target == target => Ok(held.clone()),
+            _ => self.page_at(project, target).await,
+        }
+    }
+
+    async fn page_target(&self, project: &ProjectName) -> Result<VerifiedTarget, ClientError> {
         let path = page_path(project);
-        let target = found(&path, self.find(&path).await)?;
+        found(&path, self.find(&path).await)
+    }
+
+    async fn page_at(
+        &self,
+        project: &ProjectName,
+        target: VerifiedTarget,
+    ) -> Result<ProjectPage, ClientError> {
         let (length, limit) = (target.file().length, self.shared.config.page_limit);
         if length > limit {
             let project = project.clone();
@@ -74,7 +101,7 @@ impl Session {
             bytes: limit as usize,
             ..PageLimits::default()
         };
-        let page = SimplePage::parse_json(&bytes, project, &limits)?;
+        let page = Arc::new(SimplePage::parse_json(&bytes, project, &limits)?);
         Ok(ProjectPage { page, target })
     }
 
@@ -143,10 +170,7 @@ impl Session {
             .iter()
             .map(|left_out| &left_out.file.filename)
             .collect();
-        let rest = page
-            .page
-            .clone()
-            .filtered(|file| !refused.contains(&file.filename));
+        let rest = SimplePage::clone(&page.page).filtered(|file| !refused.contains(&file.filename));
         Listing {
             page: rest,
             withheld,

@@ -86,6 +86,12 @@ async fn a_page_binds_files_that_no_role_speaks_for() {
     let page = session.project_page(&project()).await.unwrap();
     assert_eq!(page.target().role().name(), "bin-0");
     assert_eq!(session.listing(&page).await.page, *page.page());
+    repository.memory.requests();
+    session
+        .project_page_from(&project(), Some(&page))
+        .await
+        .unwrap();
+    assert!(repository.memory.requests().is_empty());
     let file = session.file(&page, &page.page().files()[0]).await.unwrap();
     assert_eq!((file.length(), file.target()), (Some(5), None));
     repository.file(&wheel_at(), b"wheel");
