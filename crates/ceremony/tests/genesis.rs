@@ -182,18 +182,25 @@ fn a_changed_payload_policy_or_description_stops_everything() {
     }
     for (from, to) in [
         ("holder = \"Bo\"", "holder = \"Bo\"\nmore = 1"),
+        ("holder = \"Bo\"", "holder = \"B\\u0007o\""),
         ("format = 1", "format = 2"),
-        ("\"root\", ", ""),
+        ("roles = [\"targets\"]", "roles = [\"root\"]"),
         ("version = 1", "version = 2"),
+        ("count = 16", "count = 17"),
+        ("keyid = \"", "keyid = \"0"),
+        ("2030-01-01T12:00:00Z", "2030-01-01T13:00:00Z"),
     ] {
         let base = tempfile::tempdir().unwrap();
         let (_, path) = signed(&base);
-        let file = path.join("ceremony.toml");
-        if fs::read_to_string(&file).unwrap().contains(from) {
-            tamper(&file, from, to);
-            assert!(Event::open(&path).is_err(), "{from}");
-        }
+        tamper(&path.join("ceremony.toml"), from, to);
+        assert!(Event::open(&path).is_err(), "{from}");
     }
+    // Another number of bins is one that the documents do not have.
+    let base = tempfile::tempdir().unwrap();
+    let (_, path) = signed(&base);
+    tamper(&path.join("ceremony.toml"), "count = 16", "count = 32");
+    let refused = Event::open(&path).unwrap().combine(now());
+    assert!(matches!(refused, Err(CeremonyError::Refused(_))));
 }
 
 /// Somebody who changes a payload and the digest beside it finds the signatures made before.
@@ -267,12 +274,13 @@ fn a_published_file_that_does_not_follow_is_found() {
     assert!(matches!(flaw(event.verify()), EventFlaw::Digest { .. }));
 }
 
+type Change = fn(&mut GenesisPlan<'_>);
+
 #[test]
 fn plans_that_cannot_be_are_refused_and_leave_no_folder() {
     let keys = Keys::new();
     let base = tempfile::tempdir().unwrap();
     let path = base.path().join("event");
-    type Change = fn(&mut GenesisPlan<'_>);
     let changes: [(Change, &str); 4] = [
         (
             |plan| plan.root[1].holder = "Ada".to_owned(),
