@@ -25,6 +25,8 @@ pub(crate) const POLICY_FILE: &str = "policy.toml";
 #[derive(Debug)]
 pub struct Event {
     pub(crate) folder: Folder,
+    /// SHA-256 of `ceremony.toml`.
+    pub(crate) digest: Sha256,
     pub(crate) description: Description,
     pub(crate) policy: Policy,
     pub(crate) layout: BinLayout,
@@ -85,7 +87,8 @@ impl Event {
     pub fn open(path: &Path) -> Result<Self, CeremonyError> {
         let folder = Folder::new(path);
         let at = folder.file(description::FILE);
-        let description = Description::parse(&at, &folder.read(description::FILE)?)?;
+        let bytes = folder.read(description::FILE)?;
+        let description = Description::parse(&at, &bytes)?;
         let policy = read_policy(&folder, &description)?;
         let bins = Role::Delegated(RoleName::parse(BINS_PREFIX)?);
         let event = Self {
@@ -95,13 +98,22 @@ impl Event {
             targets: Slot::read(&folder, &description, Role::Targets)?,
             bins: Slot::read(&folder, &description, bins)?,
             holders: holders(&description, &at)?,
+            digest: Sha256::of(&bytes),
             folder,
             description,
             policy,
         };
         event.check_parts()?;
+        event.check_previous()?;
         event.check_keys()?;
         Ok(event)
+    }
+
+    /// SHA-256 of `ceremony.toml`, which names the digests of policy and payloads: the number that
+    /// tells whether two people look at the same event.
+    #[must_use]
+    pub fn digest(&self) -> Sha256 {
+        self.digest
     }
 
     /// What the ceremony is for.
@@ -235,7 +247,9 @@ impl Event {
 }
 
 /// The delegation to `bins`, with the keys beside it.
-fn bins_entry(targets: &Targets) -> Option<(&BTreeMap<KeyId, PublicKey>, &DelegatedRole)> {
+pub(crate) fn bins_entry(
+    targets: &Targets,
+) -> Option<(&BTreeMap<KeyId, PublicKey>, &DelegatedRole)> {
     let delegations = targets.delegations.as_ref()?;
     let DelegatedRoles::Listed(roles) = &delegations.roles else {
         return None;
@@ -247,7 +261,7 @@ fn bins_entry(targets: &Targets) -> Option<(&BTreeMap<KeyId, PublicKey>, &Delega
 }
 
 /// The keys of the bins; that all have the same is a rule of `draft`.
-fn first_bin(bins: &Targets) -> Option<&RoleKeys> {
+pub(crate) fn first_bin(bins: &Targets) -> Option<&RoleKeys> {
     match &bins.delegations.as_ref()?.roles {
         DelegatedRoles::Listed(roles) => roles.first().map(|role| &role.keys),
         DelegatedRoles::Succinct(roles) => Some(&roles.keys),
@@ -386,7 +400,7 @@ fn parse_payload<R: Document>(bytes: &[u8]) -> Result<R, EventFlaw> {
 }
 
 /// A published document is a whole file; its signatures are counted by `verify`.
-fn parse_published<R: Document>(file: &[u8]) -> Result<R, EventFlaw> {
+pub(crate) fn parse_published<R: Document>(file: &[u8]) -> Result<R, EventFlaw> {
     let most = trust::Limits::default().signatures;
     let wire = metadata::Wire::parse(file, most)?;
     Ok(R::parse(wire.signed)?)

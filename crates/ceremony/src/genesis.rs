@@ -4,7 +4,7 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use draft::{BINS_PREFIX, BinLayout, bins_role, first_root, top_targets};
-use metadata::{Document, Expiry, PublicKey, Role, RoleName, Root, Targets, Version};
+use metadata::{Document, Expiry, PublicKey, Role, RoleName, Root, Sha256, Targets, Version};
 use policy::Policy;
 
 use crate::description::{self, Description, PayloadPart};
@@ -111,6 +111,7 @@ impl Planned<'_> {
     pub(crate) fn write(self, path: &Path) -> Result<Event, CeremonyError> {
         let (policy_text, now) = (self.policy_text, self.now);
         let event = self.into_event(path)?;
+        event.check_previous()?;
         event.check_keys()?;
         event.lint(now)?;
         let folder = Folder::create(path)?;
@@ -130,6 +131,7 @@ impl Planned<'_> {
         Ok(Event {
             holders: event::holders(&description, path)?,
             folder: Folder::new(path),
+            digest: Sha256::of(description.write()?.as_bytes()),
             description,
             policy: self.policy,
             layout: self.layout,

@@ -1,6 +1,6 @@
 //! Who has signed and who has not: k of n for every role, for the old root and the new one.
 
-use metadata::{Role, Version};
+use metadata::{KeyId, Role, Version};
 use trust::tally;
 
 use crate::{CeremonyError, Event};
@@ -55,18 +55,23 @@ impl Event {
             let version = self.version(role)?;
             for voucher in self.vouchers(role)? {
                 let tally = tally(canonical, &signatures, &voucher.authority());
-                let names =
-                    |ids: &[metadata::KeyId]| ids.iter().map(|id| self.holder(id)).collect();
                 roles.push(Standing {
                     role: role.clone(),
                     version,
                     voucher: voucher.name,
                     threshold: tally.threshold,
-                    signed: names(&tally.valid),
-                    missing: names(&tally.missing),
+                    signed: self.names(&tally.valid),
+                    missing: self.names(&tally.missing),
                 });
             }
         }
         Ok(Status { roles })
+    }
+
+    /// The holders of keys, in the order of their names.
+    fn names(&self, ids: &[KeyId]) -> Vec<String> {
+        let mut names: Vec<String> = ids.iter().map(|id| self.holder(id)).collect();
+        names.sort_unstable();
+        names
     }
 }

@@ -5,6 +5,7 @@ use metadata::{Role, Targets};
 use trust::{Envelope, RootChain, Rules};
 
 use crate::combine::FOLDER;
+use crate::event::{Voucher, bins_entry};
 use crate::{CeremonyError, Event, EventFlaw, Standing};
 
 /// What a stranger can say of an event.
@@ -60,23 +61,60 @@ impl Event {
             let old = slot.previous.as_ref().map(|old| old.bytes.as_slice());
             let file = file_of(files, &slot.role).or(old);
             let file = file.ok_or_else(|| missing(&slot.role))?;
-            let limit = rules.limits.targets;
-            let envelope = Envelope::<Targets>::parse(slot.role.clone(), file, limit, &rules)?;
             for voucher in self.vouchers(&slot.role)? {
-                let tally = envelope.tally(&voucher.authority());
-                if !tally.is_met() {
-                    let (role, version) = (slot.role.clone(), slot.current()?.version);
-                    let unsigned = draft::Unsigned {
-                        role,
-                        version,
-                        tally,
-                    };
-                    return Err(unsigned.into());
-                }
+                check_file(&slot.role, file, &voucher)?;
             }
         }
         Ok(())
     }
+
+    /// What an event follows must itself be signed as clients demand: nobody should be led to renew
+    /// a forgery.
+    pub(crate) fn check_previous(&self) -> Result<(), CeremonyError> {
+        let (root, targets, bins) = match (
+            &self.root.previous,
+            &self.targets.previous,
+            &self.bins.previous,
+        ) {
+            (None, None, None) => return Ok(()),
+            (Some(root), Some(targets), Some(bins)) => (root, targets, bins),
+            (None, ..) => return Err(missing(&self.root.role)),
+            (_, None, _) => return Err(missing(&self.targets.role)),
+            (_, _, None) => return Err(missing(&self.bins.role)),
+        };
+        RootChain::pinned(&root.bytes, Rules::default())?;
+        let by_root = Voucher {
+            name: "the published root",
+            keys: &root.document.keys,
+            role_keys: &root.document.targets,
+        };
+        check_file(&self.targets.role, &targets.bytes, &by_root)?;
+        let (keys, entry) =
+            bins_entry(&targets.document).ok_or_else(|| missing(&self.bins.role))?;
+        let by_targets = Voucher {
+            name: "the published targets",
+            keys,
+            role_keys: &entry.keys,
+        };
+        check_file(&self.bins.role, &bins.bytes, &by_targets)
+    }
+}
+
+/// Counts the signatures of a whole file of a targets role.
+fn check_file(role: &Role, file: &[u8], voucher: &Voucher<'_>) -> Result<(), CeremonyError> {
+    let rules = Rules::default();
+    let envelope = Envelope::<Targets>::parse(role.clone(), file, rules.limits.targets, &rules)?;
+    let tally = envelope.tally(&voucher.authority());
+    if tally.is_met() {
+        return Ok(());
+    }
+    let (role, version) = (role.clone(), envelope.peek_unverified().version);
+    Err(draft::Unsigned {
+        role,
+        version,
+        tally,
+    }
+    .into())
 }
 
 fn file_of<'a>(files: &'a [SignedFile], role: &Role) -> Option<&'a [u8]> {

@@ -1,89 +1,16 @@
 //! A genesis from plan to publish-set, with real keys and real folders; then everything that must
 //! stop it.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod common;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use countersign_ceremony::{CeremonyError, Event, EventFlaw, GenesisPlan, HeldKey};
+use std::fs;
+
+use chrono::TimeDelta;
+use common::{Keys, flaw, new_key, now, planned, signed, tamper};
+use countersign_ceremony::{CeremonyError, Event, EventFlaw, GenesisPlan};
 use keys::{FileKey, KeyType, Signer};
 use metadata::{Document, Role, Root, Sha256, Targets, Wire};
-use ring::rand::SystemRandom;
 use trust::{RootChain, Rules};
-
-struct Keys {
-    root: [FileKey; 3],
-    targets: FileKey,
-    bins: FileKey,
-    online: FileKey,
-}
-
-fn new_key(key_type: KeyType) -> FileKey {
-    FileKey::generate(key_type, &SystemRandom::new()).unwrap()
-}
-
-impl Keys {
-    fn new() -> Self {
-        Self {
-            root: [KeyType::Ed25519, KeyType::EcdsaP256, KeyType::Ed25519].map(new_key),
-            targets: new_key(KeyType::Ed25519),
-            bins: new_key(KeyType::EcdsaP256),
-            online: new_key(KeyType::Ed25519),
-        }
-    }
-
-    fn plan(&self) -> GenesisPlan<'static> {
-        let held = |holder: &str, key: &FileKey| HeldKey {
-            holder: holder.to_owned(),
-            key: key.public_key().clone(),
-        };
-        let online = held("signer", &self.online);
-        let root = ["Ada", "Bo", "Cleo"].iter().zip(&self.root);
-        GenesisPlan {
-            policy: policy::Policy::built_in_text("rehearsal").unwrap(),
-            layout: None,
-            now: now(),
-            root: root.map(|(name, key)| held(name, key)).collect(),
-            targets: vec![held("Ada", &self.targets)],
-            bins: vec![held("Bo", &self.bins)],
-            snapshot: vec![online.clone()],
-            timestamp: vec![online],
-        }
-    }
-}
-
-fn now() -> DateTime<Utc> {
-    "2030-01-01T00:00:00Z".parse().unwrap()
-}
-
-fn planned(base: &tempfile::TempDir) -> (Keys, PathBuf) {
-    let keys = Keys::new();
-    let path = base.path().join("event");
-    Event::plan_genesis(&path, &keys.plan()).unwrap();
-    (keys, path)
-}
-
-fn signed(base: &tempfile::TempDir) -> (Keys, PathBuf) {
-    let (keys, path) = planned(base);
-    for key in [&keys.root[0], &keys.root[2], &keys.targets, &keys.bins] {
-        Event::open(&path).unwrap().sign(key, now()).unwrap();
-    }
-    (keys, path)
-}
-
-/// Replaces a file's text, as somebody with the folder could.
-fn tamper(path: &Path, from: &str, to: &str) {
-    let text = fs::read_to_string(path).unwrap();
-    assert!(text.contains(from), "{}", path.display());
-    fs::write(path, text.replacen(from, to, 1)).unwrap();
-}
-
-fn flaw(result: Result<impl Sized, CeremonyError>) -> EventFlaw {
-    match result.err().expect("refused") {
-        CeremonyError::Event { flaw, .. } => flaw,
-        other => panic!("{other:?}"),
-    }
-}
 
 #[test]
 fn a_genesis_ends_in_files_that_clients_accept() {
@@ -303,4 +230,37 @@ fn plans_that_cannot_be_are_refused_and_leave_no_folder() {
     Event::plan_genesis(&path, &keys.plan()).unwrap();
     let again = Event::plan_genesis(&path, &keys.plan());
     assert!(matches!(again, Err(CeremonyError::Exists { .. })));
+}
+
+#[test]
+fn a_review_says_what_is_signed_in_words() {
+    let base = tempfile::tempdir().unwrap();
+    let (_, path) = planned(&base);
+    let event = Event::open(&path).unwrap();
+    let review = event.review().unwrap();
+    assert_eq!(
+        review.digest,
+        Sha256::of(&fs::read(path.join("ceremony.toml")).unwrap())
+    );
+    let roles: Vec<String> = review
+        .roles
+        .iter()
+        .map(|one| one.role.to_string())
+        .collect();
+    assert_eq!(roles, ["root", "targets", "bins"]);
+    let root = &review.roles[0];
+    assert_eq!(
+        root.sha256,
+        Sha256::of(&fs::read(path.join("payload/1.root.json")).unwrap())
+    );
+    let said = root.changes.join("\n");
+    for words in [
+        "root: key of Ada (",
+        "root: 2 of 3 must sign",
+        "snapshot: key of signer (",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert_eq!(root.concerns, [""; 0]);
+    assert_eq!(review.roles[1].concerns.len(), 1);
 }

@@ -1,0 +1,98 @@
+//! What a ceremony is about to sign, in words, so that a person can say yes or no to it.
+
+use draft::{Change, DraftDocument, difference};
+use metadata::{Expiry, KeyId, Role, RoleKeys, Sha256, Version};
+
+use crate::event::Slot;
+use crate::{CeremonyError, Event};
+
+/// Everything a holder has to know before signing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Review {
+    /// SHA-256 of `ceremony.toml`, which names the digest of everything else: the one number that
+    /// holders compare.
+    pub digest: Sha256,
+    /// One entry per document to be signed.
+    pub roles: Vec<RoleReview>,
+}
+
+/// One document to be signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleReview {
+    /// The role.
+    pub role: Role,
+    /// Its new version.
+    pub version: Version,
+    /// When it will expire.
+    pub expires: Expiry,
+    /// SHA-256 of the bytes to sign.
+    pub sha256: Sha256,
+    /// What changes against what is published.
+    pub changes: Vec<String>,
+    /// What deserves a second thought.
+    pub concerns: Vec<String>,
+}
+
+impl Event {
+    /// Describes the event in words. Looks at the payloads as they are; that they keep the rules is
+    /// checked when they are signed.
+    pub fn review(&self) -> Result<Review, CeremonyError> {
+        let mut roles = Vec::new();
+        roles.extend(self.review_one(&self.root)?);
+        roles.extend(self.review_one(&self.targets)?);
+        roles.extend(self.review_one(&self.bins)?);
+        let digest = self.digest;
+        Ok(Review { digest, roles })
+    }
+
+    fn review_one<R: DraftDocument>(
+        &self,
+        slot: &Slot<R>,
+    ) -> Result<Option<RoleReview>, CeremonyError> {
+        let Some(new) = &slot.new else {
+            return Ok(None);
+        };
+        let previous = slot.previous.as_ref().map(|old| &old.document);
+        let changes = difference(&new.document, previous);
+        let mut concerns: Vec<String> = changes.iter().filter_map(concern).collect();
+        for voucher in self.vouchers(&slot.role)? {
+            concerns.extend(no_spare_key(voucher.name, voucher.role_keys));
+        }
+        let name = |id: &KeyId| self.holders.get(id).map(|_| self.holder(id));
+        Ok(Some(RoleReview {
+            role: slot.role.clone(),
+            version: new.document.version(),
+            expires: new.document.expires(),
+            sha256: Sha256::of(&new.bytes),
+            changes: changes.iter().map(|change| change.words(&name)).collect(),
+            concerns,
+        }))
+    }
+}
+
+fn concern(change: &Change) -> Option<String> {
+    match change {
+        Change::Threshold {
+            role,
+            from: Some(from),
+            to,
+            ..
+        } if to < from => Some(format!("{role} will need only {to} signatures, not {from}")),
+        Change::Expires { from, to } if to.instant() < from.instant() => Some(format!(
+            "it expires earlier ({to}) than what is published ({from})"
+        )),
+        _ => None,
+    }
+}
+
+/// One lost key, and the role can never be signed again without a root ceremony; for the root
+/// itself, never again at all.
+fn no_spare_key(voucher: &str, keys: &RoleKeys) -> Option<String> {
+    let count = keys.keyids.len();
+    (count == keys.threshold as usize).then(|| match count {
+        1 => {
+            format!("there is one key for it (listed by {voucher}); if it is lost, nobody can sign")
+        }
+        _ => format!("all {count} keys are needed (listed by {voucher}); none may be lost"),
+    })
+}
