@@ -1,0 +1,91 @@
+//! Answers only requests that name this machine: a web page whose host name is rebound to loopback
+//! must not read through the proxy (DNS rebinding).
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header::HOST;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::problem::Problem;
+use crate::state::SharedState;
+
+/// Host names that are this machine.
+const OURS: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
+
+/// Refuses requests for other hosts.
+pub(crate) async fn check_host(
+    State(state): State<SharedState>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let header = request
+        .headers()
+        .get(HOST)
+        .and_then(|host| host.to_str().ok());
+    // A request line with a whole URL counts before the header (RFC 9112 section 3.2.2).
+    let host = request
+        .uri()
+        .authority()
+        .map(axum::http::uri::Authority::as_str)
+        .or(header);
+    if host.is_some_and(|host| is_ours(host, &state.config().allowed_hosts)) {
+        return next.run(request).await;
+    }
+    let asked = host.unwrap_or("no host").escape_debug().to_string();
+    Problem::plain(
+        StatusCode::MISDIRECTED_REQUEST,
+        "host",
+        "This proxy serves this machine only",
+        format!("the request names {asked}"),
+        "use the address under which the proxy was started",
+    )
+    .into_response()
+}
+
+fn is_ours(host: &str, allowed: &[String]) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => {
+            if !port.bytes().all(|byte| byte.is_ascii_digit()) {
+                return false;
+            }
+            name
+        }
+        _ => host,
+    };
+    OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours))
+        || allowed.iter().any(|also| name.eq_ignore_ascii_case(also))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_and_what_is_allowed() {
+        let allowed = ["proxy.example".to_owned()];
+        for ours in [
+            "127.0.0.1",
+            "127.0.0.1:8451",
+            "LOCALHOST:1",
+            "[::1]",
+            "[::1]:8451",
+            "proxy.example:80",
+        ] {
+            assert!(is_ours(ours, &allowed), "{ours}");
+        }
+        for other in [
+            "",
+            ":80",
+            "index.example",
+            "127.0.0.1.index.example:80",
+            "localhost.",
+            "::1",
+            "user@localhost",
+            "localhost:80@index.example",
+            "127.0.0.2",
+        ] {
+            assert!(!is_ours(other, &allowed), "{other}");
+        }
+    }
+}

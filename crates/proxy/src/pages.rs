@@ -1,0 +1,148 @@
+//! `/simple/NAME/`: a verified page in the form a client asks for.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::header::{
+    ACCEPT, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION, USER_AGENT,
+    VARY,
+};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::response::{IntoResponse, Response};
+use client::Session;
+use index::{PageFile, ProjectName, SimplePage};
+use metadata::Sha256;
+
+use crate::negotiate::Form;
+use crate::problem::Problem;
+use crate::state::{ProxyState, SharedState};
+
+/// `/simple/`: the proxy has no list of all projects.
+pub(crate) async fn root_list() -> Problem {
+    Problem::not_found(
+        "this proxy has no list of all projects: the index signs a page for each project, and \
+         installers ask for nothing else",
+        "ask for /simple/NAME/",
+    )
+}
+
+/// `/simple/NAME`: pages end in a slash (PEP 503).
+pub(crate) async fn without_slash(Path(name): Path<String>) -> Response {
+    match ProjectName::parse(&name) {
+        Ok(project) => redirect(&project),
+        Err(error) => no_such_project(&error.to_string()).into_response(),
+    }
+}
+
+/// `/simple/NAME/`: the page.
+pub(crate) async fn page(
+    State(state): State<SharedState>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let project = match ProjectName::parse(&name) {
+        Ok(project) if project.as_str() == name => project,
+        Ok(other) => return redirect(&other),
+        Err(error) => return no_such_project(&error.to_string()).into_response(),
+    };
+    let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let Some(form) = Form::choose(text(ACCEPT)) else {
+        return not_acceptable().into_response();
+    };
+    match state.page(&project, form, text(IF_NONE_MATCH)).await {
+        Ok(response) => response,
+        Err(problem) => {
+            let problem = problem.about(project.as_str());
+            state.recorder.refused(&problem);
+            let is_pip = text(USER_AGENT).is_some_and(|agent| agent.starts_with("pip/"));
+            if is_pip && problem.status != StatusCode::NOT_FOUND {
+                return problem.into_page_for_pip();
+            }
+            problem.into_response()
+        }
+    }
+}
+
+impl ProxyState {
+    async fn page(
+        &self,
+        project: &ProjectName,
+        form: Form,
+        if_none_match: Option<&str>,
+    ) -> Result<Response, Problem> {
+        let (session, view) = self
+            .with_session(async |session| {
+                let view = self.view(&session, project).await?;
+                Ok((session, view))
+            })
+            .await?;
+        let body = render(view.shown(), form);
+        let etag = format!("\"{}\"", Sha256::of(&body));
+        self.recorder.page();
+        let builder = Response::builder()
+            .header(VARY, "Accept")
+            .header(ETAG, &etag)
+            .header(CACHE_CONTROL, format!("max-age={}", self.max_age(&session)));
+        let response = if if_none_match.is_some_and(|tags| names(tags, &etag)) {
+            builder.status(StatusCode::NOT_MODIFIED).body(Body::empty())
+        } else {
+            builder
+                .header(CONTENT_TYPE, form.content_type())
+                .header(CONTENT_LENGTH, body.len())
+                .body(Body::from(body))
+        };
+        response.map_err(|error| Problem::internal(error.to_string()))
+    }
+
+    /// Seconds for which a client may keep a page: never beyond the expiry of what vouches for it.
+    fn max_age(&self, session: &Session) -> u64 {
+        let left = (session.valid_until() - self.now()).num_seconds();
+        self.config()
+            .refresh_interval
+            .as_secs()
+            .min(u64::try_from(left).unwrap_or(0))
+    }
+}
+
+fn render(page: &SimplePage, form: Form) -> Vec<u8> {
+    match form {
+        Form::Json => page.render_json_with(file_url),
+        Form::Html | Form::PlainHtml => page.render_html(file_url).into_bytes(),
+    }
+}
+
+/// Where this proxy serves a file, as seen from the page.
+fn file_url(file: &PageFile) -> String {
+    let name = file
+        .filename
+        .as_str()
+        .replace('+', "%2B")
+        .replace('!', "%21");
+    format!("../../files/{}/{name}", file.sha256)
+}
+
+/// Whether an `If-None-Match` names the entity (RFC 9110 section 13.1.2: weak comparison).
+pub(crate) fn names(tags: &str, etag: &str) -> bool {
+    tags.split(',')
+        .map(str::trim)
+        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+}
+
+fn redirect(project: &ProjectName) -> Response {
+    let location = format!("/simple/{project}/");
+    (StatusCode::MOVED_PERMANENTLY, [(LOCATION, location)]).into_response()
+}
+
+fn no_such_project(why: &str) -> Problem {
+    Problem::not_found(why, "check the spelling of the project's name")
+}
+
+fn not_acceptable() -> Problem {
+    Problem::plain(
+        StatusCode::NOT_ACCEPTABLE,
+        "not-acceptable",
+        "No form of the page is acceptable to the client",
+        "pages are served as application/vnd.pypi.simple.v1+json, \
+         application/vnd.pypi.simple.v1+html and text/html",
+        "name one of these in Accept",
+    )
+}
