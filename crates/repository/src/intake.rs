@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use index::{DistributionFilename, InspectLimits, inspect};
 use metadata::{Sha256, Sha256Stream};
 
-use crate::change::Change;
+use crate::change::{Change, Queued};
 use crate::error::{IntakeError, RepositoryError};
 use crate::record::FileRecord;
 use crate::repository::{Repository, incoming_path};
@@ -58,8 +58,9 @@ impl Repository {
             }
         }
         let mut changes = Vec::new();
+        let queued = self.queued()?;
         for candidates in read.into_values() {
-            self.decide(candidates, &mut intake, &mut changes)?;
+            self.decide(candidates, &queued, &mut intake, &mut changes)?;
         }
         self.sync_incoming()?;
         self.state.enqueue(&changes, now)?;
@@ -74,30 +75,57 @@ impl Repository {
     ) -> Result<Intake, RepositoryError> {
         let mut intake = Intake::default();
         let mut changes = Vec::new();
+        let queued = self.queued()?;
         for name in filenames {
             let path = PathBuf::from(name);
             match DistributionFilename::parse(name) {
                 Err(error) => intake.refused.push((path, error.into())),
-                Ok(filename) => {
-                    let known = self.state.files(filename.project())?;
-                    match known.into_iter().find(|file| file.filename == filename) {
-                        None => intake.refused.push((path, IntakeError::Unknown)),
-                        Some(file) => {
-                            let sha256 = file.sha256;
-                            changes.push(Change::Remove(filename.clone()));
-                            intake.accepted.push(Accepted {
-                                path,
-                                filename,
-                                sha256,
-                                already: false,
-                            });
-                        }
+                Ok(filename) => match self.stands(&filename, &queued)? {
+                    None => intake.refused.push((path, IntakeError::Unknown)),
+                    Some(sha256) => {
+                        changes.push(Change::Remove(filename.clone()));
+                        intake.accepted.push(Accepted {
+                            path,
+                            filename,
+                            sha256,
+                            already: false,
+                        });
                     }
-                }
+                },
             }
         }
         self.state.enqueue(&changes, now)?;
         Ok(intake)
+    }
+
+    /// What each name stands for once everything queued is published: its digest, or nothing.
+    fn queued(&self) -> Result<QueuedNames, RepositoryError> {
+        let name_and_digest = |queued: Queued| match queued.change {
+            Change::Add(file) => (file.filename.as_str().to_owned(), Some(file.sha256)),
+            Change::Remove(filename) => (filename.as_str().to_owned(), None),
+        };
+        Ok(self
+            .state
+            .pending()?
+            .into_iter()
+            .map(name_and_digest)
+            .collect())
+    }
+
+    /// The digest a file name stands for: an addition or removal still waiting counts as done.
+    fn stands(
+        &self,
+        filename: &DistributionFilename,
+        queued: &QueuedNames,
+    ) -> Result<Option<Sha256>, RepositoryError> {
+        if let Some(digest) = queued.get(filename.as_str()) {
+            return Ok(*digest);
+        }
+        let files = self.state.files(filename.project())?;
+        Ok(files
+            .into_iter()
+            .find(|file| file.filename == *filename)
+            .map(|file| file.sha256))
     }
 
     /// Looks into a file and copies it, with its core metadata, into the intake folder.
@@ -160,6 +188,7 @@ impl Repository {
     fn decide(
         &self,
         candidates: Vec<Candidate>,
+        queued: &QueuedNames,
         intake: &mut Intake,
         changes: &mut Vec<Change>,
     ) -> Result<(), RepositoryError> {
@@ -186,9 +215,7 @@ impl Repository {
                     .push((path, IntakeError::NameTaken { published }));
             }
             known => {
-                let listed = self.state.files(filename.project())?;
-                let already =
-                    known.is_some() && listed.iter().any(|file| file.filename == filename);
+                let already = known.is_some() && self.stands(&filename, queued)?.is_some();
                 if !already {
                     changes.push(Change::Add(record));
                 }
@@ -249,6 +276,9 @@ impl Repository {
             })
     }
 }
+
+/// File names with a change waiting: the digest they will stand for, if any.
+type QueuedNames = BTreeMap<String, Option<Sha256>>;
 
 struct Candidate {
     path: PathBuf,

@@ -7,6 +7,7 @@
 //! Trusted: [`State`] (what was published, what waits), the keys, the policy. Not trusted: the
 //! [`Store`]; whatever is read back from it is checked against digests in the state.
 
+mod apply_set;
 mod batch;
 mod change;
 mod cycle;
@@ -14,6 +15,7 @@ mod error;
 mod intake;
 mod local_store;
 mod offline_set;
+mod outlook;
 mod pages;
 mod publish;
 mod record;

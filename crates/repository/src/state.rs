@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use index::ProjectName;
 use metadata::{Role, Sha256, TargetPath, Version};
 
-use crate::change::{Change, ChangeId, Queued};
+use crate::change::{Change, ChangeId, Outcome, Queued};
 use crate::error::RepositoryError;
 use crate::offline_set::{OfflineFile, OfflineSet};
 use crate::record::{FileRecord, RoleRecord, Settings, Staged};
@@ -46,6 +46,9 @@ pub trait State: Send {
 
     /// Changes not yet published, in the order accepted.
     fn pending(&self) -> Result<Vec<Queued>, RepositoryError>;
+
+    /// Records what became of changes that needed no publication.
+    fn settle(&mut self, outcomes: &[(ChangeId, Outcome)]) -> Result<(), RepositoryError>;
 
     /// The files of a project.
     fn files(&self, project: &ProjectName) -> Result<Vec<FileRecord>, RepositoryError>;

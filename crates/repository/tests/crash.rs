@@ -144,6 +144,9 @@ impl State for FailingState {
     fn pending(&self) -> Outcome<Vec<Queued>> {
         self.inner.pending()
     }
+    fn settle(&mut self, outcomes: &[(ChangeId, countersign_repository::Outcome)]) -> Outcome<()> {
+        self.run(|state| state.settle(outcomes))
+    }
     fn files(&self, project: &ProjectName) -> Outcome<Vec<FileRecord>> {
         self.inner.files(project)
     }

@@ -74,8 +74,39 @@ fn first_set_files_removal_and_idleness() {
         .remove_files(&[gone.clone(), "nosuch-1.0.tar.gz".into()], now)
         .unwrap();
     assert_eq!((removal.accepted.len(), removal.refused.len()), (1, 1));
-    index.tick(&ceremony.online(), now, AT_ONCE).unwrap();
+    // Asked twice before the next cycle: what is queued counts as done.
+    let second = index
+        .remove_files(std::slice::from_ref(&gone), now)
+        .unwrap();
+    assert!(second.accepted.is_empty());
+    let report = index.tick(&ceremony.online(), now, AT_ONCE).unwrap();
     assert_eq!(Reader::of(&index, &ceremony, now).file(&gone), None);
+    assert_eq!(report.outcomes.len(), 1);
+}
+
+#[test]
+fn changes_that_come_to_nothing_are_answered_without_a_signature() {
+    let folder = tempfile::tempdir().unwrap();
+    let ceremony = Ceremony::new();
+    let mut index = support::published(folder.path(), &ceremony);
+    let now = start();
+    index.add_files(&samples(), now).unwrap();
+    index.tick(&ceremony.online(), now, AT_ONCE).unwrap();
+    let name = samples()[0]
+        .file_name()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned();
+    index
+        .remove_files(std::slice::from_ref(&name), now)
+        .unwrap();
+    let back = index.add_files(&samples()[..1], now).unwrap();
+    assert!(!back.accepted[0].already, "a removal is queued");
+    // Removed and back again: nothing is left to publish.
+    let report = index.tick(&ceremony.online(), now, AT_ONCE).unwrap();
+    assert_eq!((report.timestamp, report.outcomes.len()), (None, 2));
+    assert_eq!(index.status(now).unwrap().pending, 0);
 }
 
 #[test]

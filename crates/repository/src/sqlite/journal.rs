@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use crate::change::{Change, ChangeId};
+use crate::change::{Change, ChangeId, Outcome};
 use crate::error::RepositoryError;
 use crate::offline_set::OfflineFile;
 use crate::record::{Phase, RoleRecord, Source, Staged};
@@ -212,15 +212,32 @@ fn apply_rows(db: &Transaction<'_>, staged: &Staged) -> Result<(), RepositoryErr
             )?,
         };
     }
-    for (id, outcome) in &staged.outcomes {
-        let row = params![id.0, encode(&OutcomeBody::of(outcome))?];
-        run("UPDATE changes SET outcome = ?2 WHERE id = ?1", row)?;
-    }
+    record_outcomes(db, &staged.outcomes)?;
     for id in &staged.sets {
         run(
             "UPDATE sets SET state = 'published' WHERE id = ?1",
             params![id],
         )?;
+    }
+    Ok(())
+}
+
+pub(super) fn settle(
+    db: &mut Connection,
+    outcomes: &[(ChangeId, Outcome)],
+) -> Result<(), RepositoryError> {
+    transact(db, "answering changes", |db| record_outcomes(db, outcomes))
+}
+
+fn record_outcomes(
+    db: &Transaction<'_>,
+    outcomes: &[(ChangeId, Outcome)],
+) -> Result<(), RepositoryError> {
+    const DOING: &str = "answering changes";
+    for (id, outcome) in outcomes {
+        let row = params![id.0, encode(&OutcomeBody::of(outcome))?];
+        db.execute("UPDATE changes SET outcome = ?2 WHERE id = ?1", row)
+            .map_err(failed(DOING))?;
     }
     Ok(())
 }

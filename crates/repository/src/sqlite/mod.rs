@@ -13,7 +13,7 @@ use index::ProjectName;
 use metadata::{Role, Sha256, TargetPath, Version};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::change::{Change, ChangeId, Queued};
+use crate::change::{Change, ChangeId, Outcome, Queued};
 use crate::error::RepositoryError;
 use crate::offline_set::{OfflineFile, OfflineSet};
 use crate::record::{FileRecord, RoleRecord, Settings, Staged};
@@ -114,6 +114,10 @@ impl State for SqliteState {
 
     fn pending(&self) -> Result<Vec<Queued>, RepositoryError> {
         read::pending(&self.db)
+    }
+
+    fn settle(&mut self, outcomes: &[(ChangeId, Outcome)]) -> Result<(), RepositoryError> {
+        journal::settle(&mut self.db, outcomes)
     }
 
     fn files(&self, project: &ProjectName) -> Result<Vec<FileRecord>, RepositoryError> {

@@ -1,0 +1,188 @@
+//! Everything a cycle is decided and built from, read once at its start.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use draft::{Head, Pending, RoleState, Signed};
+use metadata::{Document, Role, Targets, Wire};
+
+use crate::batch::{InForce, check_layout};
+use crate::error::RepositoryError;
+use crate::offline_set::{CheckedSet, Published, bins_role};
+use crate::pages::{self, Applied};
+use crate::record::RoleRecord;
+use crate::rehearse::Before;
+use crate::repository::Repository;
+use crate::store::StorePath;
+
+/// All that a cycle works on.
+pub(crate) struct Outlook {
+    pub(crate) roles: BTreeMap<Role, RoleRecord>,
+    pub(crate) before: Before,
+    pub(crate) set: Option<CheckedSet>,
+    pub(crate) applied: Applied,
+    pub(crate) in_force: InForce,
+    pub(crate) pending: Pending,
+    pub(crate) head: Head,
+    pub(crate) generation: u64,
+}
+
+impl Repository {
+    /// Reads everything a cycle is decided and built from.
+    pub(crate) fn look(&mut self, now: DateTime<Utc>) -> Result<Outlook, RepositoryError> {
+        let roles = self.roles_by_name()?;
+        let head_record = self.state.head()?;
+        let before = self.read_before(&roles, head_record.timestamp)?;
+        let published = published(&before)?;
+        let set = self.check_sets(&published, now)?;
+        let queued = self.state.pending()?;
+        let applied = pages::apply(self.state.as_ref(), &self.settings, &queued)?;
+        let in_force = in_force(published, set.as_ref())?;
+        let mut pending = Pending {
+            changes: queued.len() as u64,
+            oldest: queued.first().map(|queued| queued.accepted),
+            bins: applied.bins(&self.settings),
+            offline_roles: set.is_some(),
+            ..Pending::default()
+        };
+        let mut head = Head {
+            snapshot: roles.get(&Role::Snapshot).map(role_state),
+            timestamp: roles.get(&Role::Timestamp).map(role_state),
+            ..Head::default()
+        };
+        let resign_all = set.as_ref().is_some_and(|set| set.bins.is_some())
+            && bin_keys_change(&before, &in_force, &self.settings)?;
+        for bin in self.settings.layout.count.bins() {
+            let role = Role::Delegated(self.settings.layout.role_name(bin)?);
+            match roles.get(&role) {
+                Some(record) if !resign_all => {
+                    head.bins.insert(bin, role_state(record));
+                }
+                _ => {
+                    pending.unsigned_bins.insert(bin);
+                }
+            }
+        }
+        let generation = head_record.generation;
+        Ok(Outlook {
+            roles,
+            before,
+            set,
+            applied,
+            in_force,
+            pending,
+            head,
+            generation,
+        })
+    }
+
+    /// Published files the batch may build on, each checked against the state's digest.
+    pub(crate) fn read_before(
+        &self,
+        roles: &BTreeMap<Role, RoleRecord>,
+        timestamp: Option<Vec<u8>>,
+    ) -> Result<Before, RepositoryError> {
+        let read = |role: &Role| -> Result<Option<Vec<u8>>, RepositoryError> {
+            let Some(record) = roles.get(role) else {
+                return Ok(None);
+            };
+            let name = role.versioned_file_name(record.version);
+            let damaged = || RepositoryError::Damaged {
+                what: format!("role {role}"),
+            };
+            let path = StorePath::metadata(&name).ok_or_else(damaged)?;
+            Ok(Some(self.store.get_checked(
+                &path,
+                record.length,
+                record.sha256,
+            )?))
+        };
+        Ok(Before {
+            root: read(&Role::Root)?,
+            snapshot: read(&Role::Snapshot)?,
+            targets: read(&Role::Targets)?,
+            bins: read(&bins_role())?,
+            timestamp,
+        })
+    }
+
+    /// The oldest waiting set, checked again. One that no longer passes is given up, so that it does
+    /// not stand in the way of everything else.
+    fn check_sets(
+        &mut self,
+        published: &Published,
+        now: DateTime<Utc>,
+    ) -> Result<Option<CheckedSet>, RepositoryError> {
+        let Some(set) = self.state.waiting_sets()?.into_iter().next() else {
+            return Ok(None);
+        };
+        let checked = set.check(published, &self.settings.policy, &self.rules(), now);
+        if checked.is_err() {
+            self.state.drop_set(set.id)?;
+        }
+        checked.map(Some)
+    }
+
+    /// All published roles.
+    pub(crate) fn roles_by_name(&self) -> Result<BTreeMap<Role, RoleRecord>, RepositoryError> {
+        let records = self.state.roles()?.into_iter();
+        Ok(records
+            .map(|record| (record.role.clone(), record))
+            .collect())
+    }
+}
+
+/// The offline roles as published.
+pub(crate) fn published(before: &Before) -> Result<Published, RepositoryError> {
+    Ok(Published {
+        root: document(before.root.as_deref())?,
+        targets: document(before.targets.as_deref())?,
+        bins: document(before.bins.as_deref())?,
+    })
+}
+
+/// Reads the document of a file whose digest the state vouches for.
+pub(crate) fn document<R: Document>(file: Option<&[u8]>) -> Result<Option<R>, RepositoryError> {
+    let parse = |file| Ok(R::parse(Wire::parse(file, usize::MAX)?.signed)?);
+    file.map(parse).transpose()
+}
+
+/// The offline roles as they will be: of the set where it has them, else as published.
+pub(crate) fn in_force(
+    published: Published,
+    set: Option<&CheckedSet>,
+) -> Result<InForce, RepositoryError> {
+    let root = set
+        .and_then(|set| set.roots.last())
+        .map(Signed::document)
+        .cloned();
+    let bins = set
+        .and_then(|set| set.bins.as_ref())
+        .map(Signed::document)
+        .cloned();
+    let missing = || RepositoryError::NoRoles;
+    Ok(InForce {
+        root: root.or(published.root).ok_or_else(missing)?,
+        bins: bins.or(published.bins).ok_or_else(missing)?,
+    })
+}
+
+/// Whether the bins get other keys than before.
+fn bin_keys_change(
+    before: &Before,
+    in_force: &InForce,
+    settings: &crate::Settings,
+) -> Result<bool, RepositoryError> {
+    let Some(old) = document::<Targets>(before.bins.as_deref())? else {
+        return Ok(true);
+    };
+    let (_, old_keys) = check_layout(&old, settings)?;
+    let (_, new_keys) = check_layout(&in_force.bins, settings)?;
+    Ok(old_keys != new_keys)
+}
+
+fn role_state(record: &RoleRecord) -> RoleState {
+    RoleState {
+        expires: record.expires,
+    }
+}
