@@ -1,1 +1,10 @@
 //! Whole-system tests: the repository simulator and what the tests share.
+// A simulator that is asked for what cannot be has to stop the test that asked.
+#![allow(clippy::missing_panics_doc)]
+
+pub mod fuzz_bodies;
+pub mod simulator;
+pub mod user;
+
+pub use simulator::{Bend, BinEncoding, Key, Listing, Simulator, files, role};
+pub use user::{User, rejection};

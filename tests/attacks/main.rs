@@ -1,0 +1,24 @@
+//! Attacks by name, each through the shipped client against the simulated repository, and each beside
+//! the honest case that differs from it in the attack alone.
+
+mod delegations;
+mod downloads;
+mod form;
+mod honest;
+mod root;
+mod snapshot;
+mod targets;
+mod timestamp;
+
+use countersign_tests::Key;
+use metadata::{KeyId, Version};
+
+/// A version.
+fn v(number: u64) -> Version {
+    Version::new(number).unwrap()
+}
+
+/// The ids of keys.
+fn ids(keys: &[Key]) -> Vec<KeyId> {
+    keys.iter().map(|key| key.id().clone()).collect()
+}

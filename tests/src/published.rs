@@ -1,0 +1,158 @@
+//! An index made for real: keys, a ceremony, a repository on disk, as the shipped programs make it,
+//! but at a time the test chooses.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ceremony::{Event, GenesisPlan, HeldKey};
+use chrono::{DateTime, Utc};
+use draft::BinLayout;
+use index::BinCount;
+use keys::{FileKey, KeyType, Signer};
+use policy::{Encoding, Policy};
+use repository::{OnlineSigners, Repository, Settings, TickOptions};
+use ring::rand::SystemRandom;
+
+/// A signed index in a folder.
+pub struct PublishedIndex {
+    repository: Repository,
+    online: Arc<FileKey>,
+    root: PathBuf,
+}
+
+/// How an index is made.
+#[derive(Clone, Copy)]
+pub struct Made {
+    /// Number of bins and how they are named.
+    pub bins: (u64, Encoding),
+    /// The kind of all keys.
+    pub keys: KeyType,
+    /// When the ceremony is held and everything is signed.
+    pub now: DateTime<Utc>,
+}
+
+impl Made {
+    /// The small-index policy with 16 bins, Ed25519, now.
+    #[must_use]
+    pub fn small(encoding: Encoding) -> Self {
+        Self { bins: (16, encoding), keys: KeyType::Ed25519, now: Utc::now() }
+    }
+}
+
+impl PublishedIndex {
+    /// Holds a ceremony in `folder` and publishes these files.
+    #[must_use]
+    pub fn make(folder: &Path, made: Made, files: &[PathBuf]) -> Self {
+        let policy = policy_text(made.bins);
+        let settings = Settings::from_policy(&policy).unwrap();
+        let key = || Arc::new(FileKey::generate(made.keys, &SystemRandom::new()).unwrap());
+        let root: Vec<_> = (0..settings.policy.roles.root.keys).map(|_| key()).collect();
+        let (targets, bins, online) = (key(), key(), key());
+        let event = Event::plan_genesis(
+            &folder.join("genesis"),
+            &GenesisPlan {
+                policy: &policy,
+                layout: Some(BinLayout {
+                    count: BinCount::new(made.bins.0).unwrap(),
+                    encoding: made.bins.1,
+                }),
+                now: made.now,
+                root: root.iter().enumerate().map(|(n, key)| held(&format!("Root {n}"), key)).collect(),
+                targets: vec![held("Targets", &targets)],
+                bins: vec![held("Bins", &bins)],
+                snapshot: vec![held("Signer", &online)],
+                timestamp: vec![held("Signer", &online)],
+            },
+        )
+        .unwrap();
+        for key in root.iter().chain([&targets, &bins]) {
+            event.sign(key.as_ref(), made.now).unwrap();
+        }
+        let set = event.combine(made.now).unwrap();
+        let mut repository = Repository::init(&folder.join("index"), &settings).unwrap();
+        repository.apply_set(&set.folder, made.now).unwrap();
+        let intake = repository.add_files(files, made.now).unwrap();
+        assert!(intake.refused.is_empty(), "{:?}", intake.refused);
+        let root = set.folder.join("1.root.json");
+        let mut index = Self { repository, online, root };
+        index.tick(made.now);
+        index
+    }
+
+    /// Publishes what is due at `now`.
+    pub fn tick(&mut self, now: DateTime<Utc>) {
+        let signers = OnlineSigners::new(vec![Arc::clone(&self.online) as Arc<dyn Signer>]);
+        self.repository.tick(&signers, now, TickOptions { at_once: true }).unwrap();
+    }
+
+    /// The repository.
+    pub fn repository(&mut self) -> &mut Repository {
+        &mut self.repository
+    }
+
+    /// The folder a web server serves.
+    #[must_use]
+    pub fn store(&self) -> PathBuf {
+        self.repository.store_folder()
+    }
+
+    /// The file to trust: the first root.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The one file of the store whose path ends so.
+    #[must_use]
+    pub fn stored(&self, end: &str) -> PathBuf {
+        let mut found = Vec::new();
+        walk(&self.store(), &mut |path| {
+            if path.to_string_lossy().ends_with(end) {
+                found.push(path.to_owned());
+            }
+        });
+        assert_eq!(found.len(), 1, "{end}: {found:?}");
+        found.remove(0)
+    }
+
+    /// Rewrites every file of the store whose path contains `part`; says how many there were.
+    pub fn tamper(&self, part: &str, bend: impl Fn(Vec<u8>) -> Vec<u8>) -> usize {
+        let mut count = 0;
+        walk(&self.store(), &mut |path| {
+            if path.to_string_lossy().contains(part) {
+                let bytes = bend(fs::read(path).unwrap());
+                // Stored files may be hard links of each other: each name gets bytes of its own.
+                fs::remove_file(path).unwrap();
+                fs::write(path, bytes).unwrap();
+                count += 1;
+            }
+        });
+        count
+    }
+}
+
+fn held(holder: &str, key: &FileKey) -> HeldKey {
+    HeldKey { holder: holder.to_owned(), key: key.public_key().clone() }
+}
+
+/// The small-index policy with this many bins.
+fn policy_text((count, encoding): (u64, Encoding)) -> String {
+    let encoding = match encoding {
+        Encoding::PathHashPrefixes => "path-hash-prefixes",
+        Encoding::Succinct => "succinct",
+    };
+    Policy::built_in_text("small-index")
+        .unwrap()
+        .replace("bins = \"auto\" ", &format!("bins = {count} "))
+        .replace("encoding = \"auto\"", &format!("encoding = \"{encoding}\""))
+}
+
+fn walk(folder: &Path, visit: &mut impl FnMut(&Path)) {
+    let mut entries: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    for path in entries {
+        if path.is_dir() { walk(&path, visit) } else { visit(&path) }
+    }
+}

@@ -1,0 +1,164 @@
+//! Somebody who uses a simulated repository: the client, with a datastore of its own.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use client::{ClientError, Datastore, Session, Transport, Updater, UpdaterConfig};
+use metadata::{Role, TargetPath};
+use tempfile::TempDir;
+use trust::{Answer, Dialect, Failure, Rejection, Rules};
+use url::Url;
+
+use crate::Simulator;
+
+/// A client that trusts the first root of a repository. Everything it does goes through the code
+/// that is shipped: fetching, limits, datastore, trust.
+pub struct User {
+    /// What the repository is held to; the strict dialect and the usual limits at first.
+    pub rules: Rules,
+    home: TempDir,
+    transport: Arc<dyn Transport>,
+    metadata_url: Url,
+    targets_url: Url,
+}
+
+impl User {
+    /// A client of the repository's server, without a network between them.
+    #[must_use]
+    pub fn of(repository: &Simulator) -> Self {
+        let url = |path: &str| Url::parse(&format!("http://index.example/{path}/")).unwrap();
+        let server = Arc::new(repository.server().clone());
+        Self::over(repository, server, url("metadata"), url("targets"))
+    }
+
+    /// A client that reaches the repository by another transport.
+    #[must_use]
+    pub fn over(
+        repository: &Simulator,
+        transport: Arc<dyn Transport>,
+        metadata_url: Url,
+        targets_url: Url,
+    ) -> Self {
+        let user = Self {
+            rules: Rules::default(),
+            home: tempfile::tempdir().unwrap(),
+            transport,
+            metadata_url,
+            targets_url,
+        };
+        user.trust(&repository.archived("root", 1));
+        user
+    }
+
+    /// The same, reading also what other tools write.
+    #[must_use]
+    pub fn lenient(mut self) -> Self {
+        self.rules.dialect = Dialect::Lenient;
+        self
+    }
+
+    /// Puts `root` into the datastore, in place of everything it holds, without asking whether
+    /// anybody should.
+    pub fn trust(&self, root: &[u8]) {
+        let _ = std::fs::remove_dir_all(self.datastore());
+        std::fs::create_dir(self.datastore()).unwrap();
+        std::fs::write(self.datastore().join("root.json"), root).unwrap();
+    }
+
+    /// The folder of what the client trusts.
+    #[must_use]
+    pub fn datastore(&self) -> std::path::PathBuf {
+        self.home.path().join("trusted")
+    }
+
+    /// The file of a role as the client keeps it.
+    #[must_use]
+    pub fn kept(&self, role: &str) -> Option<Vec<u8>> {
+        std::fs::read(self.datastore().join(crate::role(role).file_name())).ok()
+    }
+
+    /// Updates, at the repository's time. Each call is a new process as far as memory goes.
+    pub async fn refresh(&self, repository: &Simulator) -> Result<Session, ClientError> {
+        let mut config = UpdaterConfig::new(self.metadata_url.clone(), self.targets_url.clone());
+        config.rules = self.rules;
+        let datastore = Datastore::open(self.datastore())?;
+        let updater = Updater::new(config, datastore, Arc::clone(&self.transport))?;
+        updater.refresh(repository.now).await
+    }
+
+    /// Updates, which must be refused, and says why.
+    ///
+    /// # Panics
+    ///
+    /// If the update succeeds, or fails for another reason than a rejection.
+    pub async fn refused(&self, repository: &Simulator) -> Rejection {
+        match self.refresh(repository).await {
+            Ok(_) => panic!("the update was not refused"),
+            Err(error) => rejection(error),
+        }
+    }
+
+    /// Updates and finds who speaks for a path.
+    ///
+    /// # Panics
+    ///
+    /// If the update fails.
+    pub async fn find(&self, repository: &Simulator, path: &str) -> Answer {
+        let session = self.refresh(repository).await.unwrap();
+        session.find(&TargetPath::parse(path).unwrap()).await
+    }
+
+    /// Updates and finds the role that lists a path.
+    ///
+    /// # Panics
+    ///
+    /// If the update fails or no role lists it.
+    pub async fn role_of(&self, repository: &Simulator, path: &str) -> Role {
+        match self.find(repository, path).await {
+            Answer::Found(target) => target.role().clone(),
+            other => panic!("{path}: {other:?}"),
+        }
+    }
+
+    /// Updates, finds a path, and downloads the file into memory.
+    pub async fn download(
+        &self,
+        repository: &Simulator,
+        path: &str,
+    ) -> Result<Vec<u8>, ClientError> {
+        let session = self.refresh(repository).await?;
+        let path = TargetPath::parse(path).unwrap();
+        let target = client::found(&path, session.find(&path).await)?;
+        session.read(&target.into()).await
+    }
+
+    /// Does the same into a folder.
+    pub async fn download_to(
+        &self,
+        repository: &Simulator,
+        path: &str,
+        folder: &Path,
+    ) -> Result<std::path::PathBuf, ClientError> {
+        let session = self.refresh(repository).await?;
+        let path = TargetPath::parse(path).unwrap();
+        let target = client::found(&path, session.find(&path).await)?;
+        session.download_to(&target, folder).await
+    }
+}
+
+/// The rejection in an error.
+///
+/// # Panics
+///
+/// If the error is something else.
+#[must_use]
+pub fn rejection(error: ClientError) -> Rejection {
+    match error {
+        ClientError::Rejected(rejection) => rejection,
+        ClientError::Failed { source, .. } => match *source {
+            Failure::Rejected(rejection) => rejection,
+            other @ Failure::Unavailable(_) => panic!("failed otherwise: {other:?}"),
+        },
+        other => panic!("failed otherwise: {other:?}"),
+    }
+}
