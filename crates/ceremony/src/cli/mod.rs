@@ -1,0 +1,65 @@
+//! The command line: one file per command.
+
+mod combine;
+mod failure;
+mod key;
+pub(crate) mod output;
+mod passphrase;
+mod plan;
+mod review;
+mod sign;
+mod status;
+mod verify;
+
+use clap::{Parser, Subcommand};
+
+use failure::Failure;
+use output::Report;
+
+/// What the exit codes mean; shown under `--help`.
+const EXIT_CODES: &str = "\
+Exit codes:
+   0  done
+   1  refused by a rule or the policy, or failed on this machine
+   2  wrong usage
+  10  a digest differs from the one written down
+  11  too few valid signatures, or one that is not valid
+  70  defect in this program";
+
+/// Key ceremonies for a signed package index: offline, by several people
+///
+/// An event is a folder. Plan it, let every holder review and sign it on their own machine, combine
+/// the signatures, and hand the folder `publish-set` to the index. Nothing is ever overwritten.
+#[derive(Debug, Parser)]
+#[command(name = "countersign-ceremony", version, after_help = EXIT_CODES)]
+#[command(max_term_width = 100)]
+pub(crate) struct Cli {
+    /// Report as JSON
+    #[arg(long, global = true, env = "COUNTERSIGN_JSON")]
+    pub(crate) json: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write a new event folder
+    Plan(plan::Args),
+    /// Say in words what an event will sign
+    Review(review::Args),
+    /// Give the signatures of one or more keys
+    Sign(sign::Args),
+    /// Say who has signed and who has not
+    Status(status::Args),
+    /// Put documents and signatures together into the files for the index
+    Combine(combine::Args),
+    /// Check everything again from the folder alone
+    Verify(verify::Args),
+    /// Make and show keys
+    Key(key::Args),
+}
+
+/// What a command ends with.
+type Done = Result<Report, Failure>;

@@ -1,0 +1,232 @@
+//! `plan`: writes a new event folder.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use chrono::Utc;
+use clap::Subcommand;
+use countersign_ceremony::{Event, GenesisPlan, HeldKey, RenewPlan};
+use draft::BinLayout;
+use index::BinCount;
+use keys::public_key_from_pem;
+use policy::{Encoding, MAX_POLICY_BYTES, Policy};
+
+use super::{Done, Failure, review};
+
+/// Write a new event folder
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// The first root, targets and bins of an index
+    Genesis(Genesis),
+    /// New versions with the same keys and fresh expiries
+    Renew(Renew),
+}
+
+#[derive(Debug, clap::Args)]
+struct Genesis {
+    /// Folder to make
+    event: PathBuf,
+
+    /// Name of a shipped policy, or a policy file
+    #[arg(long, value_name = "NAME|FILE", env = "COUNTERSIGN_POLICY")]
+    #[arg(default_value = "small-index")]
+    policy: String,
+
+    /// Number of bins, a power of two; without it, what the policy asks for
+    #[arg(long, value_name = "NUMBER", env = "COUNTERSIGN_BINS")]
+    bins: Option<BinCount>,
+
+    /// How bins are listed: the older form every client reads, or the shorter one of TAP 15
+    #[arg(long, value_name = "FORM", env = "COUNTERSIGN_ENCODING")]
+    #[arg(value_parser = ["path-hash-prefixes", "succinct"])]
+    encoding: Option<String>,
+
+    /// A root key: the holder's name and the public key's file; once per key
+    #[arg(long, value_name = "HOLDER=FILE", required = true)]
+    root_key: Vec<HolderFile>,
+
+    /// A key of targets
+    #[arg(long, value_name = "HOLDER=FILE", required = true)]
+    targets_key: Vec<HolderFile>,
+
+    /// A key of bins
+    #[arg(long, value_name = "HOLDER=FILE", required = true)]
+    bins_key: Vec<HolderFile>,
+
+    /// An online key: signs every bin and the snapshot, and the timestamp if that has no other
+    #[arg(long, value_name = "NAME=FILE", required = true)]
+    online_key: Vec<HolderFile>,
+
+    /// An online key of the timestamp alone
+    #[arg(long, value_name = "NAME=FILE")]
+    timestamp_key: Vec<HolderFile>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Renew {
+    /// Folder to make
+    event: PathBuf,
+
+    /// Folder with the published metadata
+    #[arg(long, value_name = "FOLDER", env = "COUNTERSIGN_FROM")]
+    from: PathBuf,
+
+    /// Earlier event that names the holders of the keys
+    #[arg(long, value_name = "EVENT", env = "COUNTERSIGN_AFTER")]
+    after: Option<PathBuf>,
+
+    /// Name of a shipped policy, or a policy file
+    #[arg(long, value_name = "NAME|FILE", env = "COUNTERSIGN_POLICY")]
+    #[arg(default_value = "small-index")]
+    policy: String,
+
+    /// Roles to renew; without it, all three
+    #[arg(
+        long,
+        value_name = "ROLE",
+        value_delimiter = ',',
+        env = "COUNTERSIGN_ROLES"
+    )]
+    #[arg(value_parser = ["root", "targets", "bins"])]
+    roles: Vec<String>,
+}
+
+/// `HOLDER=FILE`.
+#[derive(Clone, Debug)]
+struct HolderFile {
+    holder: String,
+    file: PathBuf,
+}
+
+impl FromStr for HolderFile {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('=') {
+            Some((holder, file)) if !holder.is_empty() && !file.is_empty() => Ok(Self {
+                holder: holder.to_owned(),
+                file: PathBuf::from(file),
+            }),
+            _ => Err("write HOLDER=FILE, such as Ada=ada.pub"),
+        }
+    }
+}
+
+impl Args {
+    pub(crate) fn run(self) -> Done {
+        match self.what {
+            What::Genesis(genesis) => genesis.run(),
+            What::Renew(renew) => renew.run(),
+        }
+    }
+}
+
+impl Genesis {
+    fn run(self) -> Done {
+        let text = policy_text(&self.policy)?;
+        let layout = self.layout(&text);
+        let online = held(&self.online_key)?;
+        let timestamp = held(&self.timestamp_key)?;
+        let plan = GenesisPlan {
+            policy: &text,
+            layout,
+            now: Utc::now(),
+            root: held(&self.root_key)?,
+            targets: held(&self.targets_key)?,
+            bins: held(&self.bins_key)?,
+            timestamp: if timestamp.is_empty() {
+                online.clone()
+            } else {
+                timestamp
+            },
+            snapshot: online,
+        };
+        review::report(&Event::plan_genesis(&self.event, &plan)?)
+    }
+
+    /// What the policy asks for, as far as nothing else was said; a policy that cannot be read is
+    /// reported when the event is planned.
+    fn layout(&self, policy: &str) -> Option<BinLayout> {
+        let asked = BinLayout::of(&Policy::parse(policy).ok()?.index);
+        Some(BinLayout {
+            count: self.bins.unwrap_or(asked.count),
+            encoding: match self.encoding.as_deref() {
+                Some("succinct") => Encoding::Succinct,
+                Some(_) => Encoding::PathHashPrefixes,
+                None => asked.encoding,
+            },
+        })
+    }
+}
+
+impl Renew {
+    fn run(self) -> Done {
+        let text = policy_text(&self.policy)?;
+        let after = self.after.as_deref().map(Event::open).transpose()?;
+        let wants = |role: &str| self.roles.is_empty() || self.roles.iter().any(|one| one == role);
+        let plan = RenewPlan {
+            policy: &text,
+            now: Utc::now(),
+            published: &self.from,
+            after: after.as_ref(),
+            root: wants("root"),
+            targets: wants("targets"),
+            bins: wants("bins"),
+        };
+        review::report(&Event::plan_renew(&self.event, &plan)?)
+    }
+}
+
+/// The text of a shipped policy, or of a file.
+fn policy_text(name: &str) -> Result<String, Failure> {
+    if let Some(text) = Policy::built_in_text(name) {
+        return Ok(text.to_owned());
+    }
+    match read(Path::new(name), MAX_POLICY_BYTES as u64) {
+        Err(Failure::Read { source, .. }) if source.kind() == ErrorKind::NotFound => {
+            let name = name.to_owned();
+            Err(Failure::UnknownPolicy { name })
+        }
+        read => read,
+    }
+}
+
+fn held(files: &[HolderFile]) -> Result<Vec<HeldKey>, Failure> {
+    let read_one = |one: &HolderFile| {
+        let text = read(&one.file, keys::MAX_KEY_FILE as u64)?;
+        let key = public_key_from_pem(&text).map_err(|source| Failure::PublicKey {
+            path: one.file.clone(),
+            source,
+        })?;
+        let holder = one.holder.clone();
+        Ok(HeldKey { holder, key })
+    };
+    files.iter().map(read_one).collect()
+}
+
+/// Reads a text of at most `limit` bytes.
+pub(crate) fn read(path: &Path, limit: u64) -> Result<String, Failure> {
+    use std::io::Read;
+
+    let mut text = String::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(limit + 1).read_to_string(&mut text))
+        .and_then(|length| {
+            if length as u64 > limit {
+                return Err(ErrorKind::FileTooLarge.into());
+            }
+            Ok(text)
+        })
+        .map_err(|source| Failure::Read {
+            path: path.to_owned(),
+            source,
+        })
+}

@@ -1,0 +1,99 @@
+//! `sign`: gives the signatures of one or more keys.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use chrono::Utc;
+use countersign_ceremony::{Event, Given};
+use keys::{KeyUri, LoadOptions};
+use serde_json::json;
+
+use super::output::{self, Report};
+use super::passphrase::PassphraseArgs;
+use super::{Done, Failure};
+
+/// Fewest digits of the digest that say which event was reviewed.
+const FEWEST_DIGITS: usize = 8;
+
+/// Give the signatures of one or more keys
+///
+/// Every rule is checked again before anything is signed. Each signature is a file of its own, so
+/// that holders can sign copies of the event in any order and bring the files together later.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The event's folder
+    event: PathBuf,
+
+    /// The key, such as `file:root.pem`; once per key
+    #[arg(long, value_name = "URI", required = true, env = "COUNTERSIGN_KEY")]
+    key: Vec<KeyUri>,
+
+    /// The digest that `review` showed, or at least its first eight digits
+    #[arg(long, value_name = "DIGEST", env = "COUNTERSIGN_REVIEWED")]
+    reviewed: Option<String>,
+
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+impl Args {
+    pub(crate) fn run(self) -> Done {
+        let event = Event::open(&self.event)?;
+        check_reviewed(&event, self.reviewed.as_deref())?;
+        let mut given = Vec::new();
+        for uri in &self.key {
+            let opened = uri.open(&self.passphrase, LoadOptions::default())?;
+            for warning in &opened.warnings {
+                output::warn(&warning.to_string());
+            }
+            given.extend(event.sign(opened.signer.as_ref(), Utc::now())?);
+        }
+        Ok(report(&given))
+    }
+}
+
+/// Nobody signs what they have not looked at: the digest stands at the end of the review.
+fn check_reviewed(event: &Event, reviewed: Option<&str>) -> Result<(), Failure> {
+    let digest = event.digest();
+    let Some(text) = reviewed else {
+        return Err(Failure::NotReviewed { digest });
+    };
+    let plain: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    let plain = plain.to_ascii_lowercase();
+    if plain.len() < FEWEST_DIGITS || !digest.to_string().starts_with(&plain) {
+        return Err(Failure::OtherReview {
+            reviewed: plain.chars().take(64).collect(),
+            found: digest,
+        });
+    }
+    Ok(())
+}
+
+fn report(given: &[Given]) -> Report {
+    let mut text = String::new();
+    for one in given {
+        let how = if one.was_there {
+            "was signed before"
+        } else {
+            "signed"
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "{} v{} {how}: sha256 {}",
+            one.role, one.version, one.sha256
+        );
+    }
+    let list: Vec<_> = given
+        .iter()
+        .map(|one| {
+            json!({
+                "role": one.role.name(),
+                "version": one.version.get(),
+                "sha256": one.sha256.to_string(),
+                "was_there": one.was_there,
+            })
+        })
+        .collect();
+    Report::new(text, json!({ "signed": list }))
+}

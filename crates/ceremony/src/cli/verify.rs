@@ -1,0 +1,36 @@
+//! `verify`: everything again from the folder alone.
+
+use std::path::PathBuf;
+
+use countersign_ceremony::Event;
+
+use super::output::{Report, files_json, files_text};
+use super::{Done, status};
+
+/// Check everything again from the folder alone
+///
+/// For anybody, at any later time: digests, rules, signatures, thresholds, and that `publish-set`
+/// holds exactly what follows from them. No key and no network is needed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The event's folder
+    event: PathBuf,
+}
+
+impl Args {
+    pub(crate) fn run(self) -> Done {
+        let event = Event::open(&self.event)?;
+        let verdict = event.verify()?;
+        let mut text = String::new();
+        for one in &verdict.roles {
+            status::describe(one, &mut text);
+        }
+        text.push_str(&files_text(&verdict.files));
+        text.push_str("everything in this event holds\n");
+        let mut json = files_json(&verdict.files);
+        let roles: Vec<_> = verdict.roles.iter().map(status::standing_json).collect();
+        json["roles"] = roles.into();
+        json["digest"] = event.digest().to_string().into();
+        Ok(Report::new(text, json))
+    }
+}

@@ -1,0 +1,332 @@
+//! The program as people use it: keys in encrypted files, one command after the other.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("passphrase"), "correct horse\n").unwrap();
+        fs::write(folder.path().join("wrong"), "incorrect horse\n").unwrap();
+        Self { folder }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_countersign-ceremony"))
+            .args(arguments)
+            .current_dir(self.path())
+            .env_clear()
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap()
+    }
+
+    fn ok(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{arguments:?}: {said}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// The exit code and what was said on stderr.
+    fn fails(&self, arguments: &[&str]) -> (i32, String) {
+        let output = self.run(arguments);
+        assert!(output.stdout.is_empty() || arguments[0] == "status");
+        (
+            output.status.code().unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    }
+
+    fn key(&self, name: &str) {
+        self.ok(&["key", "new", name, "--passphrase-file", "passphrase"]);
+    }
+
+    /// A planned genesis; returns the digest of the event.
+    fn genesis(&self) -> String {
+        for name in ["ada", "bo", "cleo", "targets", "bins", "online"] {
+            self.key(name);
+        }
+        let planned = self.ok(&[
+            "plan",
+            "genesis",
+            "event",
+            "--policy",
+            "rehearsal",
+            "--root-key",
+            "Ada=ada.pub",
+            "--root-key",
+            "Bo=bo.pub",
+            "--root-key",
+            "Cleo=cleo.pub",
+            "--targets-key",
+            "Ada=targets.pub",
+            "--bins-key",
+            "Bo=bins.pub",
+            "--online-key",
+            "signer=online.pub",
+        ]);
+        let digest = planned.lines().last().unwrap();
+        digest
+            .strip_prefix("digest of the event: ")
+            .unwrap()
+            .to_owned()
+    }
+
+    fn sign<'a>(digest: &'a str, key: &'a str) -> Vec<&'a str> {
+        vec![
+            "sign",
+            "event",
+            "--key",
+            key,
+            "--reviewed",
+            digest,
+            "--passphrase-file",
+            "passphrase",
+        ]
+    }
+}
+
+#[test]
+fn from_keys_to_a_verified_publish_set() {
+    let desk = Desk::new();
+    let digest = desk.genesis();
+    assert!(
+        desk.ok(&["review", "event"])
+            .ends_with(&format!("{digest}\n"))
+    );
+    let (code, _) = desk.fails(&["status", "event"]);
+    assert_eq!(code, 11);
+    for key in ["file:ada", "file:bo", "file:targets", "file:bins"] {
+        let said = desk.ok(&Desk::sign(&digest, key));
+        assert!(said.contains(" v1 signed: sha256 "), "{said}");
+    }
+    let status = desk.ok(&["status", "event"]);
+    assert!(
+        status
+            .starts_with("root v1 (the new root): 2 of 2 needed, signed by Ada, Bo; not by Cleo\n"),
+        "{status}"
+    );
+    desk.ok(&["combine", "event"]);
+    let verdict = desk.ok(&["verify", "event", "--json"]);
+    let verdict: serde_json::Value = serde_json::from_str(&verdict).unwrap();
+    assert_eq!(verdict["files"][0]["name"], "1.root.json");
+    assert_eq!(verdict["digest"], digest.replace(' ', ""));
+    for name in ["1.root.json", "1.targets.json", "1.bins.json"] {
+        assert!(desk.path().join("event/publish-set").join(name).is_file());
+    }
+    // And on from there.
+    let renewed = desk.ok(&[
+        "plan",
+        "renew",
+        "next",
+        "--from",
+        "event/publish-set",
+        "--after",
+        "event",
+        "--policy",
+        "rehearsal",
+        "--roles",
+        "bins",
+    ]);
+    assert!(renewed.starts_with("bins v2, expires "), "{renewed}");
+}
+
+#[test]
+fn nobody_signs_what_was_not_reviewed() {
+    let desk = Desk::new();
+    let digest = desk.genesis();
+    let (code, said) = desk.fails(&["sign", "event", "--key", "file:ada"]);
+    assert_eq!(code, 2);
+    assert!(
+        said.contains(&format!(
+            "hint: run `review`, compare, then add `--reviewed {}",
+            &digest[..8]
+        )),
+        "{said}"
+    );
+    let other = if digest.starts_with('0') {
+        "11111111"
+    } else {
+        "00000000"
+    };
+    for wrong in [other, &digest[..7], ""] {
+        let (code, said) = desk.fails(&Desk::sign(wrong, "file:ada"));
+        assert_eq!(code, 10, "{said}");
+    }
+    assert!(!desk.path().join("event/signatures").exists());
+}
+
+#[test]
+fn failures_say_what_to_do_next() {
+    let desk = Desk::new();
+    let digest = desk.genesis();
+    let mut wrong = Desk::sign(&digest, "file:ada");
+    wrong[7] = "wrong";
+    let (code, said) = desk.fails(&wrong);
+    assert_eq!(
+        (code, said.lines().next().unwrap()),
+        (1, "error: file:ada does not open with this passphrase")
+    );
+
+    let (code, said) = desk.fails(&Desk::sign(&digest, "file:online"));
+    assert_eq!(code, 1);
+    assert!(
+        said.contains("signs for no role of this ceremony\nhint: "),
+        "{said}"
+    );
+
+    let (code, said) = desk.fails(&["combine", "event"]);
+    assert_eq!(code, 11);
+    assert!(
+        said.starts_with("error: root v1 has 0 of 2 signatures; missing: "),
+        "{said}"
+    );
+
+    let without = ["sign", "event", "--key", "file:ada", "--reviewed", &digest];
+    let (_, said) = desk.fails(&without);
+    assert!(
+        said.contains("hint: run it on a terminal, or add `--passphrase-file FILE`"),
+        "{said}"
+    );
+
+    let (code, said) = desk.fails(&["key", "new", "ada", "--passphrase-file", "passphrase"]);
+    assert_eq!(code, 1);
+    assert!(said.contains("never overwritten"), "{said}");
+
+    let payload = desk.path().join("event/payload/1.root.json");
+    let text = fs::read_to_string(&payload).unwrap();
+    fs::write(&payload, text.replace("\"threshold\":2", "\"threshold\":1")).unwrap();
+    let (code, said) = desk.fails(&["review", "event"]);
+    assert_eq!(code, 10, "{said}");
+    assert!(
+        said.contains("hint: this copy of the event was changed or damaged"),
+        "{said}"
+    );
+}
+
+/// One key for an offline and an online role, and a root with a key too few: each broken rule is a
+/// line of its own.
+#[test]
+fn a_plan_against_the_rules_is_refused_line_by_line() {
+    let desk = Desk::new();
+    for name in ["ada", "bo", "online"] {
+        desk.key(name);
+    }
+    let (code, said) = desk.fails(&[
+        "plan",
+        "genesis",
+        "event",
+        "--policy",
+        "rehearsal",
+        "--root-key",
+        "Ada=ada.pub",
+        "--root-key",
+        "Bo=bo.pub",
+        "--targets-key",
+        "Ada=online.pub",
+        "--bins-key",
+        "Bo=bo.pub",
+        "--online-key",
+        "signer=online.pub",
+    ]);
+    assert_eq!(code, 1);
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines[0], "error: root v1 breaks rules and cannot be signed");
+    assert!(
+        lines[1].starts_with("cause: root has 2 keys, the policy asks for 3"),
+        "{said}"
+    );
+    assert!(
+        lines[2].contains("is in an online and in an offline role"),
+        "{said}"
+    );
+    assert!(!desk.path().join("event").exists());
+
+    let (code, said) = desk.fails(&[
+        "plan",
+        "genesis",
+        "event",
+        "--policy",
+        "nonsense",
+        "--root-key",
+        "Ada=ada.pub",
+        "--targets-key",
+        "Ada=bo.pub",
+        "--bins-key",
+        "Bo=bo.pub",
+        "--online-key",
+        "s=online.pub",
+    ]);
+    assert_eq!(code, 2);
+    assert!(
+        said.contains("hint: give a policy file or one of small-index"),
+        "{said}"
+    );
+}
+
+/// DESIGN §1: the program that runs beside root keys brings no network crate and no async runtime.
+#[test]
+fn no_network_and_no_async_runtime() {
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--package",
+            "countersign-ceremony",
+            "--edges",
+            "normal,build",
+        ])
+        .args([
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+            "--locked",
+            "--offline",
+        ])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let tree = String::from_utf8(output.stdout).unwrap();
+    let crates: std::collections::BTreeSet<&str> = tree
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert!(
+        crates.contains("countersign-keys") && crates.contains("ring"),
+        "{crates:?}"
+    );
+    for network in [
+        "tokio",
+        "async-std",
+        "smol",
+        "futures-util",
+        "mio",
+        "socket2",
+        "hyper",
+        "reqwest",
+        "rustls",
+        "axum",
+        "h2",
+        "quinn",
+        "ureq",
+        "curl",
+        "native-tls",
+        "openssl",
+        "aws-sdk-kms",
+        "tough",
+    ] {
+        assert!(!crates.contains(network), "{network}");
+    }
+}
