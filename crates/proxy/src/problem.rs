@@ -10,7 +10,7 @@ use hyper::ext::ReasonPhrase;
 use serde::Serialize;
 
 /// Longest reason phrase, in bytes: it stands in one line of an installer's message.
-const MAX_REASON: usize = 240;
+const MAX_REASON: usize = 400;
 
 /// Why something is not served.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
