@@ -17,7 +17,11 @@ pub fn prepared(path: &str) -> PathBuf {
         PathBuf::from,
     );
     let found = base.join(path);
-    assert!(found.exists(), "{} is missing: run `python3 tests/run --setup-only`", found.display());
+    assert!(
+        found.exists(),
+        "{} is missing: run `python3 tests/run --setup-only`",
+        found.display()
+    );
     found
 }
 
@@ -32,7 +36,11 @@ pub fn program(name: &str) -> PathBuf {
         PathBuf::from,
     );
     let found = folder.join(name);
-    assert!(found.exists(), "{} is missing: run `cargo build --bins`", found.display());
+    assert!(
+        found.exists(),
+        "{} is missing: run `cargo build --bins`",
+        found.display()
+    );
     found
 }
 
@@ -49,8 +57,10 @@ pub fn packages() -> Vec<PathBuf> {
 }
 
 fn files_of(folder: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<_> =
-        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     files.sort();
     files
 }
@@ -105,8 +115,11 @@ impl Server {
     /// Starts a command that listens on `port` and waits until it does.
     #[must_use]
     pub fn start(mut command: Command, port: u16) -> Self {
-        let mut child =
-            command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
+        let mut child = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
         let log = Arc::new(Mutex::new(String::new()));
         let stderr = child.stderr.take().unwrap();
         let sink = Arc::clone(&log);
@@ -121,8 +134,16 @@ impl Server {
         let deadline = Instant::now() + Duration::from_secs(30);
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
             let ended = server.child.try_wait().unwrap();
-            assert!(ended.is_none(), "the server ended with {ended:?}: {}", server.log());
-            assert!(Instant::now() < deadline, "nothing listens on {port}: {}", server.log());
+            assert!(
+                ended.is_none(),
+                "the server ended with {ended:?}: {}",
+                server.log()
+            );
+            assert!(
+                Instant::now() < deadline,
+                "nothing listens on {port}: {}",
+                server.log()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
         server

@@ -2,7 +2,9 @@
 // A simulator that is asked for what cannot be has to stop the test that asked.
 #![allow(clippy::missing_panics_doc)]
 
+pub mod environment;
 pub mod fuzz_bodies;
+pub mod published;
 pub mod simulator;
 pub mod user;
 

@@ -36,7 +36,11 @@ impl Made {
     /// The small-index policy with 16 bins, Ed25519, now.
     #[must_use]
     pub fn small(encoding: Encoding) -> Self {
-        Self { bins: (16, encoding), keys: KeyType::Ed25519, now: Utc::now() }
+        Self {
+            bins: (16, encoding),
+            keys: KeyType::Ed25519,
+            now: Utc::now(),
+        }
     }
 }
 
@@ -47,7 +51,9 @@ impl PublishedIndex {
         let policy = policy_text(made.bins);
         let settings = Settings::from_policy(&policy).unwrap();
         let key = || Arc::new(FileKey::generate(made.keys, &SystemRandom::new()).unwrap());
-        let root: Vec<_> = (0..settings.policy.roles.root.keys).map(|_| key()).collect();
+        let root: Vec<_> = (0..settings.policy.roles.root.keys)
+            .map(|_| key())
+            .collect();
         let (targets, bins, online) = (key(), key(), key());
         let event = Event::plan_genesis(
             &folder.join("genesis"),
@@ -58,7 +64,11 @@ impl PublishedIndex {
                     encoding: made.bins.1,
                 }),
                 now: made.now,
-                root: root.iter().enumerate().map(|(n, key)| held(&format!("Root {n}"), key)).collect(),
+                root: root
+                    .iter()
+                    .enumerate()
+                    .map(|(n, key)| held(&format!("Root {n}"), key))
+                    .collect(),
                 targets: vec![held("Targets", &targets)],
                 bins: vec![held("Bins", &bins)],
                 snapshot: vec![held("Signer", &online)],
@@ -75,7 +85,11 @@ impl PublishedIndex {
         let intake = repository.add_files(files, made.now).unwrap();
         assert!(intake.refused.is_empty(), "{:?}", intake.refused);
         let root = set.folder.join("1.root.json");
-        let mut index = Self { repository, online, root };
+        let mut index = Self {
+            repository,
+            online,
+            root,
+        };
         index.tick(made.now);
         index
     }
@@ -83,7 +97,9 @@ impl PublishedIndex {
     /// Publishes what is due at `now`.
     pub fn tick(&mut self, now: DateTime<Utc>) {
         let signers = OnlineSigners::new(vec![Arc::clone(&self.online) as Arc<dyn Signer>]);
-        self.repository.tick(&signers, now, TickOptions { at_once: true }).unwrap();
+        self.repository
+            .tick(&signers, now, TickOptions { at_once: true })
+            .unwrap();
     }
 
     /// The repository.
@@ -133,7 +149,10 @@ impl PublishedIndex {
 }
 
 fn held(holder: &str, key: &FileKey) -> HeldKey {
-    HeldKey { holder: holder.to_owned(), key: key.public_key().clone() }
+    HeldKey {
+        holder: holder.to_owned(),
+        key: key.public_key().clone(),
+    }
 }
 
 /// The small-index policy with this many bins.
@@ -149,10 +168,16 @@ fn policy_text((count, encoding): (u64, Encoding)) -> String {
 }
 
 fn walk(folder: &Path, visit: &mut impl FnMut(&Path)) {
-    let mut entries: Vec<_> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut entries: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     entries.sort();
     for path in entries {
-        if path.is_dir() { walk(&path, visit) } else { visit(&path) }
+        if path.is_dir() {
+            walk(&path, visit)
+        } else {
+            visit(&path)
+        }
     }
 }
