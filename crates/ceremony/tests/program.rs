@@ -285,14 +285,7 @@ fn no_network_and_no_async_runtime() {
             "--edges",
             "normal,build",
         ])
-        .args([
-            "--prefix",
-            "none",
-            "--format",
-            "{p}",
-            "--locked",
-            "--offline",
-        ])
+        .args(["--prefix", "none", "--format", "{p}", "--offline"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .unwrap();

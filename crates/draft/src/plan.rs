@@ -1,10 +1,15 @@
 //! What an online cycle has to do: pure, so that every moment of an index's life can be tested.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use index::BinIndex;
 use policy::Policy;
+
+use crate::first_bin_expiry;
 
 /// What is known of a published role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,8 +90,9 @@ pub fn plan(
     at_once: bool,
 ) -> Plan {
     let roles = &policy.roles;
+    // At the very moment that `next` named, so that whoever slept until then finds work.
     let due = |state: &RoleState, lifetime: TimeDelta| {
-        state.expires - now < policy.online.renew_below(lifetime)
+        state.expires - now <= policy.online.renew_below(lifetime)
     };
     let mut plan = Plan {
         take_changes: pending.changes > 0 && (at_once || batch_is_full(now, policy, pending)),
@@ -133,7 +139,8 @@ fn batch_is_full(now: DateTime<Utc>, policy: &Policy, pending: &Pending) -> bool
     waited || pending.changes >= u64::from(policy.online.batch_changes)
 }
 
-/// The earliest moment at which some role is due or the batch has waited long enough.
+/// The earliest moment at which, this plan carried out, some role is due or the batch has waited
+/// long enough. Always after `now`.
 fn next(
     now: DateTime<Utc>,
     head: &Head,
@@ -142,32 +149,42 @@ fn next(
     plan: &Plan,
 ) -> Option<DateTime<Utc>> {
     let roles = &policy.roles;
-    let due_at = |state: &RoleState, lifetime: TimeDelta, signed: bool| {
+    let due_at = |expires, lifetime| expires - policy.online.renew_below(lifetime);
+    let role = |state: Option<&RoleState>, lifetime: TimeDelta, signed: bool| {
         let expires = if signed {
-            now + lifetime
+            Some(now + lifetime)
         } else {
-            state.expires
+            state.map(|state| state.expires)
         };
-        expires - policy.online.renew_below(lifetime)
+        expires.map(|expires| due_at(expires, lifetime))
     };
+    let bin_lifetime = roles.bin_n.lifetime;
     let bins = head
         .bins
         .iter()
-        .map(|(bin, state)| due_at(state, roles.bin_n.lifetime, plan.bins.contains_key(bin)));
-    let snapshot = head
-        .snapshot
-        .iter()
-        .map(|state| due_at(state, roles.snapshot.lifetime, plan.snapshot.is_some()));
-    let timestamp = head
-        .timestamp
-        .iter()
-        .map(|state| due_at(state, roles.timestamp.lifetime, plan.timestamp.is_some()));
-    let batch = (pending.changes > 0 && !plan.take_changes)
-        .then(|| {
-            pending
-                .oldest
-                .map(|oldest| oldest + policy.online.batch_wait)
-        })
-        .flatten();
-    bins.chain(snapshot).chain(timestamp).chain(batch).min()
+        .filter_map(|(bin, state)| role(Some(state), bin_lifetime, plan.bins.contains_key(bin)));
+    // Those signed for the first time may get less than a whole lifetime.
+    let first = plan
+        .bins
+        .keys()
+        .filter(|bin| !head.bins.contains_key(bin))
+        .map(|bin| due_at(first_bin_expiry(now, policy, *bin), bin_lifetime));
+    let snapshot = role(
+        head.snapshot.as_ref(),
+        roles.snapshot.lifetime,
+        plan.snapshot.is_some(),
+    );
+    let timestamp = role(
+        head.timestamp.as_ref(),
+        roles.timestamp.lifetime,
+        plan.timestamp.is_some(),
+    );
+    let waiting = pending.changes > 0 && !plan.take_changes;
+    let oldest = pending.oldest.filter(|_| waiting);
+    let batch = oldest.map(|oldest| oldest + policy.online.batch_wait);
+    bins.chain(first)
+        .chain(snapshot)
+        .chain(timestamp)
+        .chain(batch)
+        .min()
 }
