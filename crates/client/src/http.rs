@@ -15,6 +15,7 @@ use reqwest::{Client, Response, StatusCode};
 use tokio::time::{Instant, timeout};
 use url::Url;
 
+use crate::transport::without_credentials;
 use crate::{Body, ClientError, FileTransport, Transport, TransportError};
 
 /// Redirects followed for one file.
@@ -89,6 +90,8 @@ impl HttpTransport {
 impl Transport for HttpTransport {
     async fn get(&self, url: &Url) -> Result<Body, TransportError> {
         let limit = self.pace.first_byte;
+        let asked = url;
+        let url = &without_credentials(asked);
         let slow = |_| TransportError::TooSlow {
             url: url.clone(),
             why: "no answer",
@@ -97,7 +100,7 @@ impl Transport for HttpTransport {
         // Digests are over the bytes as signed: no content coding in between (reference F40).
         let request = self
             .client
-            .get(url.clone())
+            .get(asked.clone())
             .header("accept-encoding", "identity");
         let answer = timeout(limit, request.send()).await.map_err(slow)?;
         let answer = answer.map_err(|error| broken(url, &error))?;

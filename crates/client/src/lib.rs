@@ -72,6 +72,6 @@ pub use location::local_name;
 pub use page::{Listing, ProjectPage, Withheld};
 pub use pin::{init, init_again};
 pub use session::Session;
-pub use transport::{Body, Transport, TransportError};
+pub use transport::{Body, Transport, TransportError, without_credentials};
 pub use updater::{Updater, UpdaterConfig};
 pub use verified_file::{Check, VerifiedFile};

@@ -5,7 +5,7 @@ use metadata::{Role, TargetPath, Version};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
-use crate::ClientError;
+use crate::{ClientError, without_credentials};
 
 /// Everything but RFC 3986 "unreserved" is escaped.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
@@ -22,7 +22,7 @@ impl Base {
     /// Takes a URL with or without a final slash.
     pub(crate) fn new(url: &Url) -> Result<Self, ClientError> {
         let refused = |why| ClientError::BaseUrl {
-            url: url.to_string(),
+            url: without_credentials(url).to_string(),
             why,
         };
         if url.cannot_be_a_base() {

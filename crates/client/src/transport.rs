@@ -20,7 +20,18 @@ pub trait Transport: Send + Sync {
     async fn get(&self, url: &Url) -> Result<Body, TransportError>;
 }
 
-/// Why a file could not be fetched.
+/// A URL as messages may show it: without the user name and password it may hold.
+#[must_use]
+pub fn without_credentials(url: &Url) -> Url {
+    let mut shown = url.clone();
+    // Only URLs without a host refuse, and those hold no credentials.
+    let _ = shown.set_password(None);
+    let _ = shown.set_username("");
+    shown
+}
+
+/// Why a file could not be fetched. The URLs are shown to people and must hold no credentials: see
+/// [`without_credentials`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
     /// There is no such file.

@@ -10,7 +10,9 @@ use url::Url;
 use crate::fetch::fetch_role;
 use crate::location::Base;
 use crate::pin::pinned;
-use crate::{ClientError, Datastore, Session, Transport, TransportError, Wanted};
+use crate::{
+    ClientError, Datastore, Session, Transport, TransportError, Wanted, without_credentials,
+};
 
 /// Bytes of delegated roles kept in memory between lookups and sessions.
 const WALKED_BYTES: usize = 64 << 20;
@@ -133,9 +135,8 @@ impl Updater {
         let timestamp = timed.timestamp().version;
         if seen == Some(timestamp) {
             let request = timed.snapshot_request();
-            let source = TransportError::NotFound {
-                url: self.url(&request, consistent),
-            };
+            let url = without_credentials(&self.url(&request, consistent));
+            let source = TransportError::NotFound { url };
             let what = Wanted::Role(request.role, Some(request.version));
             return Err(Stop::Vanished(
                 ClientError::transport(what, source),

@@ -111,6 +111,24 @@ async fn missing_is_told_from_failing() {
 }
 
 #[tokio::test]
+async fn credentials_are_sent_and_never_shown() {
+    let answer = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+    let (mut url, mut requests) = server(answer, b"").await;
+    let plain = url.clone();
+    url.set_username("me").unwrap();
+    url.set_password(Some("secret")).unwrap();
+    assert_eq!(
+        read(&url).await,
+        Err(TransportError::NotFound { url: plain })
+    );
+    let request = requests.recv().await.unwrap();
+    assert!(
+        request.contains("authorization: Basic bWU6c2VjcmV0"),
+        "{request}"
+    );
+}
+
+#[tokio::test]
 async fn silence_and_dripping_are_given_up() {
     let why = |error| match error {
         Err(TransportError::TooSlow { why, .. }) => why,
