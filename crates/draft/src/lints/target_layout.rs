@@ -1,6 +1,6 @@
 //! Every target path is one of an index and stands in the role that answers for it.
 
-use index::{IndexPath, PolicySource};
+use index::{BinIndex, IndexPath, PolicySource};
 use metadata::{Role, TargetFile, TargetPath, Targets};
 
 use super::{Case, Rule, Subject, listed};
@@ -36,9 +36,15 @@ fn check(case: &Case<'_>) -> Vec<String> {
         Role::Delegated(name) if name.as_str() == BINS_PREFIX && !new.targets().is_empty() => {
             broken.push("bins itself lists targets".to_owned());
         }
-        Role::Delegated(name) if listed::is_bin(name.as_str()) => {
-            broken.extend(added(new, previous).filter_map(|(path, _)| bin_flaw(case, path)));
-        }
+        Role::Delegated(name) if listed::is_bin(name.as_str()) => match own_bin(case) {
+            Some(own) => {
+                broken.extend(added(new, previous).filter_map(|(path, _)| bin_flaw(own, path)));
+            }
+            None => broken.push(format!(
+                "`{name}` is none of the {} bins",
+                case.layout.count
+            )),
+        },
         _ => {}
     }
     broken
@@ -59,7 +65,16 @@ fn added<'a>(
     })
 }
 
-fn bin_flaw(case: &Case<'_>, path: &TargetPath) -> Option<String> {
+/// The bin whose role is drafted.
+fn own_bin(case: &Case<'_>) -> Option<BinIndex> {
+    let (_, number) = case.role.name().rsplit_once('-')?;
+    let bin = u16::from_str_radix(number, 16).ok()?;
+    let bin = case.layout.count.bin(bin)?;
+    let name = case.layout.role_name(bin).ok()?;
+    (name.as_str() == case.role.name()).then_some(bin)
+}
+
+fn bin_flaw(own: BinIndex, path: &TargetPath) -> Option<String> {
     match IndexPath::parse(path) {
         Err(error) => return Some(error.to_string()),
         Ok(IndexPath::PublisherPolicy(PolicySource::Claimed, _)) => {
@@ -67,12 +82,8 @@ fn bin_flaw(case: &Case<'_>, path: &TargetPath) -> Option<String> {
         }
         Ok(_) => {}
     }
-    let bin = case.layout.count.bin_of(&path.hash());
-    match case.layout.role_name(bin) {
-        Ok(owner) if owner.as_str() == case.role.name() => None,
-        Ok(owner) => Some(format!("{path} belongs to `{owner}`")),
-        Err(error) => Some(error.to_string()),
-    }
+    let bin = own.count().bin_of(&path.hash());
+    (bin != own).then(|| format!("{path} belongs to bin {:x}, not {:x}", bin.get(), own.get()))
 }
 
 #[cfg(test)]
@@ -137,6 +148,15 @@ mod tests {
             .len(),
             1
         );
+    }
+
+    #[test]
+    fn refuses_bins_that_this_index_does_not_have() {
+        let empty = bin_listing(PAGE).with_targets([]);
+        assert_eq!(of_bin(&RULE, "bins-f", &empty), [""; 0]);
+        for name in ["bins-10", "bins-00", "bins-fffff"] {
+            assert_eq!(of_bin(&RULE, name, &empty).len(), 1, "{name}");
+        }
     }
 
     #[test]
