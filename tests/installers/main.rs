@@ -233,7 +233,7 @@ fn a_tampered_page_is_refused() {
     stage.refused(
         "countersign-sample-words",
         "countersign_sample_words",
-        &["TUF", "409"],
+        &["TUF", "vnd.pypi.simple.v1.json", "bins-"],
     );
 }
 
