@@ -242,6 +242,40 @@ async fn fast_forward_is_undone_by_rotating_keys() {
     assert_eq!(session.snapped().snapshot().version(), v(3));
 }
 
+/// Rotating either key drops both floors, of timestamp and snapshot, even where a file held from
+/// before is still well signed (5.3.11).
+#[tokio::test]
+async fn rotating_either_key_drops_both_floors() {
+    for rotated in ["timestamp", "snapshot"] {
+        let mut repository = Simulator::standard();
+        let user = User::of(&repository);
+        repository.set_next_version("timestamp", 9_000);
+        repository.set_next_version("snapshot", 9_000);
+        repository.publish();
+        user.refresh(&repository).await.unwrap();
+        repository.set_next_version("timestamp", 2);
+        repository.set_next_version("snapshot", 2);
+        repository.unlist("claimed");
+        repository.publish();
+        let (trusted, found) = (v(9_000), v(2));
+        let role = Role::Timestamp;
+        let expected = Rejection::Rollback {
+            role,
+            trusted,
+            found,
+        };
+        assert_eq!(user.refused(&repository).await, expected);
+
+        repository.rotate(rotated, &[Key::ed25519("online-2")], 1);
+        repository.set_next_version("timestamp", 2);
+        repository.set_next_version("snapshot", 2);
+        repository.publish();
+        let session = user.refresh(&repository).await.unwrap();
+        assert_eq!(session.snapped().timestamp().version(), v(2), "{rotated}");
+        assert_eq!(session.snapped().snapshot().version(), v(2), "{rotated}");
+    }
+}
+
 /// An equal version is not an error and keeps what is held, whatever else stands in it (5.4.3.1,
 /// reference X9).
 #[tokio::test]

@@ -21,7 +21,8 @@ pub enum Bend {
     Replaced(Bytes),
     /// The file's bytes, changed.
     Changed(Arc<dyn Fn(Vec<u8>) -> Vec<u8> + Send + Sync>),
-    /// The file, if there is one, then white space for ever. JSON stays JSON, so only a limit ends it.
+    /// The file, if there is one, then white space without end (256 MiB). JSON stays JSON, so only a limit
+    /// ends it.
     Endless,
     /// The file in pieces of `piece` bytes, each after a pause.
     Slow {

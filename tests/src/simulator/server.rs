@@ -206,7 +206,7 @@ fn answer(file: Option<Bytes>, bend: Option<&Bend>, sent: Arc<AtomicU64>) -> Ans
         Some(Bend::Truncated(to)) => flow.head.truncate(*to),
         Some(Bend::Broken(after)) => flow.cut(*after, Tail::Broken),
         Some(Bend::Stalled(after)) => flow.cut(*after, Tail::Stalled),
-        Some(Bend::Endless) => flow.tail = Tail::Endless,
+        Some(Bend::Endless) => flow.tail = Tail::Endless(ENDLESS),
         Some(Bend::Slow { piece, pause }) => (flow.piece, flow.pause) = (*piece, Some(*pause)),
         _ => {}
     }
@@ -217,6 +217,9 @@ fn answer(file: Option<Bytes>, bend: Option<&Bend>, sent: Arc<AtomicU64>) -> Ans
         body: body(flow),
     }
 }
+
+/// Pieces of an endless body, 256 MiB: a reader without a limit of its own fails, and does not hang.
+const ENDLESS: u32 = 16_384;
 
 /// A body on its way out.
 struct Flow {
@@ -232,7 +235,8 @@ enum Tail {
     End,
     Broken,
     Stalled,
-    Endless,
+    /// So many pieces of white space, then the end of the connection.
+    Endless(u32),
 }
 
 impl Flow {
@@ -245,12 +249,15 @@ impl Flow {
         if self.head.is_empty() {
             return match self.tail {
                 Tail::End => None,
-                Tail::Broken => {
+                Tail::Stalled => std::future::pending().await,
+                Tail::Broken | Tail::Endless(0) => {
                     self.tail = Tail::End;
                     Some(Err(BrokenConnection))
                 }
-                Tail::Stalled => std::future::pending().await,
-                Tail::Endless => Some(Ok(self.count(Bytes::from_static(&[b' '; 16_384])))),
+                Tail::Endless(left) => {
+                    self.tail = Tail::Endless(left - 1);
+                    Some(Ok(self.count(Bytes::from_static(&[b' '; 16_384]))))
+                }
             };
         }
         if let Some(pause) = self.pause {
