@@ -54,11 +54,14 @@ impl Recorder {
         verdict.remember(problem);
     }
 
-    /// A file was left out of a page.
+    /// A file was left out of a page. Each is counted once, however often its page is made.
     pub(crate) fn withheld(&self, problem: &Problem) {
+        let mut verdict = self.verdict_mut();
+        if verdict.problems.contains(problem) {
+            return;
+        }
         let file = problem.file.as_deref().unwrap_or_default();
         tracing::warn!(file, reason = %problem.reason(), "left out of its page");
-        let mut verdict = self.verdict_mut();
         verdict.withheld += 1;
         verdict.remember(problem);
     }

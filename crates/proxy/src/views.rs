@@ -1,8 +1,9 @@
-//! Project pages as installers get to see them, kept in memory while the snapshot stays the same.
+//! Project pages as installers get to see them, kept in memory for the time of a session.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chrono::{DateTime, Utc};
 use client::{ClientError, ProjectPage, Session, Withheld};
 use index::{PageFile, ProjectName, SimplePage};
 use metadata::Sha256;
@@ -15,7 +16,7 @@ const KEPT: usize = 2_000;
 
 /// A verified page, and what of it is shown.
 pub(crate) struct View {
-    snapshot: Sha256,
+    session: (Sha256, DateTime<Utc>),
     page: ProjectPage,
     shown: SimplePage,
 }
@@ -64,9 +65,11 @@ impl ProxyState {
         session: &Session,
         project: &ProjectName,
     ) -> Result<Arc<View>, Problem> {
-        let snapshot = session.snapped().snapshot().sha256();
+        // A later session has to look again even at the same snapshot: roles expire meanwhile.
+        let snapped = session.snapped();
+        let this = (snapped.snapshot().sha256(), snapped.now());
         let held = self.views.get(project);
-        if let Some(view) = held.as_ref().filter(|view| view.snapshot == snapshot) {
+        if let Some(view) = held.as_ref().filter(|view| view.session == this) {
             return Ok(Arc::clone(view));
         }
         let held = held.as_ref().map(|view| &view.page);
@@ -77,7 +80,7 @@ impl ProxyState {
             .map_err(about)?;
         let shown = self.shown(session, &page).await?;
         let view = Arc::new(View {
-            snapshot,
+            session: this,
             page,
             shown,
         });

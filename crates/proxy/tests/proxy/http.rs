@@ -349,6 +349,26 @@ async fn files_of_a_role_that_fails_stay_listed_and_are_refused() {
 }
 
 #[tokio::test]
+async fn a_page_whose_role_expires_is_no_longer_served() {
+    let mut bench = Bench::new().await;
+    let path = index::page_path(&project(WORDS)).to_string();
+    let bin = bench.repository.bin_of("bins", &path);
+    bench
+        .repository
+        .set_lifetime(&bin, chrono::Duration::hours(1));
+    bench.repository.touch(&bin);
+    bench.repository.publish();
+    assert_eq!(bench.get(WORDS_PAGE).await.status, 200);
+    bench.advance(chrono::Duration::hours(2));
+    let reply = bench.get(WORDS_PAGE).await;
+    assert!(
+        reply
+            .refused(409)
+            .starts_with(&format!("TUF expired {bin}: "))
+    );
+}
+
+#[tokio::test]
 async fn a_page_that_was_swept_is_found_in_the_newer_snapshot() {
     let mut bench = Bench::with_interval(Duration::from_secs(3600)).await;
     bench.get(GREETER_PAGE).await;
