@@ -1,9 +1,9 @@
 //! Checking one's own signatures before anybody else sees them.
 
-use metadata::{PublicKey, VerifyingKey};
+use metadata::{PublicKey, Signature, VerifyingKey};
 
-use crate::KeyFlaw;
 use crate::public::Numbers;
+use crate::{KeyError, KeyFlaw, Signer};
 
 /// Checks that signatures are by the key they claim. Every back end runs it before it hands out a
 /// signature; what clients may believe is decided in `trust`, not here.
@@ -22,6 +22,24 @@ impl SignatureCheck {
     #[must_use]
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.0.verifies(message, signature)
+    }
+
+    /// Lets through what `signer` made of `message` if it verifies: the last step of every
+    /// [`Signer::sign`].
+    pub fn accept(
+        &self,
+        signer: &dyn Signer,
+        message: &[u8],
+        bytes: Vec<u8>,
+    ) -> Result<Signature, KeyError> {
+        let keyid = signer.key_id().clone();
+        if self.verifies(message, &bytes) {
+            return Ok(Signature { keyid, bytes });
+        }
+        Err(KeyError::BadSignature {
+            key: signer.describe(),
+            keyid,
+        })
     }
 }
 

@@ -123,16 +123,7 @@ impl Signer for FileKey {
                 .as_ref()
                 .to_vec(),
         };
-        if !self.check.verifies(message, &bytes) {
-            return Err(KeyError::BadSignature {
-                key: self.describe(),
-                keyid: self.keyid.clone(),
-            });
-        }
-        Ok(Signature {
-            keyid: self.keyid.clone(),
-            bytes,
-        })
+        self.check.accept(self, message, bytes)
     }
 
     fn describe(&self) -> String {

@@ -8,19 +8,12 @@ use crate::container::{Sealed, seal};
 use crate::file_key::unusable;
 use crate::private::PrivateKey;
 use crate::{
-    FileKey, Kdf, KeyError, KeyFlaw, KeyUri, KeyWarning, Passphrase, PassphraseSource, Signer, pem,
-    secret_file,
+    FileKey, Kdf, KeyError, KeyFlaw, KeyUri, KeyWarning, LoadOptions, Passphrase, PassphraseSource,
+    Signer, pem, secret_file,
 };
 
 /// Largest key file read, in bytes; an encrypted key of ours has about 400.
 pub const MAX_KEY_FILE: usize = 64 * 1024;
-
-/// What to accept when loading a key.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct LoadOptions {
-    /// Accept a key file without a passphrase, with a warning.
-    pub allow_unencrypted: bool,
-}
 
 /// A key read from a file, and what deserves attention about it.
 #[derive(Debug)]

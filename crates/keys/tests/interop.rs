@@ -87,6 +87,7 @@ fn a_plain_key_loads_only_where_allowed() {
     ));
     let options = LoadOptions {
         allow_unencrypted: true,
+        ..LoadOptions::default()
     };
     let opened = uri.open(&NoPassphrase, options).unwrap();
     let expected = public_key_from_pem(&read("pyca-ed25519.pub.pem")).unwrap();

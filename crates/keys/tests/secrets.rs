@@ -101,6 +101,7 @@ fn keys_and_passphrases_do_not_print() {
 fn damaged_plain_keys_do_not_print() {
     let options = LoadOptions {
         allow_unencrypted: true,
+        ..LoadOptions::default()
     };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key.pem");

@@ -1,0 +1,8 @@
+//! What OpenSSH has of keys: an agent that signs, and private key files.
+
+mod agent;
+mod connection;
+mod public_key;
+mod wire;
+
+pub(crate) use agent::AgentSigner;
