@@ -45,26 +45,17 @@ pub async fn audit(
     let datastore = Datastore::open(scratch.path())?;
     let session = open(&options, &datastore, Arc::clone(&transport)).await?;
     let source = Source::new(&options.metadata_url, &options.targets_url, transport);
-    let mut findings = Findings::default();
-    roots::check(&source, &session, &mut findings).await;
-    let walk = Walk {
-        source: &source,
-        session: &session,
-        datastore: &datastore,
-        progress,
-    };
-    let walked = walk.run(&mut findings).await?;
-    let (mut reading, mut roles) = (walked.reading, top_level(&session));
-    roles.extend(walked.reports);
-
-    let limit = options.rules.limits.delegations;
-    placement::check_all(&mut reading, limit, &mut findings, progress).await;
-    let lookups = placement::look_up(&reading, &session, &mut findings, progress).await;
     let files = Files {
         source: &source,
         session: &session,
         read: options.read_targets,
     };
+    let mut findings = Findings::default();
+    roots::check(&source, &session, &mut findings).await;
+    let (mut reading, roles) = walk(files, &datastore, &mut findings, progress).await?;
+    let limit = options.rules.limits.delegations;
+    placement::check_all(&mut reading, limit, &mut findings, progress).await;
+    let lookups = placement::look_up(&reading, &session, &mut findings, progress).await;
     let counts = read(&reading, files, &mut findings, progress).await;
     progress.step(Stage::SecondOpinion, 0, 1);
     let second_opinion = tough_opinion::ask(&options, &reading, files, &mut findings).await;
@@ -93,6 +84,25 @@ async fn open(
     config.rules = options.rules;
     let updater = Updater::new(config, datastore.clone(), transport)?;
     Ok(updater.refresh(options.now).await?)
+}
+
+/// Everything below the top-level roles, and a report of every role.
+async fn walk(
+    files: Files<'_>,
+    datastore: &Datastore,
+    findings: &mut Findings,
+    progress: &dyn Progress,
+) -> Result<(Reading, Vec<RoleReport>), AuditError> {
+    let walk = Walk {
+        source: files.source,
+        session: files.session,
+        datastore,
+        progress,
+    };
+    let walked = walk.run(findings).await?;
+    let mut roles = top_level(files.session);
+    roles.extend(walked.reports);
+    Ok((walked.reading, roles))
 }
 
 fn top_level(session: &Session) -> Vec<RoleReport> {

@@ -204,3 +204,62 @@ async fn read(repository: &Repository, path: &TargetPath) -> Result<(), String> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use metadata::Role;
+
+    use super::*;
+    use crate::reading::Entry;
+
+    fn with_targets(count: usize) -> Reading {
+        let entry = |number| Entry {
+            path: TargetPath::parse(format!("a/{number}")).unwrap(),
+            node: 0,
+            length: 1,
+            sha256: Some(metadata::Sha256::of(b"x")),
+            answers: true,
+        };
+        let mut reading = Reading::default();
+        reading.entries = (0..count).map(entry).collect();
+        reading
+    }
+
+    #[test]
+    fn tough_is_asked_up_to_the_limits_and_no_further() {
+        let mut reading = with_targets(1_000);
+        reading.bins = SECOND_OPINION_BINS;
+        reading.prefixes = SECOND_OPINION_PREFIX_TESTS / 1_000;
+        assert_eq!(obstacle(&reading), None);
+        reading.prefixes += 1;
+        assert!(
+            matches!(obstacle(&reading), Some(Why::TooSlow { tests, .. })
+            if tests == SECOND_OPINION_PREFIX_TESTS + 1_000)
+        );
+        reading.bins += 1;
+        assert!(
+            matches!(obstacle(&reading), Some(Why::TooManyBins { bins, .. })
+            if bins == SECOND_OPINION_BINS + 1)
+        );
+        assert_eq!(obstacle(&with_targets(SECOND_OPINION_TARGETS)), None);
+        assert!(matches!(
+            obstacle(&with_targets(SECOND_OPINION_TARGETS + 1)),
+            Some(Why::TooManyTargets { .. })
+        ));
+    }
+
+    #[test]
+    fn what_tough_cannot_read_is_said_by_name() {
+        let mut reading = with_targets(2);
+        reading.entries[1].sha256 = None;
+        let path = reading.entries[1].path.clone();
+        assert_eq!(obstacle(&reading), Some(Why::NoSha256 { path }));
+        reading.expired = Some(Role::Targets);
+        assert!(matches!(obstacle(&reading), Some(Why::Expired { .. })));
+        reading.succinct = Some(Role::Targets);
+        assert!(matches!(
+            obstacle(&reading),
+            Some(Why::SuccinctRoles { .. })
+        ));
+    }
+}

@@ -82,21 +82,7 @@ impl Walk<'_> {
             let Some(outcome) = running.next().await else {
                 return Ok(further);
             };
-            let (edge, keys, role) = outcome?;
-            let (reading, name) = (&mut walked.reading, edge.name());
-            match role {
-                Err(error) => {
-                    reading.add_broken(at, name, rejection(&error));
-                    findings.add(broken(&edge, error));
-                }
-                Ok(_) if reading.node(name).is_some() => findings.add(twice(&edge, reading)),
-                Ok(role) => {
-                    let listed = role.targets().len();
-                    let report = RoleReport::new(&role, edge.delegator(), keys, listed);
-                    walked.reports.push(report);
-                    further.extend(reading.add(role, edge.delegator().clone()));
-                }
-            }
+            further.extend(walked.take(at, outcome?, findings));
             let done = walked.reports.len() as u64;
             self.progress.step(Stage::Roles, done, walked.edges);
         }
@@ -136,6 +122,35 @@ impl Walk<'_> {
                 _ => {}
             }
         }
+    }
+}
+
+impl Walked {
+    /// Notes what came of following a delegation of node `at`. Returns the new node, if it delegates
+    /// further.
+    fn take(
+        &mut self,
+        at: usize,
+        (edge, keys, role): Outcome<'_>,
+        findings: &mut Findings,
+    ) -> Option<usize> {
+        let (reading, name) = (&mut self.reading, edge.name());
+        let role = match role {
+            Ok(role) if reading.node(name).is_none() => role,
+            Ok(_) => {
+                findings.add(twice(&edge, reading));
+                return None;
+            }
+            Err(error) => {
+                reading.add_broken(at, name, rejection(&error));
+                findings.add(broken(&edge, error));
+                return None;
+            }
+        };
+        let listed = role.targets().len();
+        self.reports
+            .push(RoleReport::new(&role, edge.delegator(), keys, listed));
+        reading.add(role, edge.delegator().clone())
     }
 }
 
