@@ -175,9 +175,9 @@ fn walk(folder: &Path, visit: &mut impl FnMut(&Path)) {
     entries.sort();
     for path in entries {
         if path.is_dir() {
-            walk(&path, visit)
+            walk(&path, visit);
         } else {
-            visit(&path)
+            visit(&path);
         }
     }
 }

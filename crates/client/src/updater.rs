@@ -56,15 +56,7 @@ impl UpdaterConfig {
     /// The same with the limits of a policy.
     #[must_use]
     pub fn with_limits(mut self, limits: &policy::ClientLimits) -> Self {
-        let to = &mut self.rules.limits;
-        to.root = limits.root_bytes;
-        to.timestamp = limits.timestamp_bytes;
-        to.snapshot = limits.snapshot_bytes;
-        to.targets = limits.targets_bytes;
-        to.root_rotations = limits.root_rotations;
-        // The policy counts the top-level role, the lookup does not.
-        to.delegations = limits.delegations.saturating_sub(1).max(1) as usize;
-        to.signatures = limits.signatures as usize;
+        self.rules.limits = limits.into();
         self.page_limit = limits.page_bytes;
         self
     }

@@ -107,3 +107,20 @@ impl ClientLimits {
         })
     }
 }
+
+impl From<&ClientLimits> for trust::Limits {
+    /// The limits as the trust code takes them. The policy counts the top-level role among those
+    /// visited, the trust code only delegated ones.
+    fn from(limits: &ClientLimits) -> Self {
+        Self {
+            root: limits.root_bytes,
+            timestamp: limits.timestamp_bytes,
+            snapshot: limits.snapshot_bytes,
+            targets: limits.targets_bytes,
+            listed: limits.listed_bytes,
+            root_rotations: limits.root_rotations,
+            delegations: limits.delegations.saturating_sub(1).max(1) as usize,
+            signatures: limits.signatures as usize,
+        }
+    }
+}

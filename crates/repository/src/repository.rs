@@ -4,7 +4,7 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use metadata::Sha256;
-use trust::{Dialect, Limits, Rules};
+use trust::{Dialect, Rules};
 
 use crate::error::RepositoryError;
 use crate::local_store::LocalStore;
@@ -108,25 +108,10 @@ impl Repository {
 
     /// The rules our own client goes by, from the policy.
     pub(crate) fn rules(&self) -> Rules {
-        rules(&self.settings.policy.client)
-    }
-}
-
-/// The limits of a policy as the trust code takes them, in the strict dialect.
-#[must_use]
-pub(crate) fn rules(client: &policy::ClientLimits) -> Rules {
-    Rules {
-        dialect: Dialect::Strict,
-        limits: Limits {
-            root: client.root_bytes,
-            timestamp: client.timestamp_bytes,
-            snapshot: client.snapshot_bytes,
-            targets: client.targets_bytes,
-            listed: client.listed_bytes,
-            root_rotations: client.root_rotations,
-            delegations: client.delegations as usize,
-            signatures: client.signatures as usize,
-        },
+        Rules {
+            limits: (&self.settings.policy.client).into(),
+            dialect: Dialect::Strict,
+        }
     }
 }
 
