@@ -1,5 +1,8 @@
 //! `ceremony.toml`: what is to be signed and by whom. The one file people review, read strictly.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

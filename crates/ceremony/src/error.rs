@@ -147,6 +147,12 @@ pub enum EventFlaw {
         /// The role.
         role: &'static str,
     },
+    /// One person, or one key, would count twice in a role.
+    #[error("names a holder or a key twice for {role}")]
+    HolderTwice {
+        /// The role.
+        role: &'static str,
+    },
     /// Neither a payload nor a published document of a role that every event needs.
     #[error("holds no {role}")]
     Missing {

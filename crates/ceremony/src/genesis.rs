@@ -8,8 +8,9 @@ use metadata::{Document, Expiry, PublicKey, Role, RoleName, Root, Sha256, Target
 use policy::Policy;
 
 use crate::description::{self, Description, PayloadPart};
-use crate::event::{self, POLICY_FILE, Payload, Slot};
+use crate::event::{self, POLICY_FILE};
 use crate::folder::Folder;
+use crate::slot::{Payload, Slot};
 use crate::{CeremonyError, Event, HeldKey, KeyRole, Kind};
 
 /// Everything a genesis is made of.

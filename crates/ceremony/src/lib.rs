@@ -24,6 +24,7 @@ mod genesis;
 mod renew;
 mod review;
 mod sign;
+mod slot;
 mod status;
 mod verify;
 

@@ -12,9 +12,10 @@ use metadata::{
 use policy::{Encoding, Policy};
 
 use crate::description::Description;
-use crate::event::{POLICY_FILE, Payload, Slot, bins_entry, first_bin, parse_published};
+use crate::event::{POLICY_FILE, bins_entry, first_bin};
 use crate::folder::Folder;
 use crate::genesis::Planned;
+use crate::slot::{Payload, Slot, parse_published};
 use crate::{CeremonyError, Event, EventFlaw, HeldKey, KeyRole, Kind};
 
 /// What is renewed, and from what.

@@ -3,7 +3,7 @@
 use draft::{Change, DraftDocument, difference};
 use metadata::{Expiry, KeyId, Role, RoleKeys, Sha256, Version};
 
-use crate::event::Slot;
+use crate::slot::Slot;
 use crate::{CeremonyError, Event};
 
 /// Everything a holder has to know before signing.

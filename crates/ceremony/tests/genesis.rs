@@ -110,6 +110,7 @@ fn a_changed_payload_policy_or_description_stops_everything() {
     for (from, to) in [
         ("holder = \"Bo\"", "holder = \"Bo\"\nmore = 1"),
         ("holder = \"Bo\"", "holder = \"B\\u0007o\""),
+        ("holder = \"Cleo\"", "holder = \"Ada\""),
         ("format = 1", "format = 2"),
         ("roles = [\"targets\"]", "roles = [\"root\"]"),
         ("version = 1", "version = 2"),

@@ -42,6 +42,7 @@ impl Args {
         check_reviewed(&event, self.reviewed.as_deref())?;
         let mut given = Vec::new();
         for uri in &self.key {
+            check_place(&event, uri)?;
             let opened = uri.open(&self.passphrase, LoadOptions::default())?;
             for warning in &opened.warnings {
                 output::warn(&warning.to_string());
@@ -65,6 +66,14 @@ fn check_reviewed(event: &Event, reviewed: Option<&str>) -> Result<(), Failure> 
             reviewed: plain.chars().take(64).collect(),
             found: digest,
         });
+    }
+    Ok(())
+}
+
+/// Whether keys of offline roles may be files is the policy's to say (policy 8.2).
+fn check_place(event: &Event, uri: &KeyUri) -> Result<(), Failure> {
+    if matches!(uri, KeyUri::File(_)) && !event.policy().keys.offline_keys_in_files {
+        return Err(Failure::KeyInFile { key: uri.clone() });
     }
     Ok(())
 }
