@@ -138,7 +138,10 @@ fn the_map_names_what_is_there() {
         .map(|path| fs::read_to_string(path).unwrap())
         .collect();
     for name in code(&map) {
-        if name.ends_with(".rs") || name.ends_with(".toml") {
+        if matches!(
+            Path::new(&name).extension().and_then(|e| e.to_str()),
+            Some("rs" | "toml")
+        ) {
             files += 1;
             let candidates = [root().join("crates").join(&name), root().join(&name)];
             let exists = candidates.iter().any(|path| path.exists());
@@ -192,7 +195,10 @@ fn nothing_names_a_registry_or_a_machine() {
         let Ok(text) = fs::read_to_string(root().join(file)) else {
             continue;
         };
-        if file.ends_with(".lock") {
+        if Path::new(file)
+            .extension()
+            .is_some_and(|extension| extension == "lock")
+        {
             continue;
         }
         for parts in hosts.iter().chain(&machine) {

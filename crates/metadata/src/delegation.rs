@@ -57,10 +57,7 @@ impl PathSet {
         match self {
             Self::Patterns(patterns) => patterns.iter().any(|pattern| pattern.covers(path)),
             Self::HashPrefixes(prefixes) => {
-                let hex = hash.to_string();
-                prefixes
-                    .iter()
-                    .any(|prefix| hex.starts_with(prefix.as_str()))
+                prefixes.iter().any(|prefix| hash.has_hex_prefix(prefix))
             }
         }
     }

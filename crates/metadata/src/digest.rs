@@ -31,6 +31,19 @@ impl Sha256 {
         &self.0
     }
 
+    /// Whether the hex form begins with `prefix`, lower-case hex digits (TUF 4.5
+    /// `path_hash_prefixes`). Nothing is formatted: a lookup asks this once per bin.
+    #[must_use]
+    pub fn has_hex_prefix(&self, prefix: &str) -> bool {
+        let nibbles = self.0.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+        let digits = nibbles.map(|nibble| b"0123456789abcdef"[usize::from(nibble)]);
+        prefix.len() <= 64
+            && prefix
+                .bytes()
+                .zip(digits)
+                .all(|(asked, digit)| asked == digit)
+    }
+
     /// Parses exactly 64 lower-case hex digits.
     pub fn parse(text: &str) -> Result<Self, MetadataError> {
         let malformed = || MetadataError::Digest {
@@ -109,6 +122,18 @@ mod tests {
         stream.update(b"a");
         stream.update(b"bc");
         assert_eq!(stream.finish(), abc);
+    }
+
+    #[test]
+    fn hex_prefixes_are_those_of_the_hex_form() {
+        let abc = Sha256::of(b"abc");
+        let hex = abc.to_string();
+        for end in 0..=64 {
+            assert!(abc.has_hex_prefix(&hex[..end]));
+        }
+        for bad in ["b", "bA", "ba79", "c", &format!("{hex}0")] {
+            assert_eq!(abc.has_hex_prefix(bad), hex.starts_with(bad), "{bad}");
+        }
     }
 
     #[test]
