@@ -269,14 +269,8 @@ impl Description {
     }
 
     pub(crate) fn planned(&self, path: &Path) -> Result<Expiry, CeremonyError> {
-        Expiry::parse(&self.planned).map_err(|_| {
-            let found = self.planned.clone();
-            EventFlaw::Value {
-                what: "planned",
-                found,
-            }
-            .at(path)
-        })
+        let (what, found) = ("planned", self.planned.clone());
+        Expiry::parse(&self.planned).map_err(|_| EventFlaw::Value { what, found }.at(path))
     }
 }
 
