@@ -1,13 +1,12 @@
 //! Key derivation from passphrases: what is written, what is read, and at what cost.
 
 use std::fmt;
-use std::path::PathBuf;
 
 use pkcs8::pkcs5::{pbes2, scrypt};
 
 use crate::KeyFlaw;
 
-/// How a passphrase becomes the key that encrypts a key file (PKCS#5 PBES2, RFC 8018).
+/// How a passphrase becomes the key that encrypts a key file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kdf {
     /// RFC 7914; the default with 2^17, 8, 1: 128 MiB and about half a second.
@@ -25,6 +24,11 @@ pub enum Kdf {
         /// Iteration count.
         iterations: u32,
     },
+    /// `bcrypt_pbkdf` of OpenSSH key files; read, never written.
+    Bcrypt {
+        /// What `ssh-keygen -a` sets.
+        rounds: u32,
+    },
 }
 
 /// Most memory a key file may ask scrypt for: N = 2^20 with r = 8, the largest in use.
@@ -37,6 +41,10 @@ const MAX_PBKDF2_ITERATIONS: u32 = 10_000_000;
 const MIN_SCRYPT_COST: u64 = 1 << 17;
 /// Fewer PBKDF2 iterations are weak (OWASP Password Storage Cheat Sheet 2023).
 const MIN_PBKDF2_ITERATIONS: u32 = 600_000;
+/// Most rounds of bcrypt: about ten seconds.
+const MAX_BCRYPT_ROUNDS: u32 = 1_000;
+/// Fewer rounds are weak: OpenSSH's own default since 6.5.
+const MIN_BCRYPT_ROUNDS: u32 = 16;
 
 impl Default for Kdf {
     fn default() -> Self {
@@ -62,6 +70,7 @@ impl Kdf {
                 log_n < 24 && (1u64 << log_n) * u64::from(r) < MIN_SCRYPT_COST
             }
             Self::Pbkdf2 { iterations } => iterations < MIN_PBKDF2_ITERATIONS,
+            Self::Bcrypt { rounds } => rounds < MIN_BCRYPT_ROUNDS,
         }
     }
 
@@ -108,12 +117,13 @@ impl Kdf {
             Self::Pbkdf2 { iterations } => {
                 pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(iterations, salt, iv).ok()
             }
+            Self::Bcrypt { .. } => None,
         }
         .ok_or(KeyFlaw::KdfParameters)
     }
 
     /// Refuses zeros and more than the limits above; files come from untrusted media.
-    fn bounded(self) -> Result<Self, KeyFlaw> {
+    pub(crate) fn bounded(self) -> Result<Self, KeyFlaw> {
         let (possible, affordable) = match self {
             Self::Scrypt { log_n, r, p } => {
                 // From here on N ≤ 2^24, so nothing below overflows.
@@ -124,6 +134,7 @@ impl Kdf {
                 (log_n > 0 && r > 0 && p > 0, affordable)
             }
             Self::Pbkdf2 { iterations } => (iterations > 0, iterations <= MAX_PBKDF2_ITERATIONS),
+            Self::Bcrypt { rounds } => (rounds > 0, rounds <= MAX_BCRYPT_ROUNDS),
         };
         match (possible, affordable) {
             (false, _) => Err(KeyFlaw::KdfParameters),
@@ -138,40 +149,9 @@ impl fmt::Display for Kdf {
         match self {
             Self::Scrypt { log_n, r, p } => write!(f, "scrypt with N=2^{log_n} r={r} p={p}"),
             Self::Pbkdf2 { iterations } => write!(f, "PBKDF2 with {iterations} iterations"),
+            Self::Bcrypt { rounds } => write!(f, "bcrypt with {rounds} rounds"),
         }
     }
-}
-
-/// What deserves attention about a key that works; for the caller to show.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum KeyWarning {
-    /// Whoever copies the file can guess its passphrase too cheaply: re-encrypt it.
-    #[error(
-        "{key} is weakly protected, by {kdf}; re-encrypt it with {} or {}",
-        Kdf::default(),
-        Kdf::PORTABLE
-    )]
-    WeakKdf {
-        /// The key.
-        key: String,
-        /// What protects it.
-        kdf: Kdf,
-    },
-    /// Whoever copies the file has the key.
-    #[error("{key} is not encrypted")]
-    Unencrypted {
-        /// The key.
-        key: String,
-    },
-    /// Other users of the machine may read the file.
-    #[error("`{}` may be used by others (mode {mode:03o})", path.display())]
-    OpenToOthers {
-        /// The file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
 }
 
 #[cfg(test)]
@@ -199,6 +179,7 @@ mod tests {
                 p: 1,
             },
             Kdf::Pbkdf2 { iterations: 2048 },
+            Kdf::Bcrypt { rounds: 8 },
         ] {
             assert!(weak.is_weak());
         }
@@ -244,6 +225,7 @@ mod tests {
             Kdf::Pbkdf2 {
                 iterations: u32::MAX,
             },
+            Kdf::Bcrypt { rounds: u32::MAX },
         ] {
             assert_eq!(kdf.bounded(), Err(KeyFlaw::KdfCost { kdf }));
         }
@@ -264,6 +246,7 @@ mod tests {
                 p: 0,
             },
             Kdf::Pbkdf2 { iterations: 0 },
+            Kdf::Bcrypt { rounds: 0 },
         ] {
             assert_eq!(kdf.bounded(), Err(KeyFlaw::KdfParameters));
         }

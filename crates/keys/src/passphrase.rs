@@ -7,24 +7,26 @@ use std::path::{Path, PathBuf};
 use ring::rand::SecureRandom;
 use zeroize::Zeroizing;
 
+use crate::secret::Secret;
 use crate::{KeyError, PassphraseError, secret_file};
 
 /// Longest passphrase, in bytes.
 pub const MAX_PASSPHRASE: usize = 1024;
 
-/// A passphrase. Wiped from memory when dropped; cannot be printed.
-pub struct Passphrase(Zeroizing<Vec<u8>>);
+/// A passphrase. Kept out of the swap where the system permits, wiped from memory when dropped;
+/// cannot be printed.
+pub struct Passphrase(Secret);
 
 impl Passphrase {
     /// Takes what a person typed, without its line end. Owns the text so that it can wipe it.
     pub fn new(text: String) -> Result<Self, PassphraseError> {
-        Self::from_bytes(Zeroizing::new(text.into_bytes()))
+        Self::from_bytes(&Zeroizing::new(text.into_bytes()))
     }
 
-    fn from_bytes(bytes: Zeroizing<Vec<u8>>) -> Result<Self, PassphraseError> {
+    fn from_bytes(bytes: &[u8]) -> Result<Self, PassphraseError> {
         match bytes.len() {
             0 => Err(PassphraseError::Empty),
-            1..=MAX_PASSPHRASE => Ok(Self(bytes)),
+            1..=MAX_PASSPHRASE => Ok(Self(Secret::copy_of(bytes))),
             _ => Err(PassphraseError::TooLong {
                 limit: MAX_PASSPHRASE,
             }),
@@ -52,7 +54,7 @@ impl Passphrase {
         if bytes.contains(&0) {
             bytes.clear();
         }
-        Self::from_bytes(bytes).map_err(|_| PassphraseError::FirstLine {
+        Self::from_bytes(&bytes).map_err(|_| PassphraseError::FirstLine {
             path: path.to_owned(),
         })
     }
@@ -63,7 +65,7 @@ impl Passphrase {
         rng.fill(&mut *bytes).map_err(|_| KeyError::Randomness)?;
         let mut text = Zeroizing::new(vec![0; 64]);
         hex::encode_to_slice(&bytes[..], &mut text).map_err(|_| KeyError::Randomness)?;
-        Ok(Self(text))
+        Ok(Self(Secret::copy_of(&text)))
     }
 
     /// Writes it as a line to a new file that only its owner may read; never overwrites one.

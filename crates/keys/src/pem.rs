@@ -12,18 +12,29 @@ pub(crate) const ENCRYPTED_PRIVATE_KEY: &str = "ENCRYPTED PRIVATE KEY";
 /// Label of a public key as SPKI.
 pub(crate) const PUBLIC_KEY: &str = "PUBLIC KEY";
 
-/// Labels people confuse with the above; errors name them. Anything else found is not repeated,
-/// since it may be part of a secret.
-const LABELS: &[&str] = &[
+/// Label of an OpenSSH key, encrypted or not.
+pub(crate) const OPENSSH_PRIVATE_KEY: &str = "OPENSSH PRIVATE KEY";
+/// Label of an encrypted key of cosign since 2.0 …
+pub(crate) const SIGSTORE_PRIVATE_KEY: &str = "ENCRYPTED SIGSTORE PRIVATE KEY";
+/// … and before.
+pub(crate) const COSIGN_PRIVATE_KEY: &str = "ENCRYPTED COSIGN PRIVATE KEY";
+
+/// Labels of what is read here.
+const READ: &[&str] = &[
     PRIVATE_KEY,
     ENCRYPTED_PRIVATE_KEY,
     PUBLIC_KEY,
+    OPENSSH_PRIVATE_KEY,
+    SIGSTORE_PRIVATE_KEY,
+    COSIGN_PRIVATE_KEY,
+];
+
+/// Labels people confuse with the above; errors name them. Anything else found is not repeated,
+/// since it may be part of a secret.
+const OTHERS: &[&str] = &[
     "CERTIFICATE",
     "EC PARAMETERS",
     "EC PRIVATE KEY",
-    "ENCRYPTED COSIGN PRIVATE KEY",
-    "ENCRYPTED SIGSTORE PRIVATE KEY",
-    "OPENSSH PRIVATE KEY",
     "RSA PRIVATE KEY",
     "RSA PUBLIC KEY",
     "SSH2 PUBLIC KEY",
@@ -33,17 +44,21 @@ const BEGIN: &str = "-----BEGIN ";
 const DASHES: &str = "-----";
 
 /// Decodes the one PEM block in `text` and returns its label, if it is a usual one, and its
-/// content, if the label is one of the three read here.
+/// content, if the label is one of those read here.
 pub(crate) fn decode(text: &str) -> Result<(Option<&'static str>, Zeroizing<Vec<u8>>), KeyFlaw> {
     let (_, block) = text.split_once(BEGIN).ok_or(KeyFlaw::Pem)?;
     let (label, rest) = block.split_once(DASHES).ok_or(KeyFlaw::Pem)?;
-    let known = LABELS.iter().copied().find(|known| *known == label);
+    let known = READ
+        .iter()
+        .chain(OTHERS)
+        .copied()
+        .find(|known| *known == label);
     let end = format!("-----END {label}-----");
     let (body, after) = rest.split_once(&end).ok_or(KeyFlaw::Pem)?;
     let Some(label) = known else {
         return Ok((None, Zeroizing::default()));
     };
-    if ![PRIVATE_KEY, ENCRYPTED_PRIVATE_KEY, PUBLIC_KEY].contains(&label) {
+    if !READ.contains(&label) {
         return Ok((Some(label), Zeroizing::default()));
     }
     if after.contains(BEGIN) {
@@ -110,8 +125,8 @@ mod tests {
 
     #[test]
     fn repeats_only_usual_labels() {
-        let ssh = ONE.replace("PUBLIC KEY", "OPENSSH PRIVATE KEY");
-        assert_eq!(decode(&ssh).unwrap().0, Some("OPENSSH PRIVATE KEY"));
+        let old = ONE.replace("PUBLIC KEY", "RSA PRIVATE KEY");
+        assert_eq!(decode(&old).unwrap().0, Some("RSA PRIVATE KEY"));
         assert_eq!(decode(&ONE.replace("PUBLIC", "MY")).unwrap().0, None);
         let two = [&ONE.replace("PUBLIC KEY", "EC PARAMETERS"), ONE].concat();
         assert_eq!(decode(&two).unwrap().0, Some("EC PARAMETERS"));

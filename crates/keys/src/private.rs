@@ -7,6 +7,7 @@ use ring::rand::SecureRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
 use zeroize::Zeroizing;
 
+use crate::secret::Secret;
 use crate::{KeyError, KeyFlaw};
 
 /// `id-Ed25519` (RFC 8410).
@@ -25,14 +26,11 @@ const EC_KEY_MIDDLE: [u8; 5] = [0xa1, 0x44, 0x03, 0x42, 0x00];
 pub(crate) enum PrivateKey {
     /// The seed of RFC 8032, and the public key if it stood beside it.
     Ed25519 {
-        seed: Zeroizing<[u8; 32]>,
+        seed: Secret,
         public: Option<[u8; 32]>,
     },
     /// The scalar, and the public key as an uncompressed point.
-    EcdsaP256 {
-        scalar: Zeroizing<[u8; 32]>,
-        point: [u8; 65],
-    },
+    EcdsaP256 { scalar: Secret, point: [u8; 65] },
 }
 
 impl PrivateKey {
@@ -40,7 +38,10 @@ impl PrivateKey {
     pub(crate) fn generate_ed25519(rng: &dyn SecureRandom) -> Result<Self, KeyError> {
         let mut seed = Zeroizing::new([0; 32]);
         rng.fill(&mut *seed).map_err(|_| KeyError::Randomness)?;
-        Ok(Self::Ed25519 { seed, public: None })
+        Ok(Self::Ed25519 {
+            seed: Secret::copy_of(&*seed),
+            public: None,
+        })
     }
 
     /// Makes a P-256 key. `ring` alone can compute the public point, and hands both out as PKCS#8.
@@ -79,7 +80,7 @@ impl PrivateKey {
             .map(|bytes| bytes.try_into().map_err(|_| KeyFlaw::PublicKey))
             .transpose()?;
         Ok(Self::Ed25519 {
-            seed: wipeable(seed.as_bytes())?,
+            seed: secret_number(seed.as_bytes())?,
             public,
         })
     }
@@ -94,7 +95,7 @@ impl PrivateKey {
             Some(bits) => bits.as_bytes().ok_or(KeyFlaw::PublicKey)?,
         };
         Ok(Self::EcdsaP256 {
-            scalar: wipeable(scalar)?,
+            scalar: secret_number(scalar)?,
             point: uncompressed(public)?,
         })
     }
@@ -144,14 +145,24 @@ fn ec_private_key(der: &[u8]) -> pkcs8::der::Result<EcPrivateKey<'_>> {
     Ok(members)
 }
 
-/// Takes exactly 32 secret bytes.
-fn wipeable(bytes: &[u8]) -> Result<Zeroizing<[u8; 32]>, KeyFlaw> {
-    let mut out = Zeroizing::new([0; 32]);
-    if bytes.len() != out.len() {
+/// Takes a seed or scalar of 32 bytes.
+fn secret_number(bytes: &[u8]) -> Result<Secret, KeyFlaw> {
+    if bytes.len() != 32 {
         return Err(KeyFlaw::PrivateKey);
     }
-    out.copy_from_slice(bytes);
-    Ok(out)
+    Ok(Secret::copy_of(bytes))
+}
+
+/// Takes a scalar as SSH writes numbers (RFC 4251 5, `mpint`): without leading zeros, but with one
+/// where the first bit would be taken for a sign.
+pub(crate) fn scalar_of_mpint(bytes: &[u8]) -> Result<Secret, KeyFlaw> {
+    let digits = bytes.strip_prefix(&[0]).unwrap_or(bytes);
+    let mut whole = Zeroizing::new([0; 32]);
+    let start = 32usize
+        .checked_sub(digits.len())
+        .ok_or(KeyFlaw::PrivateKey)?;
+    whole[start..].copy_from_slice(digits);
+    Ok(Secret::copy_of(&*whole))
 }
 
 /// Takes an uncompressed P-256 point (SEC 1 2.3.3).

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use pkcs8::LineEnding;
 
-use crate::container::{Sealed, seal};
+use crate::container::seal;
 use crate::file_key::unusable;
+use crate::formats::KeyText;
 use crate::private::PrivateKey;
 use crate::{
     FileKey, Kdf, KeyError, KeyFlaw, KeyUri, KeyWarning, LoadOptions, Passphrase, PassphraseSource,
@@ -36,23 +37,16 @@ impl FileKey {
         }
     }
 
-    /// Reads an encrypted PKCS#8 PEM text: PBES2 with scrypt or PBKDF2 (HMAC-SHA-2) and AES, as
-    /// long as the key derivation is affordable. Returns what protected it, too.
-    pub fn from_encrypted_pkcs8_pem(
-        text: &str,
-        passphrase: &Passphrase,
-    ) -> Result<(Self, Kdf), KeyFlaw> {
-        match pem::decode(text)? {
-            (Some(pem::ENCRYPTED_PRIVATE_KEY), der) => {
-                let sealed = Sealed::from_der(&der)?;
+    /// Reads an encrypted key: PKCS#8 with PBES2 (scrypt or PBKDF2 with HMAC-SHA-2, and AES), an
+    /// OpenSSH key (bcrypt, aes256-ctr) or one of cosign (scrypt, secretbox), as long as the
+    /// key derivation is affordable. Returns what protected it, too.
+    pub fn from_encrypted_pem(text: &str, passphrase: &Passphrase) -> Result<(Self, Kdf), KeyFlaw> {
+        match KeyText::parse(text)? {
+            KeyText::Sealed(sealed) => {
                 let kdf = sealed.kdf();
-                let private = PrivateKey::from_pkcs8(&sealed.open(passphrase)?)?;
-                Ok((Self::from_private(private)?, kdf))
+                Ok((Self::from_private(sealed.open(passphrase)?)?, kdf))
             }
-            (found, _) => Err(KeyFlaw::Label {
-                found,
-                expected: pem::ENCRYPTED_PRIVATE_KEY,
-            }),
+            KeyText::Plain(_) => Err(KeyFlaw::Unencrypted),
         }
     }
 
@@ -67,28 +61,20 @@ impl FileKey {
         let flawed = |flaw| unusable(&name, flaw);
         let file = secret_file::read(path, MAX_KEY_FILE)?;
         let text = std::str::from_utf8(&file.bytes).map_err(|_| flawed(KeyFlaw::Pem))?;
-        let (private, mut warnings) = match pem::decode(text).map_err(flawed)? {
-            (Some(pem::ENCRYPTED_PRIVATE_KEY), der) => {
-                let sealed = Sealed::from_der(&der).map_err(flawed)?;
-                let kdf = sealed.kdf();
+        let (private, mut warnings) = match KeyText::parse(text).map_err(flawed)? {
+            KeyText::Sealed(sealed) => {
+                let warnings = weak_kdf(&name, sealed.kdf());
                 let passphrase = ask(passphrases, &name)?;
-                (
-                    sealed.open(&passphrase).map_err(flawed)?,
-                    weak_kdf(&name, kdf),
-                )
+                (sealed.open(&passphrase), warnings)
             }
-            (Some(pem::PRIVATE_KEY), der) if options.allow_unencrypted => {
+            KeyText::Plain(plain) if options.allow_unencrypted => {
                 let key = name.clone();
-                (der, vec![KeyWarning::Unencrypted { key }])
+                (plain.open(), vec![KeyWarning::Unencrypted { key }])
             }
-            (Some(pem::PRIVATE_KEY), _) => return Err(flawed(KeyFlaw::Unencrypted)),
-            (found, _) => {
-                let expected = pem::ENCRYPTED_PRIVATE_KEY;
-                return Err(flawed(KeyFlaw::Label { found, expected }));
-            }
+            KeyText::Plain(_) => return Err(flawed(KeyFlaw::Unencrypted)),
         };
         warnings.extend(open_to_others(path, file.mode));
-        let private = PrivateKey::from_pkcs8(&private).map_err(flawed)?;
+        let private = private.map_err(flawed)?;
         let mut key = Self::from_private(private).map_err(flawed)?;
         key.origin = Some(path.to_owned());
         Ok(LoadedKey { key, warnings })

@@ -66,7 +66,7 @@ fn encrypted_keys_of_openssl_and_pyca() {
         assert_eq!(loaded.warnings.iter().any(weak), kdf.is_weak(), "{name}");
 
         let secret = passphrase("").unwrap();
-        let (key, found) = FileKey::from_encrypted_pkcs8_pem(&read(name), &secret).unwrap();
+        let (key, found) = FileKey::from_encrypted_pem(&read(name), &secret).unwrap();
         assert_eq!((key.key_id(), found), (loaded.key.key_id(), kdf));
     }
 }

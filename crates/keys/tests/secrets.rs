@@ -93,7 +93,7 @@ fn keys_and_passphrases_do_not_print() {
     assert_clean(&format!("{passphrase:?} {passphrase:#?}"));
     let sealed = key.to_encrypted_pem(&passphrase, FAST).unwrap();
     assert_clean(&sealed);
-    let (key, kdf) = FileKey::from_encrypted_pkcs8_pem(&sealed, &passphrase).unwrap();
+    let (key, kdf) = FileKey::from_encrypted_pem(&sealed, &passphrase).unwrap();
     assert_clean(&format!("{key:?} {kdf} {:?}", key.sign(b"m").unwrap()));
 }
 

@@ -71,6 +71,22 @@ pub enum KeyFlaw {
         /// The scheme, cipher, key derivation or hash.
         oid: ObjectIdentifier,
     },
+    /// Not what an OpenSSH private key file holds (`PROTOCOL.key`).
+    #[error("is a malformed OpenSSH key")]
+    OpenSsh,
+    /// An OpenSSH key encrypted in a way that is not read here.
+    #[error("is encrypted with {cipher}; `ssh-keygen -p -Z aes256-ctr` re-encrypts it")]
+    OpenSshCipher {
+        /// The cipher, if it is one `ssh-keygen` has.
+        cipher: &'static str,
+    },
+    /// An OpenSSH key of a type this program cannot use.
+    #[error("is an OpenSSH key that is neither ssh-ed25519 nor ecdsa-sha2-nistp256")]
+    OpenSshAlgorithm,
+    /// Not what an encrypted key file of cosign holds, or encrypted otherwise than with scrypt and
+    /// secretbox.
+    #[error("is a malformed sigstore key")]
+    Envelope,
     /// The parameters of the key derivation contradict each other or RFC 7914 and RFC 8018.
     #[error("has impossible key derivation parameters")]
     KdfParameters,

@@ -2,6 +2,7 @@
 
 mod agent;
 mod connection;
+pub(crate) mod key_file;
 mod public_key;
 mod wire;
 
