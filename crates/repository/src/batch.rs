@@ -142,11 +142,7 @@ impl Builder<'_> {
             .into_iter()
             .map(|(path, length, digest)| (path, TargetFile::new(length, digest)))
             .collect();
-        for ((_, path), file) in applied
-            .targets
-            .iter()
-            .filter(|((target_bin, _), _)| *target_bin == bin.get())
-        {
+        for (path, file) in applied.targets.get(&bin.get()).into_iter().flatten() {
             match file {
                 Some((length, digest)) => {
                     targets.insert(path.clone(), TargetFile::new(*length, *digest));

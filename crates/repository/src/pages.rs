@@ -23,7 +23,8 @@ pub(crate) struct Applied {
     pub(crate) outcomes: Vec<(ChangeId, Result<(), String>)>,
     pub(crate) files: Vec<FileRecord>,
     pub(crate) gone: Vec<DistributionFilename>,
-    pub(crate) targets: BTreeMap<(u16, TargetPath), Option<(u64, Sha256)>>,
+    /// By bin, then path; `None` for targets that go.
+    pub(crate) targets: BTreeMap<u16, BTreeMap<TargetPath, Option<(u64, Sha256)>>>,
     pub(crate) objects: Vec<Object>,
     /// Pages, in project order: what the rehearsal looks up.
     pub(crate) pages: Vec<(TargetPath, Sha256)>,
@@ -32,20 +33,21 @@ pub(crate) struct Applied {
 impl Applied {
     /// The bins whose content changes.
     pub(crate) fn bins(&self, settings: &Settings) -> BTreeSet<BinIndex> {
-        self.targets
-            .keys()
-            .filter_map(|(bin, _)| settings.layout.count.bin(*bin))
+        let bins = self.targets.keys();
+        bins.filter_map(|bin| settings.layout.count.bin(*bin))
             .collect()
     }
 
     pub(crate) fn target_records(&self) -> Vec<TargetRecord> {
-        let record =
-            |((bin, path), file): (&(u16, TargetPath), &Option<(u64, Sha256)>)| TargetRecord {
+        let mut records = Vec::new();
+        for (bin, targets) in &self.targets {
+            records.extend(targets.iter().map(|(path, file)| TargetRecord {
                 bin: *bin,
                 path: path.clone(),
                 file: *file,
-            };
-        self.targets.iter().map(record).collect()
+            }));
+        }
+        records
     }
 }
 
@@ -233,5 +235,5 @@ fn set_target(
     file: Option<(u64, Sha256)>,
 ) {
     let bin = settings.layout.count.bin_of(&path.hash()).get();
-    applied.targets.insert((bin, path), file);
+    applied.targets.entry(bin).or_default().insert(path, file);
 }
