@@ -16,6 +16,7 @@ mod kdf;
 mod open;
 mod passphrase;
 mod pem;
+mod pkcs11;
 mod private;
 mod public;
 mod secret;
@@ -34,6 +35,10 @@ pub use kdf::Kdf;
 pub use open::{ChildLog, LoadOptions, OpenedSigner, Opener};
 pub use passphrase::{MAX_PASSPHRASE, NoPassphrase, Passphrase, PassphraseFile, PassphraseSource};
 pub use pkcs8::ObjectIdentifier;
+pub use pkcs11::{
+    NewTokenKey, ObjectName, PinState, Pkcs11Key, Pkcs11Options, Pkcs11Uri, TokenError, TokenInfo,
+    TokenKey, TokenKeyType, TokenKeys, list_token_keys,
+};
 pub use public::{public_key_from_pem, public_key_to_pem};
 pub use signer::{Signer, sign_document};
 pub use storage::{LoadedKey, MAX_KEY_FILE};

@@ -7,7 +7,8 @@ use std::time::Duration;
 use crate::exec::ExecSigner;
 use crate::ssh::AgentSigner;
 use crate::{
-    ExecCommand, FileKey, KeyError, KeyUri, KeyWarning, LoadedKey, PassphraseSource, Signer,
+    ExecCommand, FileKey, KeyError, KeyUri, KeyWarning, LoadedKey, PassphraseSource, Pkcs11Key,
+    Pkcs11Options, Signer,
 };
 
 /// Takes a line that an external signer wrote to stderr: the key and the line, printable.
@@ -30,6 +31,8 @@ pub struct LoadOptions<'a> {
     /// Longest wait for one answer of an agent or external signer. They may wait for somebody to
     /// touch a device, hence 60 seconds by default.
     pub timeout: Duration,
+    /// For keys on tokens.
+    pub pkcs11: Pkcs11Options<'a>,
     /// Openers of keys that this crate cannot reach.
     pub openers: &'a [&'a dyn Opener],
 }
@@ -43,6 +46,7 @@ impl Default for LoadOptions<'_> {
             environment: &[],
             child_log: None,
             timeout: Duration::from_secs(60),
+            pkcs11: Pkcs11Options::default(),
             openers: &[],
         }
     }
@@ -89,6 +93,7 @@ impl KeyUri {
                 AgentSigner::open(key, options.agent_socket, options.timeout).map(opened)
             }
             Self::Exec(exec) => ExecSigner::open(exec, options).map(opened),
+            Self::Pkcs11(key) => Pkcs11Key::open(key, passphrases, options.pkcs11).map(opened),
             Self::AwsKms(_) => Err(KeyError::NotHere {
                 key: self.to_string(),
                 program: "countersign",

@@ -127,7 +127,7 @@ fn is_on_p256(point: &[u8; 65]) -> bool {
 }
 
 /// Checks an `RSAPublicKey` for size and exponent and returns it as it was.
-fn rsa_public_key(der: &[u8]) -> Result<Vec<u8>, KeyFlaw> {
+pub(crate) fn rsa_public_key(der: &[u8]) -> Result<Vec<u8>, KeyFlaw> {
     let parse = |der| -> pkcs8::der::Result<(UintRef<'_>, UintRef<'_>)> {
         let mut outer = SliceReader::new(der)?;
         let numbers = outer

@@ -11,6 +11,8 @@ use std::path::PathBuf;
 
 use metadata::KeyId;
 
+use crate::TokenError;
+
 pub use agent::AgentError;
 pub use exec::ExecError;
 pub use flaw::KeyFlaw;
@@ -76,6 +78,14 @@ pub enum KeyError {
         key: String,
         /// The program that can.
         program: &'static str,
+    },
+    /// The token does not have the key, or failed.
+    #[error("{key} cannot be used")]
+    Token {
+        /// The key.
+        key: String,
+        /// Why.
+        source: Box<TokenError>,
     },
     /// The ssh-agent does not have the key, or failed.
     #[error("{key} cannot be used")]

@@ -73,4 +73,17 @@ pub enum UriError {
         /// The parameter.
         parameter: &'static str,
     },
+    /// A PIN in a URI would be seen in process lists, shell histories and logs.
+    #[error(
+        "`pkcs11:` takes no `pin-value`: others can see it; use `pin-source=file:/…` or a prompt"
+    )]
+    PinValue,
+    /// A path that would be another one wherever a program is started.
+    #[error("`{scheme}:`: `{parameter}` needs an absolute path")]
+    NotAbsolute {
+        /// The scheme.
+        scheme: &'static str,
+        /// The parameter.
+        parameter: &'static str,
+    },
 }

@@ -16,10 +16,10 @@ pub use aws_kms::AwsKmsUri;
 pub(crate) use exec::is_program;
 pub use exec::{ExecCommand, ExecUri};
 
-use crate::UriError;
+use crate::{Pkcs11Uri, UriError};
 
 /// Schemes that are read.
-const SCHEMES: &[&str] = &["file", "ssh-agent", "exec", "awskms"];
+const SCHEMES: &[&str] = &["file", "pkcs11", "ssh-agent", "exec", "awskms"];
 
 /// The name of a key: where it lives, not what it is. Comes from the operator's configuration or
 /// command line, never from metadata.
@@ -28,6 +28,8 @@ pub enum KeyUri {
     /// `file:PATH`: PKCS#8 in PEM, an OpenSSH or a sigstore key. The path is taken verbatim (no
     /// percent-decoding) and may be relative; `file:///PATH` is read too (RFC 8089).
     File(PathBuf),
+    /// `pkcs11:token=…;object=…?module-path=/…` (RFC 7512).
+    Pkcs11(Pkcs11Uri),
     /// `ssh-agent:SHA256:…` or `ssh-agent:COMMENT`, taken verbatim.
     SshAgent(AgentKey),
     /// `exec:/PROGRAM?arg=…&env=…` or `exec:NAME`: an external signer.
@@ -46,6 +48,7 @@ impl FromStr for KeyUri {
             .ok_or(UriError::NoScheme { known: SCHEMES })?;
         match scheme {
             "file" => file_path(rest).map(Self::File),
+            "pkcs11" => Pkcs11Uri::parse(rest).map(Self::Pkcs11),
             "ssh-agent" => AgentKey::parse(rest).map(Self::SshAgent),
             "exec" => ExecUri::parse(rest).map(Self::Exec),
             "awskms" => AwsKmsUri::parse(rest).map(Self::AwsKms),
@@ -90,6 +93,7 @@ impl fmt::Display for KeyUri {
                 write!(f, "file://{}", path.display())
             }
             Self::File(path) => write!(f, "file:{}", path.display()),
+            Self::Pkcs11(key) => write!(f, "pkcs11:{key}"),
             Self::SshAgent(key) => write!(f, "ssh-agent:{key}"),
             Self::Exec(exec) => write!(f, "exec:{exec}"),
             Self::AwsKms(key) => write!(f, "awskms:{key}"),
