@@ -181,10 +181,10 @@ fn nothing_names_a_registry_or_a_machine() {
     );
     // Written apart, so that this file does not find itself.
     let hosts = [
-        ["pypi", ".org"],
-        ["pythonhosted", ".org"],
-        ["registry.npmjs", ".org"],
-        ["static.crates", ".io"],
+        ["py", "pi.org"],
+        ["pythonhost", "ed.org"],
+        ["registry.np", "mjs.org"],
+        ["static.cra", "tes.io"],
     ];
     let machine = [["/wo", "rk/"], ["/ro", "ot/"], ["/ho", "me/"]];
     for file in String::from_utf8(output.stdout)

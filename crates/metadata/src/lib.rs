@@ -13,6 +13,7 @@ mod hashes;
 mod key;
 mod members;
 mod path;
+mod path_set;
 mod role;
 mod root;
 mod snapshot;
@@ -23,9 +24,7 @@ mod verifying;
 mod version;
 mod wire;
 
-pub use delegation::{
-    DelegatedRole, DelegatedRoles, Delegations, PathPattern, PathSet, SuccinctRoles,
-};
+pub use delegation::{DelegatedRole, DelegatedRoles, Delegations, SuccinctRoles};
 pub use digest::{Sha256, Sha256Stream};
 pub use document::{Document, SPEC_VERSION};
 pub use error::{JsonFlaw, MetadataError};
@@ -33,6 +32,7 @@ pub use expiry::Expiry;
 pub use hashes::{HashCheck, Hashes};
 pub use key::{KeyId, PublicKey};
 pub use path::{MAX_TARGET_PATH, TargetPath};
+pub use path_set::{PathPattern, PathSet};
 pub use role::{MAX_ROLE_NAME, Role, RoleName};
 pub use root::{RoleKeys, Root};
 pub use snapshot::{MetaFile, Snapshot};
