@@ -1,0 +1,178 @@
+//! From a key URI to a client of the region's key service: region, endpoint, credentials, limits.
+
+use std::fs::File;
+use std::path::PathBuf;
+
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region};
+use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
+use aws_sdk_kms::Client;
+use aws_sdk_kms::config::{SharedCredentialsProvider, SharedHttpClient};
+use keys::AwsKmsUri;
+use metadata::PublicKey;
+
+use crate::http;
+use crate::{KmsError, KmsLimits};
+
+/// What opening a key takes beside its URI.
+#[derive(Clone, Debug, Default)]
+pub struct KmsOptions {
+    /// A file in the format of `~/.aws/credentials`, such as a systemd credential, in place of all
+    /// other sources. Without it and without a profile in the URI, the sources are, in this order:
+    /// environment, profile files, web identity (EKS), container (ECS, EKS), instance (EC2).
+    pub credentials_file: Option<PathBuf>,
+    /// The key that a role lists; any other is refused.
+    pub expected: Option<PublicKey>,
+    /// Time-outs, retries, concurrency.
+    pub limits: KmsLimits,
+}
+
+/// A client, and what errors say about where it leads.
+pub(crate) struct Connection {
+    pub(crate) client: Client,
+    pub(crate) region: String,
+    /// The endpoint as given, or the region's.
+    pub(crate) endpoint: String,
+    pub(crate) limits: KmsLimits,
+}
+
+impl Connection {
+    pub(crate) async fn open(uri: &AwsKmsUri, options: &KmsOptions) -> Result<Self, KmsError> {
+        check(uri)?;
+        let http = SharedHttpClient::new(http::Client::default());
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .http_client(http.clone())
+            .retry_config(retries(&options.limits))
+            .timeout_config(timeouts(&options.limits));
+        if let Some(region) = &uri.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        if let Some(profile) = &uri.profile {
+            loader = loader.profile_name(profile);
+        }
+        let shared = loader.load().await;
+        let region = shared.region().ok_or(KmsError::NoRegion)?.clone();
+        let mut config = aws_sdk_kms::config::Builder::from(&shared);
+        if let Some(endpoint) = &uri.endpoint {
+            config.set_endpoint_url(Some(endpoint.clone()));
+        }
+        if let Some(provider) = profile_provider(uri, options, http, &region)? {
+            config.set_credentials_provider(Some(SharedCredentialsProvider::new(provider)));
+        }
+        let endpoint = uri.endpoint.clone();
+        Ok(Self {
+            client: Client::from_conf(config.build()),
+            endpoint: endpoint.unwrap_or_else(|| format!("AWS KMS in {region}")),
+            region: region.to_string(),
+            limits: options.limits,
+        })
+    }
+}
+
+/// What the grammar of key URIs leaves open.
+fn check(uri: &AwsKmsUri) -> Result<(), KmsError> {
+    // arn:PARTITION:kms:REGION:ACCOUNT:RESOURCE
+    let arn = uri.key.strip_prefix("arn:");
+    let arn_region = arn.and_then(|rest| rest.split(':').nth(2));
+    if let (Some(arn), Some(given)) = (arn_region, &uri.region)
+        && arn != given
+    {
+        return Err(KmsError::RegionMismatch {
+            arn: arn.to_owned(),
+            given: given.clone(),
+        });
+    }
+    match &uri.endpoint {
+        Some(endpoint) if !endpoint.starts_with("https://") && !http::is_near(endpoint) => {
+            Err(KmsError::Endpoint {
+                endpoint: endpoint.clone(),
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The one source of credentials, where a file or a profile is named: the SDK's chain would let
+/// variables of the environment win over both. A profile may name further sources itself
+/// (`role_arn`, `web_identity_token_file`, `credential_process`).
+fn profile_provider(
+    uri: &AwsKmsUri,
+    options: &KmsOptions,
+    http: SharedHttpClient,
+    region: &Region,
+) -> Result<Option<ProfileFileCredentialsProvider>, KmsError> {
+    let config = ProviderConfig::without_region()
+        .with_http_client(http)
+        .with_region(Some(region.clone()));
+    let mut provider = ProfileFileCredentialsProvider::builder().configure(&config);
+    if let Some(path) = &options.credentials_file {
+        // The SDK reads it later and would only say that there are no credentials.
+        File::open(path).map_err(|source| KmsError::CredentialsFile {
+            path: path.clone(),
+            source,
+        })?;
+        let files = EnvConfigFiles::builder().with_file(EnvConfigFileKind::Credentials, path);
+        provider = provider.profile_files(files.build());
+    } else if uri.profile.is_none() {
+        return Ok(None);
+    }
+    if let Some(profile) = &uri.profile {
+        provider = provider.profile_name(profile);
+    }
+    Ok(Some(provider.build()))
+}
+
+fn retries(limits: &KmsLimits) -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(limits.attempts)
+        .with_initial_backoff(limits.first_backoff)
+        .with_max_backoff(limits.longest_backoff)
+}
+
+fn timeouts(limits: &KmsLimits) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(limits.connect)
+        .operation_attempt_timeout(limits.attempt)
+        .operation_timeout(limits.call)
+        .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use keys::KeyUri;
+
+    use super::*;
+
+    fn checked(text: &str) -> Result<(), KmsError> {
+        match text.parse() {
+            Ok(KeyUri::AwsKms(uri)) => check(&uri),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_region_beside_an_arn_must_agree() {
+        let arn = "awskms:arn:aws:kms:eu-central-1:111122223333:alias/online";
+        checked(arn).unwrap();
+        checked(&format!("{arn}?region=eu-central-1")).unwrap();
+        let error = checked(&format!("{arn}?region=us-east-1")).unwrap_err();
+        let KmsError::RegionMismatch { arn, given } = error else {
+            panic!("{error}");
+        };
+        assert_eq!(
+            (arn.as_str(), given.as_str()),
+            ("eu-central-1", "us-east-1")
+        );
+    }
+
+    #[test]
+    fn plain_http_stays_on_this_machine() {
+        checked("awskms:k?endpoint=http://127.0.0.1:4566").unwrap();
+        checked("awskms:k?endpoint=https://kms.index.example").unwrap();
+        let error = checked("awskms:k?endpoint=http://kms.index.example").unwrap_err();
+        assert!(matches!(error, KmsError::Endpoint { .. }), "{error}");
+    }
+}

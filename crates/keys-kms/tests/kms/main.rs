@@ -1,0 +1,10 @@
+//! AWS KMS keys against the double and against foreign emulators. No real AWS is asked here.
+
+mod blocking;
+mod credentials;
+mod dependencies;
+mod python;
+mod refusals;
+mod retries;
+mod signing;
+mod stand;
