@@ -15,10 +15,13 @@ mod formats;
 mod kdf;
 mod open;
 mod passphrase;
+mod passphrase_source;
 mod pem;
 mod pkcs11;
 mod private;
+mod process;
 mod public;
+mod role_use;
 mod secret;
 mod secret_file;
 mod signer;
@@ -27,20 +30,27 @@ mod ssh;
 mod storage;
 mod uri;
 mod warning;
+mod words;
 
 pub use check::SignatureCheck;
 pub use error::{AgentError, ExecError, KeyError, KeyFlaw, PassphraseError, UriError};
 pub use file_key::{FileKey, KeyType};
 pub use kdf::Kdf;
 pub use open::{ChildLog, LoadOptions, OpenedSigner, Opener};
-pub use passphrase::{MAX_PASSPHRASE, NoPassphrase, Passphrase, PassphraseFile, PassphraseSource};
+pub use passphrase::{MAX_PASSPHRASE, Passphrase};
+pub use passphrase_source::{
+    NoPassphrase, PassphraseCredential, PassphraseFd, PassphraseFile, PassphraseSource,
+};
 pub use pkcs8::ObjectIdentifier;
 pub use pkcs11::{
     NewTokenKey, ObjectName, PinState, Pkcs11Key, Pkcs11Options, Pkcs11Uri, TokenError, TokenInfo,
     TokenKey, TokenKeyType, TokenKeys, list_token_keys,
 };
+pub use process::forbid_core_dumps;
 pub use public::{public_key_from_pem, public_key_to_pem};
+pub use role_use::{DelegationServed, check, delegations_served, require_key, roles_served};
 pub use signer::{Signer, sign_document};
 pub use storage::{LoadedKey, MAX_KEY_FILE};
 pub use uri::{AgentKey, AwsKmsUri, ExecCommand, ExecUri, KeyUri};
 pub use warning::KeyWarning;
+pub use words::{fingerprint_hex, fingerprint_words, key_fingerprint};

@@ -1,8 +1,8 @@
-//! Passphrases: where they come from, and keeping them out of everything else.
+//! Passphrases, kept out of everything else.
 
 use std::fmt;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ring::rand::SecureRandom;
 use zeroize::Zeroizing;
@@ -33,30 +33,34 @@ impl Passphrase {
         }
     }
 
-    /// Reads the first line of a file, systemd credential or descriptor (`/dev/fd/3`), without its
-    /// line end. Any bytes but NUL and line ends may stand in it.
+    /// Reads the first line of a file, without its line end. Any bytes but NUL and line ends may
+    /// stand in it.
     pub fn from_file(path: &Path) -> Result<Self, PassphraseError> {
         let failed = |source| PassphraseError::File {
             path: path.to_owned(),
             source,
         };
         // Room for the longest passphrase and CR LF; the rest of the file is left alone.
-        let mut bytes = File::open(path)
+        let bytes = File::open(path)
             .and_then(|file| secret_file::read_up_to(file, MAX_PASSPHRASE + 2))
             .map_err(failed)?;
-        if let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
-            bytes.truncate(end);
-        }
-        if bytes.last() == Some(&b'\r') {
-            bytes.pop();
-        }
-        // A NUL says that this is no text file.
-        if bytes.contains(&0) {
-            bytes.clear();
-        }
-        Self::from_bytes(&bytes).map_err(|_| PassphraseError::FirstLine {
+        Self::from_line(&bytes).map_err(|_| PassphraseError::FirstLine {
             path: path.to_owned(),
         })
+    }
+
+    /// Takes what stands before the first line end.
+    pub(crate) fn from_line(bytes: &[u8]) -> Result<Self, PassphraseError> {
+        let line = bytes
+            .split(|byte| *byte == b'\n')
+            .next()
+            .unwrap_or_default();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        // A NUL says that this is no text.
+        if line.contains(&0) {
+            return Err(PassphraseError::Empty);
+        }
+        Self::from_bytes(line)
     }
 
     /// Makes one of 32 random bytes, as 64 hex digits, for keys that no person unlocks.
@@ -89,39 +93,6 @@ impl fmt::Debug for Passphrase {
     }
 }
 
-/// Gives the passphrase of a key when one turns out to be needed. Programs pass a closure that asks
-/// on the terminal.
-pub trait PassphraseSource {
-    /// Returns the passphrase of `key`, which is named as [`crate::Signer::describe`] names it.
-    fn passphrase(&self, key: &str) -> Result<Passphrase, PassphraseError>;
-}
-
-impl<F: Fn(&str) -> Result<Passphrase, PassphraseError>> PassphraseSource for F {
-    fn passphrase(&self, key: &str) -> Result<Passphrase, PassphraseError> {
-        self(key)
-    }
-}
-
-/// Where no passphrase is to be had: encrypted keys fail with [`PassphraseError::NotGiven`].
-#[derive(Clone, Copy, Debug)]
-pub struct NoPassphrase;
-
-impl PassphraseSource for NoPassphrase {
-    fn passphrase(&self, _key: &str) -> Result<Passphrase, PassphraseError> {
-        Err(PassphraseError::NotGiven)
-    }
-}
-
-/// Takes the passphrase from the first line of a file; see [`Passphrase::from_file`].
-#[derive(Clone, Debug)]
-pub struct PassphraseFile(pub PathBuf);
-
-impl PassphraseSource for PassphraseFile {
-    fn passphrase(&self, _key: &str) -> Result<Passphrase, PassphraseError> {
-        Passphrase::from_file(&self.0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use ring::rand::SystemRandom;
@@ -132,7 +103,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("passphrase");
         std::fs::write(&path, content).unwrap();
-        PassphraseFile(path).passphrase("file:key.pem")
+        Passphrase::from_file(&path)
     }
 
     #[test]

@@ -41,4 +41,27 @@ pub enum PassphraseError {
         /// The file.
         path: PathBuf,
     },
+    /// The descriptor cannot be read.
+    #[error("cannot read the passphrase from descriptor {number}")]
+    Descriptor {
+        /// The descriptor.
+        number: u16,
+        /// Why.
+        source: io::Error,
+    },
+    /// The next line of the descriptor is no passphrase.
+    #[error("the next line of descriptor {number} is empty or too long, or there is none")]
+    DescriptorLine {
+        /// The descriptor.
+        number: u16,
+    },
+    /// The service manager passed no credentials.
+    #[error("no credentials were passed; is `$CREDENTIALS_DIRECTORY` set?")]
+    NoCredentials,
+    /// A name no credential can have.
+    #[error("`{name}` is no name of a credential")]
+    CredentialName {
+        /// The name, shortened.
+        name: String,
+    },
 }
