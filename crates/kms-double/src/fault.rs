@@ -24,6 +24,8 @@ pub enum Fault {
     Flood(usize),
     /// The signature is another key's, of the same kind.
     OtherKey,
+    /// An RSA signature with the padding of PKCS#1 v1.5 in place of PSS.
+    OtherPadding,
     /// The answer carries no signature, no public key.
     Missing,
     /// The answer carries an empty signature.

@@ -5,7 +5,7 @@ use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
-    KeyPair, RSA_PSS_SHA256, RsaKeyPair,
+    KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair,
 };
 
 /// What kind of key to make.
@@ -131,16 +131,28 @@ impl Material {
         }
     }
 
+    /// The same with the padding of PKCS#1 v1.5, where there is one.
+    pub(crate) fn sign_pkcs1(&self, bytes: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Rsa(pair) => {
+                let digest = Digest::import_less_safe(bytes, &SHA256).unwrap();
+                rsa(pair, &RSA_PKCS1_SHA256, &digest)
+            }
+            _ => self.sign_digest(bytes),
+        }
+    }
+
     fn sign(&self, digest: &Digest) -> Vec<u8> {
         match self {
             Self::Ecdsa(pair) => pair.sign_digest(digest).unwrap().as_ref().to_vec(),
-            Self::Rsa(pair) => {
-                let mut signature = vec![0; pair.public_modulus_len()];
-                pair.sign_digest(&RSA_PSS_SHA256, digest, &mut signature)
-                    .unwrap();
-                signature
-            }
+            Self::Rsa(pair) => rsa(pair, &RSA_PSS_SHA256, digest),
             Self::Ed25519(_) | Self::Symmetric => panic!("these keys sign no digests"),
         }
     }
+}
+
+fn rsa(pair: &RsaKeyPair, padding: &'static dyn RsaEncoding, digest: &Digest) -> Vec<u8> {
+    let mut signature = vec![0; pair.public_modulus_len()];
+    pair.sign_digest(padding, digest, &mut signature).unwrap();
+    signature
 }

@@ -138,6 +138,7 @@ pub(crate) fn sign(
     };
     let signature = match fault {
         Some(Fault::OtherKey) => sign(&key.spec.generate()),
+        Some(Fault::OtherPadding) => key.material.sign_pkcs1(&request.message),
         Some(Fault::EmptySignature) => Vec::new(),
         Some(Fault::UnpaddedRsa) => unpadded(|| sign(&key.material)),
         _ => sign(&key.material),

@@ -3,6 +3,7 @@
 mod blocking;
 mod credentials;
 mod dependencies;
+mod foreign;
 mod python;
 mod refusals;
 mod retries;

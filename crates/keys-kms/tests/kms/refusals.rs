@@ -207,6 +207,10 @@ fn signatures_that_do_not_verify() {
                 "{error}"
             );
         }
+        if spec == KeySpec::Rsa2048 {
+            stand.double.inject(Action::Sign, Fault::OtherPadding, 1);
+            assert!(matches!(sign(&signer), KmsError::BadSignature { .. }));
+        }
         signer.sign(b"message").unwrap();
         // Under the very same name and ARN.
         stand.double.replace_material(&id);
