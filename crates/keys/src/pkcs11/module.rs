@@ -63,13 +63,12 @@ impl Module {
     pub(super) fn tokens(&self) -> Result<Vec<TokenInfo>, TokenError> {
         let slots = self.api.get_slots_with_token();
         let slots = slots.map_err(TokenError::failed("list its slots"))?;
-        let initialized = slots.into_iter().filter(|slot| {
-            let info = self.api.get_token_info(*slot);
-            info.is_ok_and(|info| info.token_initialized())
-        });
-        Ok(initialized
-            .filter_map(|slot| TokenInfo::read(self, slot).ok())
-            .collect())
+        let info = |slot| {
+            let info = self.api.get_token_info(slot).ok()?;
+            info.token_initialized()
+                .then(|| TokenInfo::new(slot, &info))
+        };
+        Ok(slots.into_iter().filter_map(info).collect())
     }
 
     /// The one token that the URI names.

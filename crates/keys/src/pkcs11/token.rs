@@ -57,6 +57,10 @@ pub enum PinState {
 impl TokenInfo {
     pub(super) fn read(module: &Module, slot: Slot) -> Result<Self, Error> {
         let info = module.api.get_token_info(slot)?;
+        Ok(Self::new(slot, &info))
+    }
+
+    pub(super) fn new(slot: Slot, info: &cryptoki::slot::TokenInfo) -> Self {
         let pin = if info.user_pin_locked() {
             PinState::Locked
         } else if info.user_pin_final_try() {
@@ -71,7 +75,7 @@ impl TokenInfo {
         // Blanks fill these fields; some modules end them with NUL instead.
         let text = |field: &str| field.trim_end_matches(['\0', ' ']).to_owned();
         let version = |version: cryptoki::types::Version| (version.major(), version.minor());
-        Ok(Self {
+        Self {
             slot_id: slot.id(),
             label: text(info.label()),
             manufacturer: text(info.manufacturer_id()),
@@ -82,7 +86,7 @@ impl TokenInfo {
             login_required: info.login_required(),
             pinpad: info.protected_authentication_path(),
             pin,
-        })
+        }
     }
 
     /// Whether the URI's token attributes allow this token (RFC 7512 2.3).
