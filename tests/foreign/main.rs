@@ -1,5 +1,7 @@
 //! Other people's TUF clients read what we publish: python-tuf, tuf-js, and tough through `audit`.
 
+mod second_opinion;
+
 use std::path::Path;
 use std::process::Command;
 

@@ -18,7 +18,10 @@ fn readme() -> String {
 fn blocks(language: &str) -> Vec<String> {
     let fence = format!("```{language}\n");
     let text = readme();
-    text.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+    text.split(&fence)
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap().to_owned())
+        .collect()
 }
 
 /// A shell in `folder` that finds our programs first.
@@ -44,9 +47,14 @@ fn at_most_1200_words() {
 #[test]
 fn quickstart_shows_what_the_readme_shows() {
     let first = blocks("sh").remove(0);
-    let arguments = first.trim().strip_prefix("cargo run --bin countersign -- ").expect("cargo run");
+    let arguments = first
+        .trim()
+        .strip_prefix("cargo run --bin countersign -- ")
+        .expect("cargo run");
     let folder = tempfile::tempdir().unwrap();
-    let output = shell(folder.path(), &format!("countersign {arguments}")).output().unwrap();
+    let output = shell(folder.path(), &format!("countersign {arguments}"))
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", said(&output));
     let shown = blocks("console").remove(0);
     let (command, screen) = shown.split_once('\n').unwrap();
@@ -60,7 +68,10 @@ fn the_test_command_is_the_one_ci_runs() {
     let second = blocks("sh").remove(1);
     assert_eq!(second.trim(), "python3 tests/run");
     let ci = fs::read_to_string(root().join(".ci/run")).unwrap();
-    assert!(ci.lines().any(|line| line.trim() == "section \"tests\" python3 tests/run"));
+    assert!(
+        ci.lines()
+            .any(|line| line.trim() == "section \"tests\" python3 tests/run")
+    );
 }
 
 /// From keys to a verified download by hand.
