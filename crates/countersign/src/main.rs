@@ -1,1 +1,49 @@
-fn main() {}
+//! The program `countersign`: everything but the offline ceremonies. One file per command.
+
+mod access;
+mod cli;
+mod clock;
+mod commands;
+mod config;
+mod console;
+mod data_dir;
+mod exit_code;
+mod failure;
+mod hint;
+mod installers;
+mod logging;
+mod online_keys;
+mod panics;
+mod passphrases;
+mod progress;
+mod runtime;
+mod serve;
+
+use std::process::ExitCode;
+
+use crate::console::Console;
+
+fn main() -> ExitCode {
+    access::forbid_core_dumps();
+    let args = cli::in_full(std::env::args_os().collect());
+    let (cli, matches) = match cli::parse(args) {
+        Ok(parsed) => parsed,
+        // Help and version are "errors" to clap; it knows stream and code of each.
+        Err(error) => {
+            let code = if error.use_stderr() { 2 } else { 0 };
+            let printed = error.print();
+            return ExitCode::from(if printed.is_ok() { code } else { 1 });
+        }
+    };
+    let console = Console::new(&cli.output);
+    logging::start(&cli.output, console.colors());
+    panics::guard(&console, || {
+        match commands::run(cli.command, &matches, &console) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => {
+                console.fail(&failure);
+                ExitCode::from(exit_code::of(&failure))
+            }
+        }
+    })
+}

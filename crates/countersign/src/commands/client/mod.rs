@@ -1,0 +1,40 @@
+//! `countersign client`: what an installer's side does, by hand.
+
+mod conformance;
+mod download;
+mod init;
+mod place;
+mod refresh;
+
+use clap::Subcommand;
+
+pub(crate) use download::{Downloaded, download};
+pub(crate) use init::init;
+pub(crate) use place::{Place, PlaceArgs, rules};
+
+use crate::console::Console;
+use crate::failure::Failure;
+
+/// Verify and download from a signed repository
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Init(init::Args),
+    Refresh(refresh::Args),
+    Download(download::Args),
+    Conformance(conformance::Args),
+}
+
+pub(crate) fn run(args: Args, console: &Console) -> Result<(), Failure> {
+    match args.command {
+        Command::Init(args) => init::run(&args, console),
+        Command::Refresh(args) => refresh::run(&args, console),
+        Command::Download(args) => download::run(&args, console),
+        Command::Conformance(args) => conformance::run(args),
+    }
+}

@@ -1,0 +1,165 @@
+//! Where a repository is, and where what is trusted of it is kept.
+
+use std::path::{Path, PathBuf};
+
+use clap::builder::FalseyValueParser;
+use client::{ClientError, Datastore, Pace, Updater, UpdaterConfig, transport_for};
+use trust::{Dialect, Rules};
+use url::Url;
+
+use crate::failure::Failure;
+
+/// Where trusted metadata is kept.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct TrustArgs {
+    /// Folder in which trusted metadata is kept between runs
+    #[arg(long, value_name = "DIR", default_value = "countersign-trust")]
+    #[arg(env = "COUNTERSIGN_METADATA_DIR")]
+    pub(crate) metadata_dir: PathBuf,
+
+    /// Accept metadata as other programs write it, not only the strict form this one writes
+    #[arg(long, env = "COUNTERSIGN_LENIENT", value_parser = FalseyValueParser::new())]
+    pub(crate) lenient: bool,
+}
+
+impl TrustArgs {
+    /// What metadata is held to.
+    pub(crate) fn rules(&self) -> Rules {
+        rules(self.lenient)
+    }
+}
+
+/// What metadata is held to.
+pub(crate) fn rules(lenient: bool) -> Rules {
+    let dialect = if lenient {
+        Dialect::Lenient
+    } else {
+        Dialect::Strict
+    };
+    Rules {
+        dialect,
+        ..Rules::default()
+    }
+}
+
+/// Where a repository is.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct PlaceArgs {
+    /// URL of the repository's metadata: http, https or file
+    #[arg(long, value_name = "URL", env = "COUNTERSIGN_METADATA_URL")]
+    metadata_url: Url,
+
+    /// URL of its target files [default: `../targets/` seen from the metadata]
+    #[arg(long, value_name = "URL", env = "COUNTERSIGN_TARGETS_URL")]
+    targets_url: Option<Url>,
+
+    #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+}
+
+/// Where a repository is, complete.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// Base of the metadata.
+    pub(crate) metadata_url: Url,
+    /// Base of the target files.
+    pub(crate) targets_url: Url,
+    /// Where trusted metadata is kept.
+    pub(crate) metadata_dir: PathBuf,
+    /// What metadata is held to.
+    pub(crate) rules: Rules,
+}
+
+impl PlaceArgs {
+    /// The place, with what was left out.
+    pub(crate) fn place(&self) -> Result<Place, Failure> {
+        let metadata_url = with_slash(self.metadata_url.clone());
+        let targets_url = match &self.targets_url {
+            Some(url) => with_slash(url.clone()),
+            None => metadata_url
+                .join("../targets/")
+                .map_err(|_| ClientError::BaseUrl {
+                    url: metadata_url.to_string(),
+                    why: "nothing can lie beside it",
+                })?,
+        };
+        Ok(Place {
+            metadata_url,
+            targets_url,
+            metadata_dir: self.trust.metadata_dir.clone(),
+            rules: self.trust.rules(),
+        })
+    }
+}
+
+impl Place {
+    /// The place of a repository served at `base` as [`crate::serve`] does.
+    pub(crate) fn of_server(base: &Url, metadata_dir: &Path) -> Result<Self, Failure> {
+        let join = |part: &str| {
+            base.join(part).map_err(|_| ClientError::BaseUrl {
+                url: base.to_string(),
+                why: "nothing can lie below it",
+            })
+        };
+        Ok(Self {
+            metadata_url: join("metadata/")?,
+            targets_url: join("targets/")?,
+            metadata_dir: metadata_dir.to_owned(),
+            rules: Rules::default(),
+        })
+    }
+
+    /// What updates from there; nothing is fetched yet.
+    pub(crate) fn updater(&self) -> Result<Updater, Failure> {
+        let transport = transport_for(&self.metadata_url, Pace::default())?;
+        let config = UpdaterConfig {
+            rules: self.rules,
+            ..UpdaterConfig::new(self.metadata_url.clone(), self.targets_url.clone())
+        };
+        let datastore = Datastore::open(&self.metadata_dir)?;
+        Ok(Updater::new(config, datastore, transport)?)
+    }
+}
+
+/// A base URL names a folder, with or without the slash.
+fn with_slash(mut url: Url) -> Url {
+    if !url.path().ends_with('/') {
+        let path = format!("{}/", url.path());
+        url.set_path(&path);
+    }
+    url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_lie_beside_metadata() {
+        for (metadata, targets) in [
+            (
+                "https://index.example/metadata",
+                "https://index.example/targets/",
+            ),
+            (
+                "https://index.example/a/metadata/",
+                "https://index.example/a/targets/",
+            ),
+            (
+                "file:///srv/repository/metadata",
+                "file:///srv/repository/targets/",
+            ),
+        ] {
+            let args = PlaceArgs {
+                metadata_url: metadata.parse().expect("a URL"),
+                targets_url: None,
+                trust: TrustArgs {
+                    metadata_dir: "trust".into(),
+                    lenient: false,
+                },
+            };
+            let place = args.place().expect("a place");
+            assert_eq!(place.targets_url.as_str(), targets);
+        }
+    }
+}

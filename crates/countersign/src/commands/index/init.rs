@@ -1,0 +1,184 @@
+//! `countersign index init`: an empty index with its policy and settings.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use keys::KeyUri;
+use policy::{Encoding, Policy, TargetProfile};
+use repository::{Repository, RepositoryError, Settings};
+use serde::Serialize;
+
+use crate::cli::JsonArgs;
+use crate::config::{portable, write_new};
+use crate::console::Console;
+use crate::data_dir::{DataDir, DataDirArgs, make_folder};
+use crate::failure::Failure;
+use crate::online_keys::OnlineKeyArgs;
+use crate::passphrases::Source;
+
+/// Make an empty index
+///
+/// Fixes for good how targets are spread over bins, and keeps the policy. Nothing can be published
+/// before a key ceremony's root, targets and bins were applied.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    data_dir: DataDirArgs,
+
+    /// Policy: small-index, pep458, rehearsal, or a file
+    #[arg(long, value_name = "NAME|FILE", default_value = "small-index")]
+    #[arg(env = "COUNTERSIGN_POLICY")]
+    policy: String,
+
+    #[command(flatten)]
+    online_keys: OnlineKeyArgs,
+
+    #[command(flatten)]
+    json: JsonArgs,
+}
+
+/// Everything an index is made from.
+pub(crate) struct NewIndex<'a> {
+    /// The policy's text.
+    pub(crate) policy: &'a str,
+    /// What the policy is called in messages.
+    pub(crate) policy_name: &'a str,
+    /// Keys that sign online.
+    pub(crate) online_keys: &'a [KeyUri],
+    /// Where their passphrases are.
+    pub(crate) passphrases: &'a [Source],
+    /// Where the repository is served, if not at the usual place.
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+#[derive(Serialize)]
+struct Report {
+    data_dir: PathBuf,
+    policy: String,
+    bins: u32,
+    encoding: &'static str,
+    profile: &'static str,
+    online_keys: usize,
+}
+
+pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
+    let data_dir = args.data_dir.open();
+    let policy = policy_text(&args.policy)?;
+    let repository = init(
+        &data_dir,
+        &NewIndex {
+            policy: &policy,
+            policy_name: &args.policy,
+            online_keys: &args.online_keys.online_key,
+            passphrases: &args.online_keys.passphrases.sources(),
+            listen: None,
+        },
+    )?;
+    let keys = args.online_keys.online_key.len();
+    let report = Report::new(&data_dir, repository.settings(), keys);
+    console.report(args.json.json, &report, || report.text())
+}
+
+/// Makes the index: state, repository and settings.
+pub(crate) fn init(data_dir: &DataDir, new: &NewIndex<'_>) -> Result<Repository, Failure> {
+    let settings = Settings::from_policy(new.policy).map_err(|source| Failure::Policy {
+        name: new.policy_name.to_owned(),
+        source,
+    })?;
+    if data_dir.config().exists() {
+        return Err(Failure::Taken {
+            path: data_dir.path().to_owned(),
+        });
+    }
+    let keys = new.online_keys.iter().map(|key| keep_key(key, data_dir));
+    let keys = keys.collect::<Result<Vec<_>, _>>()?;
+    let sources = new.passphrases.iter().map(|one| keep_source(one, data_dir));
+    let sources = sources.collect::<Result<Vec<_>, _>>()?;
+    make_folder(data_dir.path())?;
+    let repository = Repository::init(data_dir.path(), &settings).map_err(|error| match error {
+        // The state's own file says less to people than the folder they named.
+        RepositoryError::Exists { .. } => Failure::Taken {
+            path: data_dir.path().to_owned(),
+        },
+        other => other.into(),
+    })?;
+    write_new(&data_dir.config(), &keys, &sources, new.listen)?;
+    Ok(repository)
+}
+
+/// The text of a shipped policy, or else of a file.
+pub(crate) fn policy_text(name: &str) -> Result<String, Failure> {
+    if let Some(text) = Policy::built_in_text(name) {
+        return Ok(text.to_owned());
+    }
+    let path = Path::new(name);
+    if !path.exists() {
+        let name = name.to_owned();
+        return Err(Failure::UnknownPolicy { name });
+    }
+    fs::read_to_string(path).map_err(|source| Failure::Io {
+        doing: "read",
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// A key as the settings name it. One that is not there would fail at the first signature only.
+fn keep_key(key: &KeyUri, data_dir: &DataDir) -> Result<KeyUri, Failure> {
+    match key {
+        KeyUri::File(path) => Ok(KeyUri::File(keep_path(path, data_dir)?)),
+        elsewhere => Ok(elsewhere.clone()),
+    }
+}
+
+fn keep_source(source: &Source, data_dir: &DataDir) -> Result<Source, Failure> {
+    Ok(match source {
+        Source::File(path) => Source::File(keep_path(path, data_dir)?),
+        other => other.clone(),
+    })
+}
+
+fn keep_path(path: &Path, data_dir: &DataDir) -> Result<PathBuf, Failure> {
+    let failed = |source| Failure::Io {
+        doing: "find",
+        path: path.to_owned(),
+        source,
+    };
+    fs::metadata(path).map_err(failed)?;
+    portable(path, data_dir.path()).map_err(failed)
+}
+
+impl Report {
+    fn new(data_dir: &DataDir, settings: &Settings, online_keys: usize) -> Self {
+        Self {
+            online_keys,
+            data_dir: data_dir.path().to_owned(),
+            policy: settings.policy.name.clone(),
+            bins: settings.layout.count.get(),
+            encoding: match settings.layout.encoding {
+                Encoding::PathHashPrefixes => "path-hash-prefixes",
+                Encoding::Succinct => "succinct",
+            },
+            profile: match settings.profile {
+                TargetProfile::Pages => "pages",
+                TargetProfile::PagesAndFiles => "pages+files",
+            },
+        }
+    }
+
+    fn text(&self) -> String {
+        let dir = self.data_dir.display();
+        let mut out = format!(
+            "made the index {dir} by the policy {}: {} bins ({}), targets are {}\n",
+            self.policy, self.bins, self.encoding, self.profile,
+        );
+        if self.online_keys == 0 {
+            out.push_str("no online key is set: name it under [online] in its countersign.toml\n");
+        }
+        out.push_str(
+            "next: `countersign index apply SET` with the publish-set of a key ceremony\n",
+        );
+        out
+    }
+}

@@ -1,0 +1,52 @@
+//! The table of commands.
+
+mod audit;
+mod client;
+mod config;
+mod generate;
+mod index;
+mod key;
+mod online;
+mod proxy;
+mod quickstart;
+mod serve;
+
+use clap::{ArgMatches, Subcommand};
+
+use crate::console::Console;
+use crate::failure::Failure;
+
+/// What the program can do.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Quickstart(quickstart::Args),
+    Index(index::Args),
+    Online(online::Args),
+    Serve(serve::Args),
+    Client(client::Args),
+    Proxy(proxy::Args),
+    Audit(audit::Args),
+    Key(key::Args),
+    Config(config::Args),
+    Generate(generate::Args),
+}
+
+/// Runs a command.
+pub(crate) fn run(
+    command: Command,
+    matches: &ArgMatches,
+    console: &Console,
+) -> Result<(), Failure> {
+    match command {
+        Command::Quickstart(args) => quickstart::run(&args, console),
+        Command::Index(args) => index::run(args, console),
+        Command::Online(args) => online::run(args, console),
+        Command::Serve(args) => serve::run(&args, console),
+        Command::Client(args) => client::run(args, console),
+        Command::Proxy(args) => proxy::run(&args, console),
+        Command::Audit(args) => audit::run(&args, console),
+        Command::Key(args) => key::run(args, console),
+        Command::Config(args) => config::run(args, matches, console),
+        Command::Generate(args) => generate::run(args),
+    }
+}

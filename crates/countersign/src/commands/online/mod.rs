@@ -1,0 +1,32 @@
+//! `countersign online`: what signs while nobody watches.
+
+mod run;
+mod tick;
+
+use clap::Subcommand;
+
+pub(crate) use run::keep_fresh;
+pub(crate) use tick::tick;
+
+use crate::console::Console;
+use crate::failure::Failure;
+
+/// Sign and publish what is due, with the online keys
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Tick(tick::Args),
+    Run(run::Args),
+}
+
+pub(crate) fn run(args: Args, console: &Console) -> Result<(), Failure> {
+    match args.command {
+        Command::Tick(args) => tick::run(&args, console),
+        Command::Run(args) => run::run(&args, console),
+    }
+}

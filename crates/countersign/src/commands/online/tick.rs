@@ -1,0 +1,141 @@
+//! `countersign online tick`: one cycle, for cron and timers.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use repository::{OnlineSigners, Outcome, Repository, TickOptions, TickReport};
+use serde::Serialize;
+
+use crate::cli::JsonArgs;
+use crate::clock;
+use crate::console::Console;
+use crate::data_dir::{DataDir, DataDirArgs};
+use crate::failure::Failure;
+use crate::online_keys::{self, OnlineKeyArgs};
+use crate::progress::Progress;
+
+use clap::builder::FalseyValueParser;
+
+/// Run one cycle: finish what a crash left, sign what is due, publish
+///
+/// With nothing to do nothing is written. Made for cron and systemd timers: a second process that
+/// comes too early ends with code 75.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    data_dir: DataDirArgs,
+
+    #[command(flatten)]
+    online_keys: OnlineKeyArgs,
+
+    /// Publish waiting changes now, without waiting for more to share a snapshot with
+    #[arg(long, env = "COUNTERSIGN_AT_ONCE", value_parser = FalseyValueParser::new())]
+    at_once: bool,
+
+    #[command(flatten)]
+    json: JsonArgs,
+}
+
+/// What the cycle did.
+#[derive(Serialize)]
+struct Report {
+    timestamp: Option<u64>,
+    snapshot: Option<u64>,
+    bins: usize,
+    offline_roles: Vec<String>,
+    changes_published: usize,
+    changes_refused: Vec<String>,
+    finished_earlier_work: bool,
+    gave_up_earlier_versions: bool,
+    next: Option<String>,
+}
+
+pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
+    let data_dir = args.data_dir.open();
+    // The keys' passphrases may have to be typed: first everything else that can fail.
+    drop(Repository::open(data_dir.path())?);
+    let signers = online_keys::open(&data_dir, &args.online_keys, console)?;
+    let options = TickOptions {
+        at_once: args.at_once,
+    };
+    let progress = Progress::spinner(console, "signing");
+    let report = Report::from(tick(&data_dir, &signers, clock::now(), options)?);
+    drop(progress);
+    console.report(args.json.json, &report, || report.text())?;
+    for why in &report.changes_refused {
+        tracing::error!("refused {why}");
+    }
+    match report.changes_refused.len() {
+        0 => Ok(()),
+        refused => Err(Failure::PartlyRefused {
+            refused,
+            total: refused + report.changes_published,
+            what: "changes were",
+        }),
+    }
+}
+
+/// Runs one cycle.
+pub(crate) fn tick(
+    data_dir: &DataDir,
+    signers: &OnlineSigners,
+    now: DateTime<Utc>,
+    options: TickOptions,
+) -> Result<TickReport, Failure> {
+    Ok(Repository::open(data_dir.path())?.tick(signers, now, options)?)
+}
+
+impl From<TickReport> for Report {
+    fn from(report: TickReport) -> Self {
+        let refused = |(_, outcome): &(_, Outcome)| match outcome {
+            Outcome::Refused(why) => Some(why.clone()),
+            Outcome::Published(_) => None,
+        };
+        let changes_refused: Vec<_> = report.outcomes.iter().filter_map(refused).collect();
+        let offline_roles = report.offline_roles.iter();
+        Self {
+            timestamp: report.timestamp.map(metadata::Version::get),
+            snapshot: report.snapshot.map(metadata::Version::get),
+            bins: report.bins,
+            offline_roles: offline_roles
+                .map(|(role, version)| format!("{role} v{version}"))
+                .collect(),
+            changes_published: report.outcomes.len() - changes_refused.len(),
+            changes_refused,
+            finished_earlier_work: report.finished_earlier,
+            gave_up_earlier_versions: report.burned_earlier,
+            next: report
+                .next
+                .map(|next| next.to_rfc3339_opts(SecondsFormat::Secs, true)),
+        }
+    }
+}
+
+impl Report {
+    fn text(&self) -> String {
+        let mut done = self.offline_roles.clone();
+        if self.bins > 0 {
+            done.push(format!("{} bins", self.bins));
+        }
+        done.extend(self.snapshot.map(|version| format!("snapshot v{version}")));
+        done.extend(
+            self.timestamp
+                .map(|version| format!("timestamp v{version}")),
+        );
+        let mut out = Vec::new();
+        if self.finished_earlier_work {
+            out.push("finished what an earlier cycle had begun".to_owned());
+        }
+        if self.gave_up_earlier_versions {
+            out.push("gave up the version numbers of a cycle that got nowhere".to_owned());
+        }
+        out.push(if done.is_empty() {
+            "nothing to do".to_owned()
+        } else {
+            format!("published {}", done.join(", "))
+        });
+        if self.changes_published > 0 {
+            out.push(format!("{} changes are public", self.changes_published));
+        }
+        out.extend(self.next.as_ref().map(|next| format!("next due {next}")));
+        out.join("\n")
+    }
+}

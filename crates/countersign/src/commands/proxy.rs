@@ -1,0 +1,111 @@
+//! `countersign proxy`: an index for unmodified installers that holds nothing unverified.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use chrono::Utc;
+use client::ClientError;
+use proxy::{ProxyConfig, ProxyState, SharedState};
+
+use crate::commands::client::{Place, PlaceArgs, init};
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::installers;
+use crate::runtime::{self, GRACE, Shutdown};
+use crate::serve::{listen, online};
+
+/// Serve pip, uv and others only what was verified
+///
+/// Point the installer's index URL at it, and at nothing else. A page or file leaves the proxy after
+/// its last byte was verified; what fails is refused with status 409 and a reason.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    place: PlaceArgs,
+
+    /// Root to trust at the first start, when the metadata folder holds none yet
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_ROOT")]
+    root: Option<PathBuf>,
+
+    /// Address to listen on; keep it, installers know cached files by their URL
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8432")]
+    #[arg(env = "COUNTERSIGN_PROXY_LISTEN")]
+    listen: SocketAddr,
+
+    /// Folder of verified files [default: `cache` in the metadata folder]
+    #[arg(long, value_name = "DIR", env = "COUNTERSIGN_CACHE_DIR")]
+    cache_dir: Option<PathBuf>,
+
+    /// Bytes of verified files kept from one run to the next
+    #[arg(long, value_name = "BYTES", default_value_t = 10_000_000_000)]
+    #[arg(env = "COUNTERSIGN_CACHE_LIMIT")]
+    cache_limit: u64,
+
+    /// Host name, beside those of loopback, under which installers reach the proxy
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    #[arg(env = "COUNTERSIGN_ALLOWED_HOST")]
+    allowed_host: Vec<String>,
+}
+
+pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
+    let place = args.place.place()?;
+    let cache_dir = args.cache_dir.clone();
+    let cache_dir = cache_dir.unwrap_or_else(|| place.metadata_dir.join("cache"));
+    let config = ProxyConfig {
+        cache_limit: args.cache_limit,
+        allowed_hosts: args.allowed_host.clone(),
+        ..ProxyConfig::new(cache_dir)
+    };
+    runtime::block_on(async move {
+        let (shutdown, _stopper) = Shutdown::listen()?;
+        let listener = listen(args.listen)?;
+        let address = listener.local_addr().unwrap_or(args.listen);
+        let state = set_up(&place, args.root.as_deref(), config).await?;
+        console.say(format!(
+            "serving what was verified at http://{address}/simple/\n{}\nCtrl-C ends it",
+            installers::command_lines(address, "PACKAGE")
+        ))?;
+        installers::warn_of_leaks();
+        serve(listener, state, shutdown.clone()).await?;
+        shutdown.requested().await.into_result()
+    })
+}
+
+/// Sets up a proxy for a repository, which must be trusted already or through `root`.
+pub(crate) async fn set_up(
+    place: &Place,
+    root: Option<&Path>,
+    config: ProxyConfig,
+) -> Result<SharedState, Failure> {
+    if let Some(root) = root {
+        match init(root, None, &place.metadata_dir, &place.rules).await {
+            // Trusted since an earlier start; what has come after it counts.
+            Err(Failure::Client(ClientError::OtherRoot { .. })) | Ok(_) => {}
+            Err(failure) => return Err(failure),
+        }
+    }
+    let updater = place.updater()?;
+    // A proxy that could never serve anything says so now and not to every installer.
+    updater.refresh(Utc::now()).await?;
+    Ok(ProxyState::new(updater, config)?)
+}
+
+/// Serves until told to stop.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    state: SharedState,
+    shutdown: Shutdown,
+) -> Result<(), Failure> {
+    let requested = shutdown.clone();
+    let server = proxy::serve(online(listener)?, state, async move {
+        requested.requested().await;
+    });
+    let too_late = async {
+        shutdown.requested().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        ended = server => ended.map_err(|source| Failure::Server { what: "proxy", source }),
+        () = too_late => Ok(()),
+    }
+}

@@ -1,0 +1,196 @@
+//! `countersign.toml`: the settings of an index as they are kept beside it.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{self, Read, Write as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use keys::KeyUri;
+use serde::Deserialize;
+
+use crate::config::ConfigError;
+use crate::passphrases::Source;
+
+/// Longest file read; ours have some hundred bytes.
+const MAX_BYTES: u64 = 65_536;
+
+/// The file as it stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Document {
+    #[serde(default)]
+    online: Online,
+    #[serde(default)]
+    serve: Serve,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Online {
+    #[serde(default)]
+    keys: Vec<String>,
+    #[serde(default)]
+    passphrase_files: Vec<PathBuf>,
+    passphrase_credential: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Serve {
+    listen: Option<SocketAddr>,
+}
+
+/// What the file says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ConfigFile {
+    online: Online,
+    /// Where the repository is served.
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+impl ConfigFile {
+    /// Reads the file; a missing one says nothing.
+    pub(crate) fn read(path: &Path) -> Result<Self, ConfigError> {
+        let failed = |source| ConfigError::Read {
+            path: path.to_owned(),
+            source,
+        };
+        let mut text = String::new();
+        match fs::File::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            opened => opened
+                .and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text))
+                .map_err(failed)?,
+        };
+        let document: Document = toml::from_str(&text).map_err(|source| ConfigError::Toml {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })?;
+        Ok(Self {
+            online: document.online,
+            listen: document.serve.listen,
+        })
+    }
+
+    /// The keys, with paths relative to the index made usable.
+    pub(crate) fn keys_in(&self, data_dir: &Path, file: &Path) -> Result<Vec<KeyUri>, ConfigError> {
+        let parse = |text: &String| match text.parse() {
+            Ok(KeyUri::File(path)) => Ok(KeyUri::File(data_dir.join(path))),
+            Ok(elsewhere) => Ok(elsewhere),
+            Err(source) => Err(ConfigError::Key {
+                path: file.to_owned(),
+                key: text.clone(),
+                source,
+            }),
+        };
+        self.online.keys.iter().map(parse).collect()
+    }
+
+    /// Where the passphrases are, with paths relative to the index made usable.
+    pub(crate) fn passphrases_in(&self, data_dir: &Path) -> Vec<Source> {
+        let files = self.online.passphrase_files.iter();
+        let files = files.map(|path| Source::File(data_dir.join(path)));
+        let credential = self.online.passphrase_credential.clone();
+        files.chain(credential.map(Source::Credential)).collect()
+    }
+}
+
+/// Writes a new settings file; never overwrites one. Paths have to be [`super::portable`].
+pub(crate) fn write_new(
+    path: &Path,
+    keys: &[KeyUri],
+    passphrases: &[Source],
+    listen: Option<SocketAddr>,
+) -> Result<(), ConfigError> {
+    let failed = |source| ConfigError::Write {
+        path: path.to_owned(),
+        source,
+    };
+    let text = render(keys, passphrases, listen);
+    fs::File::create_new(path)
+        .and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        })
+        .map_err(failed)
+}
+
+fn render(keys: &[KeyUri], passphrases: &[Source], listen: Option<SocketAddr>) -> String {
+    let mut out = String::from(
+        "# Settings of this index. Paths are relative to this folder. Options and COUNTERSIGN_*\n\
+         # variables win over this file; `countersign config show` says where each value came from.\n\
+         \n\
+         [online]\n\
+         # Keys that sign timestamp, snapshot and bins. They stay on this machine; all others do not.\n",
+    );
+    let keys: Vec<_> = keys.iter().map(|key| quoted(&key.to_string())).collect();
+    // Writing to a string cannot fail.
+    let _ = writeln!(out, "keys = [{}]", keys.join(", "));
+    let mut files = Vec::new();
+    for source in passphrases {
+        match source {
+            Source::File(path) => files.push(quoted(&path.to_string_lossy())),
+            Source::Credential(name) => {
+                let _ = writeln!(out, "passphrase-credential = {}", quoted(name));
+            }
+            // A descriptor means something only to the process that has it open.
+            Source::Descriptor(_) | Source::Terminal => {}
+        }
+    }
+    if !files.is_empty() {
+        out.push_str("# One for all keys, or one for each in order.\n");
+        let _ = writeln!(out, "passphrase-files = [{}]", files.join(", "));
+    }
+    if let Some(listen) = listen {
+        let _ = write!(out, "\n[serve]\nlisten = {}\n", quoted(&listen.to_string()));
+    }
+    out
+}
+
+/// A string as TOML writes it.
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("countersign.toml");
+        let keys = [KeyUri::File("keys/a \"b\".pem".into())];
+        let sources = [Source::File("keys/p".into())];
+        let listen = "127.0.0.1:8431".parse().ok();
+        write_new(&path, &keys, &sources, listen).expect("a new file");
+        assert!(write_new(&path, &keys, &sources, listen).is_err());
+        let read = ConfigFile::read(&path).expect("what was written");
+        let base = Path::new("/data");
+        let expected = [KeyUri::File("/data/keys/a \"b\".pem".into())];
+        assert_eq!(read.keys_in(base, &path).expect("keys"), expected);
+        assert_eq!(
+            read.passphrases_in(base),
+            [Source::File("/data/keys/p".into())]
+        );
+        assert_eq!(read.listen, listen);
+    }
+
+    #[test]
+    fn what_nobody_knows_is_refused() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("countersign.toml");
+        fs::write(&path, "[online]\nkey = []\n").expect("the file is written");
+        assert!(matches!(
+            ConfigFile::read(&path),
+            Err(ConfigError::Toml { .. })
+        ));
+        fs::write(&path, "[online]\nkeys = [\"gpg:x\"]\n").expect("the file is written");
+        let read = ConfigFile::read(&path).expect("TOML");
+        assert!(matches!(
+            read.keys_in(folder.path(), &path),
+            Err(ConfigError::Key { .. })
+        ));
+    }
+}

@@ -1,0 +1,191 @@
+//! The settings of an index: what the command line and the environment say wins over
+//! `countersign.toml` in its folder, that over the defaults.
+
+mod file;
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use keys::{KeyUri, UriError};
+
+pub(crate) use file::{ConfigFile, write_new};
+
+use crate::data_dir::DataDir;
+use crate::online_keys::OnlineKeyArgs;
+use crate::passphrases::Source;
+
+/// Port of the repository where nothing else is said; the proxy of `quickstart` has the next one.
+/// Fixed, since installers know a cached file by its URL.
+pub(crate) const PORT: u16 = 8431;
+
+/// All settings, each with where it comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// Keys that sign timestamp, snapshot and bins.
+    pub(crate) online_keys: Setting<Vec<KeyUri>>,
+    /// Where their passphrases are; empty for the terminal.
+    pub(crate) passphrases: Setting<Vec<Source>>,
+    /// Where the repository is served.
+    pub(crate) listen: Setting<SocketAddr>,
+}
+
+/// One setting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Setting<T> {
+    /// What it is.
+    pub(crate) value: T,
+    /// Who says so.
+    pub(crate) origin: Origin,
+}
+
+/// Who says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The command line or a variable.
+    Given,
+    /// The settings file.
+    File(PathBuf),
+    /// This program.
+    Default,
+}
+
+/// What the command line and the environment say.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Given {
+    /// Keys that sign online.
+    pub(crate) online_keys: Vec<KeyUri>,
+    /// Where their passphrases are.
+    pub(crate) passphrases: Vec<Source>,
+    /// Where the repository is served.
+    pub(crate) listen: Option<SocketAddr>,
+}
+
+impl From<&OnlineKeyArgs> for Given {
+    fn from(args: &OnlineKeyArgs) -> Self {
+        Self {
+            online_keys: args.online_key.clone(),
+            passphrases: args.passphrases.sources(),
+            listen: None,
+        }
+    }
+}
+
+impl Config {
+    /// What file and defaults say.
+    pub(crate) fn load(data_dir: &DataDir) -> Result<Self, ConfigError> {
+        let path = data_dir.config();
+        let file = ConfigFile::read(&path)?;
+        let from_file = || Origin::File(path.clone());
+        let listen = file.listen;
+        let keys = file.keys_in(data_dir.path(), &path)?;
+        let passphrases = file.passphrases_in(data_dir.path());
+        let origin = |is_set: bool| {
+            if is_set { from_file() } else { Origin::Default }
+        };
+        Ok(Self {
+            online_keys: Setting {
+                origin: origin(!keys.is_empty()),
+                value: keys,
+            },
+            passphrases: Setting {
+                origin: origin(!passphrases.is_empty()),
+                value: passphrases,
+            },
+            listen: Setting {
+                origin: origin(listen.is_some()),
+                value: listen.unwrap_or((Ipv4Addr::LOCALHOST, PORT).into()),
+            },
+        })
+    }
+
+    /// The same with what was given in its place.
+    pub(crate) fn with(mut self, given: &Given) -> Self {
+        if !given.online_keys.is_empty() {
+            self.online_keys = Setting::given(given.online_keys.clone());
+            // The file's passphrases belong to the file's keys.
+            self.passphrases = Setting {
+                value: Vec::new(),
+                origin: Origin::Default,
+            };
+        }
+        if !given.passphrases.is_empty() {
+            self.passphrases = Setting::given(given.passphrases.clone());
+        }
+        if let Some(listen) = given.listen {
+            self.listen = Setting::given(listen);
+        }
+        self
+    }
+}
+
+impl<T> Setting<T> {
+    fn given(value: T) -> Self {
+        Self {
+            value,
+            origin: Origin::Given,
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Descriptor(number) => write!(f, "descriptor {number}"),
+            Self::Credential(name) => write!(f, "systemd credential {name}"),
+            Self::Terminal => f.write_str("the terminal"),
+        }
+    }
+}
+
+/// Why the settings of an index cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// The file cannot be read.
+    #[error("could not read the settings in {path}", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file cannot be written.
+    #[error("could not write the settings to {path}", path = path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Not TOML, an unknown key or a wrong type.
+    #[error("the settings in {path} cannot be read", path = path.display())]
+    Toml {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with its line.
+        source: Box<toml::de::Error>,
+    },
+    /// A key that is none.
+    #[error("`online.keys` in {path} names `{key}`", path = path.display())]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// The text found.
+        key: String,
+        /// What is wrong with it.
+        source: UriError,
+    },
+}
+
+/// A path as it is written into the settings: relative to the index if it lies there, else absolute,
+/// so that it means the same wherever a command is started.
+pub(crate) fn portable(path: &Path, data_dir: &Path) -> io::Result<PathBuf> {
+    let path = std::path::absolute(path)?;
+    let data_dir = std::path::absolute(data_dir)?;
+    Ok(match path.strip_prefix(&data_dir) {
+        Ok(inside) => inside.to_owned(),
+        Err(_) => path,
+    })
+}

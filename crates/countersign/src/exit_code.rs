@@ -1,0 +1,52 @@
+//! Which failure ends the program with which code. The codes are listed in `cli.rs`.
+
+use client::Kind;
+use repository::RepositoryError;
+
+use crate::failure::Failure;
+
+/// Refused by a rule or the policy, or failed on this machine.
+const REFUSED: u8 = 1;
+/// Wrong usage, as clap has it.
+const USAGE: u8 = 2;
+/// Too few valid signatures.
+const SIGNATURES: u8 = 11;
+/// A defect (`EX_SOFTWARE`).
+pub(crate) const INTERNAL: u8 = 70;
+/// Try again (`EX_TEMPFAIL`).
+const BUSY: u8 = 75;
+/// 128 + SIGINT.
+const INTERRUPTED: u8 = 130;
+
+/// The code for a failure.
+pub(crate) fn of(failure: &Failure) -> u8 {
+    match failure {
+        Failure::Client(error) => error.exit_code(),
+        Failure::Repository(error) => of_repository(error),
+        Failure::Ceremony(error) => match error {
+            ceremony::CeremonyError::Unsigned(_) => SIGNATURES,
+            ceremony::CeremonyError::Rejected(rejection) => Kind::of(rejection).exit_code(),
+            _ => REFUSED,
+        },
+        Failure::NotARoot { source, .. } => source.exit_code(),
+        Failure::UnknownProject { .. } => Kind::NotSigned.exit_code(),
+        Failure::Audit(error) => error.exit_code(),
+        Failure::Findings { code } => *code,
+        Failure::Usage(_) => USAGE,
+        Failure::Worker { .. } => INTERNAL,
+        Failure::Interrupted => INTERRUPTED,
+        _ => REFUSED,
+    }
+}
+
+fn of_repository(error: &RepositoryError) -> u8 {
+    match error {
+        RepositoryError::Locked { .. } | RepositoryError::HeadMoved { .. } => BUSY,
+        RepositoryError::Unsigned(_) => SIGNATURES,
+        RepositoryError::Rehearsal { source } | RepositoryError::SetRejected { source } => {
+            Kind::of(source).exit_code()
+        }
+        RepositoryError::Document(_) | RepositoryError::Page(_) => INTERNAL,
+        _ => REFUSED,
+    }
+}

@@ -1,0 +1,202 @@
+//! Why a command ends early. What the libraries say is passed on; what only this program knows is
+//! added here.
+
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ceremony::CeremonyError;
+use client::ClientError;
+use index::ProjectName;
+use keys::KeyError;
+use metadata::{MetadataError, Sha256};
+use policy::PolicyError;
+use repository::RepositoryError;
+
+use crate::config::ConfigError;
+
+/// A command's failure; `exit_code.rs` and `hint.rs` say what it means to the caller.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The repository refused or failed.
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+    /// Something was not verified, or could not be.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// A ceremony refused or failed.
+    #[error(transparent)]
+    Ceremony(#[from] CeremonyError),
+    /// A key could not be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The settings cannot be read.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A policy that is none.
+    #[error("policy `{name}` was refused")]
+    Policy {
+        /// Its name or file.
+        name: String,
+        /// Why.
+        source: PolicyError,
+    },
+    /// A policy that is neither shipped nor a file.
+    #[error("there is no policy `{name}`")]
+    UnknownPolicy {
+        /// The name given.
+        name: String,
+    },
+    /// A target path that is none.
+    #[error(transparent)]
+    Target(#[from] MetadataError),
+    /// A file or folder failed.
+    #[error("could not {doing} {path}", path = path.display())]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A folder that should be new holds something.
+    #[error("{path} already holds something; nothing is ever overwritten", path = path.display())]
+    Taken {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// No key that signs online is known.
+    #[error("no online key is set for {path}", path = path.display())]
+    NoOnlineKey {
+        /// The index.
+        path: PathBuf,
+    },
+    /// A new passphrase was typed in two ways.
+    #[error("the two passphrases differ; no key was made")]
+    PassphrasesDiffer,
+    /// A file that is no root, or one that does not sign itself.
+    #[error("{path} is no root that can be trusted", path = path.display())]
+    NotARoot {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<ClientError>,
+    },
+    /// A file of a project that is not on the index.
+    #[error("`{filename}` is not signed: there is no project `{project}` on this index")]
+    UnknownProject {
+        /// The file asked for.
+        filename: String,
+        /// Its project.
+        project: ProjectName,
+    },
+    /// Neither a folder nor a URL.
+    #[error("`{repo}` is neither a folder nor a URL")]
+    NotARepository {
+        /// What was given.
+        repo: String,
+    },
+    /// A root with another digest than the one asked for.
+    #[error("{path} has the digest {found}, not {expected}", path = path.display())]
+    RootDigest {
+        /// The file.
+        path: PathBuf,
+        /// The digest asked for.
+        expected: Sha256,
+        /// The digest found.
+        found: Sha256,
+    },
+    /// Some of many were refused; each was named.
+    #[error("{refused} of {total} {what} refused{}", if refused < total { ", the rest went on" } else { "" })]
+    PartlyRefused {
+        /// How many.
+        refused: usize,
+        /// Of how many.
+        total: usize,
+        /// Files, targets, changes: and their verb.
+        what: &'static str,
+    },
+    /// No distribution in a folder.
+    #[error("{path} holds no wheel and no source distribution", path = path.display())]
+    NothingToAdd {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Not one of the distributions was sound.
+    #[error("none of the {refused} files could be taken in; {path} holds an index without any", path = path.display())]
+    NothingTakenIn {
+        /// The index.
+        path: PathBuf,
+        /// How many files were refused.
+        refused: usize,
+    },
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A server stopped by itself.
+    #[error("the {what} failed")]
+    Server {
+        /// Which.
+        what: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A task of this program died; a defect.
+    #[error("the {what} died")]
+    Worker {
+        /// Which.
+        what: &'static str,
+        /// How.
+        source: tokio::task::JoinError,
+    },
+    /// The system gave no threads, timers or signals.
+    #[error("the runtime could not be started")]
+    Runtime(#[source] io::Error),
+    /// Stdout took nothing more.
+    #[error("could not write to stdout")]
+    Output(#[from] io::Error),
+    /// Options that clap alone cannot tell apart.
+    #[error(transparent)]
+    Usage(#[from] UsageError),
+    /// An audit could not be held.
+    #[error(transparent)]
+    Audit(#[from] audit::AuditError),
+    /// An audit found something.
+    #[error("the repository is not as it has to be")]
+    Findings {
+        /// The exit code of the first finding.
+        code: u8,
+    },
+    /// The client under test of the conformance suite failed, in whatever way.
+    #[error(transparent)]
+    Conformance(Box<dyn Error + Send + Sync>),
+    /// Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// Options that do not fit together.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum UsageError {
+    /// As many sources of passphrases as keys, or one for all.
+    #[error("{keys} keys, but {sources} sources of passphrases: give one for all, or one for each")]
+    Passphrases {
+        /// How many keys.
+        keys: usize,
+        /// How many sources.
+        sources: usize,
+    },
+    /// A port with no room above it for the proxy's.
+    #[error("port {port} leaves no port above it for the proxy")]
+    Port {
+        /// The port.
+        port: u16,
+    },
+}

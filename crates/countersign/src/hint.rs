@@ -1,0 +1,155 @@
+//! What to do next, for failures that have an answer. Kept apart from the errors themselves: what
+//! helps depends on this program's commands, which the libraries do not know.
+
+use client::{ClientError, Kind};
+use keys::{KeyError, PassphraseError};
+use repository::RepositoryError;
+
+use crate::failure::Failure;
+
+/// The hint for a failure.
+pub(crate) fn of(failure: &Failure) -> Option<String> {
+    let hint = match failure {
+        Failure::Repository(error) => return of_repository(error).map(str::to_owned),
+        Failure::Client(error) | Failure::Audit(audit::AuditError::Client(error)) => {
+            of_client(error)?
+        }
+        Failure::Findings { .. } => "each finding is named above",
+        Failure::Key(error) | Failure::Ceremony(ceremony::CeremonyError::Key(error)) => {
+            of_key(error)?
+        }
+        Failure::Config(_) => {
+            "`countersign config show` shows every setting and where it comes from"
+        }
+        Failure::UnknownPolicy { .. } => {
+            let known: Vec<_> = policy::Policy::built_in_names().collect();
+            return Some(format!("shipped are {}; or name a file", known.join(", ")));
+        }
+        Failure::Policy { .. } => {
+            "start from a shipped policy: every value there cites the clause it comes from"
+        }
+        Failure::Target(_) => {
+            "name a wheel or sdist, or a target path such as packages/ec/requests/requests-2.32.3.tar.gz"
+        }
+        Failure::Taken { .. } => {
+            "choose another folder with --data-dir, or go on in this one with `countersign index`, \
+             `countersign online` and `countersign serve`"
+        }
+        Failure::NoOnlineKey { .. } => {
+            "name one with --online-key file:PATH, or under [online] in countersign.toml; \
+             `countersign key new` makes one"
+        }
+        Failure::NotARoot { .. } => {
+            "the index's operators hand out its root; its name is like 1.root.json"
+        }
+        Failure::UnknownProject { .. } => of_kind(Kind::NotSigned)?,
+        Failure::NotARepository { .. } => {
+            "name the URL or folder in which `metadata` and `targets` lie, or the folder of an index"
+        }
+        Failure::RootDigest { .. } => {
+            "do not trust this file; get it again, and the digest by another way"
+        }
+        Failure::PartlyRefused { .. } => "each is named above with the reason",
+        Failure::NothingToAdd { .. } => {
+            "wheels end in .whl, source distributions in .tar.gz or .zip"
+        }
+        Failure::NothingTakenIn { .. } => {
+            "mend the files named above and queue them with `countersign index add`, \
+             or remove the folder and start again"
+        }
+        Failure::Listen { .. } => "choose another port; port 0 takes a free one",
+        Failure::PassphrasesDiffer => "try again",
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+fn of_repository(error: &RepositoryError) -> Option<&'static str> {
+    Some(match error {
+        RepositoryError::Missing { .. } => {
+            "`countersign index init` makes an index; --data-dir says where one is"
+        }
+        RepositoryError::Locked { .. } | RepositoryError::HeadMoved { .. } => {
+            "it is nothing to worry about; try again in a moment"
+        }
+        RepositoryError::NoRoles => {
+            "hold a key ceremony, then `countersign index apply` with its publish-set"
+        }
+        RepositoryError::Unsigned(_) => {
+            "sign with the keys that root lists: `countersign config show` shows which are used, \
+             `countersign key show` their key ids"
+        }
+        RepositoryError::ClockBehind { .. } => "set this machine's clock right, then try again",
+        RepositoryError::Set { .. } => {
+            "a set is the folder `publish-set` that a ceremony's `combine` leaves; \
+             one set at a time waits for `countersign online tick`"
+        }
+        RepositoryError::SetRejected { .. } | RepositoryError::Refused(_) => {
+            "nothing was changed; check the ceremony's folder"
+        }
+        RepositoryError::Rehearsal { .. } | RepositoryError::RehearsalLookup { .. } => {
+            "nothing was published: our own client would have refused it"
+        }
+        RepositoryError::Store(_) => {
+            "files of the repository were altered behind its back: restore them, \
+             `countersign audit` finds others"
+        }
+        RepositoryError::Schema { .. } => "use the version of countersign that made this index",
+        _ => return None,
+    })
+}
+
+fn of_client(error: &ClientError) -> Option<&'static str> {
+    Some(match error {
+        ClientError::NoRoot { .. } => {
+            "`countersign client init ROOT` trusts a root that you got by a safe way"
+        }
+        ClientError::OtherRoot { .. } => {
+            "nothing has to be done if it is the same repository; \
+             for another one choose another --metadata-dir"
+        }
+        ClientError::Busy { .. } => "another countersign uses this folder; try again in a moment",
+        ClientError::BaseUrl { .. } => "give a URL such as https://index.example/metadata/",
+        other => of_kind(other.kind())?,
+    })
+}
+
+/// What an installer can do about a verdict.
+fn of_kind(kind: Kind) -> Option<&'static str> {
+    Some(match kind {
+        Kind::Digest => {
+            "what was served is not what was signed: do not use it, and tell the index's operators"
+        }
+        Kind::Signatures => {
+            "somebody serves metadata without the keys for it: tell the index's operators"
+        }
+        Kind::Expired => {
+            "the repository is not being updated, or a mirror serves an old copy; \
+             check this machine's clock, then ask the index's operators"
+        }
+        Kind::Rollback => {
+            "something older than this machine has seen is being served: \
+             do not reset the metadata folder, tell the index's operators"
+        }
+        Kind::NotSigned => "check the spelling; what is signed, the project's page lists",
+        Kind::Network => "check the URL and the connection, then try again",
+        Kind::Refused | Kind::Local => return None,
+    })
+}
+
+fn of_key(error: &KeyError) -> Option<&'static str> {
+    Some(match error {
+        KeyError::Passphrase {
+            source: PassphraseError::NotGiven,
+            ..
+        } => {
+            "give --passphrase-file, --passphrase-fd or --passphrase-credential, \
+             or run it on a terminal"
+        }
+        KeyError::Unusable {
+            flaw: keys::KeyFlaw::Unencrypted,
+            ..
+        } => "encrypt it: `openssl pkcs8 -topk8 -scrypt -in KEY -out KEY.encrypted`",
+        _ => return None,
+    })
+}
