@@ -1,0 +1,10 @@
+//! The program as users meet it: real runs in temporary folders, over real connections.
+
+mod inputs;
+mod installs;
+mod lifecycle;
+mod program;
+mod quickstart;
+mod screens;
+mod settings;
+mod verdicts;
