@@ -225,3 +225,25 @@ impl<T: fmt::Display> fmt::Display for Listed<'_, T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_stay_short_and_printable() {
+        let name = |at: u8| ObjectName {
+            label: "a\u{1b}[2J".to_owned(),
+            id: vec![at],
+            key_type: "RSA".to_owned(),
+        };
+        let listed = |count| {
+            let held = (0..count).map(name).collect();
+            TokenError::NoKey { held }.to_string()
+        };
+        assert!(listed(0).ends_with("; it has none"));
+        assert!(listed(1).ends_with("; it has `a\\u{1b}[2J` with id 00 (RSA)"));
+        assert!(listed(8).ends_with("id 07 (RSA)"));
+        assert!(listed(10).ends_with("id 07 (RSA) and 2 more"));
+    }
+}
