@@ -10,7 +10,7 @@ use crate::formats::KeyText;
 use crate::private::PrivateKey;
 use crate::{
     FileKey, Kdf, KeyError, KeyFlaw, KeyUri, KeyWarning, LoadOptions, Passphrase, PassphraseSource,
-    Signer, pem, secret_file,
+    Signer, pem, require_key, secret_file,
 };
 
 /// Largest key file read, in bytes; an encrypted key of ours has about 400.
@@ -98,6 +98,25 @@ impl FileKey {
         kdf: Kdf,
     ) -> Result<(), KeyError> {
         secret_file::create(path, self.to_encrypted_pem(passphrase, kdf)?.as_bytes())
+    }
+
+    /// Writes the key like [`Self::save_encrypted`] and returns what the new file holds, opened
+    /// with the new passphrase: for converting a key, whose old file may be destroyed after that.
+    pub fn save_and_reopen(
+        &self,
+        path: &Path,
+        passphrase: &Passphrase,
+        kdf: Kdf,
+    ) -> Result<Self, KeyError> {
+        self.save_encrypted(path, passphrase, kdf)?;
+        let name = KeyUri::File(path.to_owned()).to_string();
+        let flawed = |flaw| unusable(&name, flaw);
+        let file = secret_file::read(path, MAX_KEY_FILE)?;
+        let text = std::str::from_utf8(&file.bytes).map_err(|_| flawed(KeyFlaw::Pem))?;
+        let (mut key, _) = Self::from_encrypted_pem(text, passphrase).map_err(flawed)?;
+        key.origin = Some(path.to_owned());
+        require_key(&key, self.public_key())?;
+        Ok(key)
     }
 }
 

@@ -128,6 +128,63 @@ fn damaged_plain_keys_do_not_print() {
     assert!(refused >= 100, "{refused}");
 }
 
+/// An unencrypted OpenSSH key of the planted seed, by `PROTOCOL.key` and not by the code under test.
+fn planted_openssh(edit: impl Fn(&mut Vec<u8>)) -> String {
+    let string = |bytes: &[u8]| [&(bytes.len() as u32).to_be_bytes()[..], bytes].concat();
+    let public = [7; 32];
+    let private = [
+        &[1, 2, 3, 4, 1, 2, 3, 4][..],
+        &string(b"ssh-ed25519"),
+        &string(&public),
+        &string(&[SEED, public].concat()),
+        &string(PASSPHRASE.as_bytes()),
+    ];
+    let mut content = [
+        &b"openssh-key-v1\0"[..],
+        &string(b"none"),
+        &string(b"none"),
+        &string(b""),
+        &[0, 0, 0, 1],
+        &string(&[string(b"ssh-ed25519"), string(&public)].concat()),
+        &string(&private.concat()),
+    ]
+    .concat();
+    edit(&mut content);
+    pkcs8::der::pem::encode_string("OPENSSH PRIVATE KEY", pkcs8::LineEnding::LF, &content).unwrap()
+}
+
+#[test]
+fn damaged_openssh_keys_do_not_print() {
+    let options = LoadOptions {
+        allow_unencrypted: true,
+        ..LoadOptions::default()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    let length = pkcs8::der::pem::decode_vec(planted_openssh(|_| ()).as_bytes())
+        .unwrap()
+        .1
+        .len();
+    let mut refused = 0;
+    for at in 0..length {
+        for text in [
+            planted_openssh(|content| content[at] ^= 1),
+            planted_openssh(|content| content.truncate(at)),
+        ] {
+            std::fs::write(&path, &text).unwrap();
+            let source = countersign_keys::NoPassphrase;
+            match FileKey::load(&path, &source, options) {
+                Err(error) => {
+                    assert_error_clean(&error);
+                    refused += 1;
+                }
+                Ok(loaded) => assert_clean(&format!("{:?} {:?}", loaded.key, loaded.warnings)),
+            }
+        }
+    }
+    assert!(refused > length, "{refused} of {length}");
+}
+
 #[test]
 fn failing_passphrases_do_not_print() {
     let folder = tempfile::tempdir().unwrap();

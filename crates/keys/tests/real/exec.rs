@@ -9,6 +9,7 @@ use countersign_keys::{ExecCommand, ExecError, LoadOptions, SignatureCheck, Sign
 
 use crate::common::{open, python, run_python};
 use crate::exec_faults::open_error;
+use crate::formats::assert_verifies_in_python;
 
 /// A private key in PEM without a passphrase, made by Python.
 pub(crate) struct PlainKey {
@@ -71,6 +72,7 @@ fn assert_signs(signer: &dyn Signer, keytype: &str) {
         assert_eq!(&signature.keyid, signer.key_id());
         assert!(check.verifies(message, &signature.bytes));
     }
+    assert_verifies_in_python(signer);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //! Python read and write. `tests/run --setup-only` sets the programs up.
 
 mod agent;
+mod agent_faults;
 mod common;
 mod exec;
 mod exec_faults;
+mod formats;
