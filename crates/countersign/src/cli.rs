@@ -41,6 +41,7 @@ pub(crate) struct Cli {
 
 /// How the program talks.
 #[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
     /// Say less: only errors; twice, not even those
     #[arg(short, long, global = true, action = ArgAction::Count, env = "COUNTERSIGN_QUIET")]

@@ -1,7 +1,6 @@
 //! Log lines on stderr: short ones for people, JSON for machines.
 
 use std::fmt::{self, Write as _};
-use std::io;
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -11,12 +10,13 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::cli::{LogFormat, OutputArgs};
+use crate::progress::Beside;
 
 /// Starts logging for the rest of the program.
 pub(crate) fn start(options: &OutputArgs, colors: bool) {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter(options))
-        .with_writer(io::stderr);
+        .with_writer(|| Beside);
     match options.log_format {
         LogFormat::Text => builder
             .with_ansi(colors)

@@ -1,12 +1,17 @@
 //! Progress on a terminal, for work that takes long enough to wonder.
 
+use std::io::{self, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::console::Console;
 
-/// A line that says what is being done; gone when dropped.
+/// The line on the screen; what else is written to stderr has to go around it.
+static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// A line that says what is being done; gone when dropped. One at a time.
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
@@ -30,6 +35,7 @@ impl Progress {
         }
         bar.set_message(what);
         bar.enable_steady_tick(Duration::from_millis(100));
+        *shown() = Some(bar.clone());
         Self(bar)
     }
 
@@ -47,5 +53,28 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.0.finish_and_clear();
+        *shown() = None;
     }
+}
+
+/// Stderr, beside whatever progress is shown.
+pub(crate) struct Beside;
+
+impl Write for Beside {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let write = || io::stderr().lock().write(bytes);
+        match shown().as_ref() {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().lock().flush()
+    }
+}
+
+/// There is nothing between two statements that another thread could find half done.
+fn shown() -> MutexGuard<'static, Option<ProgressBar>> {
+    SHOWN.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,10 +3,10 @@
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
-use chrono::Utc;
-use client::ClientError;
+use client::{ClientError, Kind};
 use proxy::{ProxyConfig, ProxyState, SharedState};
 
+use crate::clock;
 use crate::commands::client::{Place, PlaceArgs, init};
 use crate::console::Console;
 use crate::failure::Failure;
@@ -85,8 +85,13 @@ pub(crate) async fn set_up(
         }
     }
     let updater = place.updater()?;
-    // A proxy that could never serve anything says so now and not to every installer.
-    updater.refresh(Utc::now()).await?;
+    // A machine may start before its index does: until it can verify, the proxy refuses with the
+    // reason. What only its operator can mend is said now and not to every installer.
+    match updater.refresh(clock::now()).await {
+        Err(error) if error.kind() == Kind::Local => return Err(error.into()),
+        Err(error) => tracing::warn!(%error, "nothing can be verified yet"),
+        Ok(_) => {}
+    }
     Ok(ProxyState::new(updater, config)?)
 }
 

@@ -3,6 +3,7 @@
 mod inputs;
 mod installs;
 mod lifecycle;
+mod past;
 mod program;
 mod quickstart;
 mod screens;

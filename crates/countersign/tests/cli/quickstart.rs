@@ -50,7 +50,7 @@ fn keys_are_encrypted_and_private() {
             .expect("a name")
             .to_string_lossy()
             .into_owned();
-        if name.ends_with(".pub.pem") {
+        if name.ends_with(".pem.pub") {
             assert!(text.starts_with("-----BEGIN PUBLIC KEY-----"), "{name}");
             continue;
         }

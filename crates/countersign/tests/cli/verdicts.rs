@@ -1,15 +1,13 @@
 //! Each kind of failure has its exit code, and a message that names what failed.
 
 use std::fs::File;
+use std::net::TcpListener;
 use std::path::Path;
-use std::sync::Arc;
 
-use ceremony::{Event, GenesisPlan, HeldKey};
-use chrono::{DateTime, TimeDelta, Utc};
-use keys::{FileKey, KeyType, Signer};
-use repository::{OnlineSigners, Repository, Settings, TickOptions};
-use ring::rand::SystemRandom;
+use chrono::{TimeDelta, Utc};
+use rustix::process::Signal;
 
+use crate::past::publish;
 use crate::program::{Place, content, copy};
 
 const WORDS: &str = "countersign_sample_words-1.0.0-py3-none-any.whl";
@@ -122,6 +120,38 @@ fn code_12_for_a_repository_that_nobody_renews() {
     );
 }
 
+/// What has expired is renewed by whoever has the online key, and is good again.
+#[test]
+fn a_daemon_renews_what_has_expired() {
+    let place = Place::new();
+    let root = publish(&place, Utc::now() - TimeDelta::days(3));
+    place.run(&format!("client init {root}")).expect_code(0);
+    place.run(&refresh(&place)).expect_code(12);
+    let line = "online run --every 1 --online-key file:online.pem --passphrase-file online.secret";
+    let served = place.serve(line, "until stopped");
+    let mut tries = 0;
+    while place.run(&refresh(&place)).code != Some(0) {
+        tries += 1;
+        assert!(tries < 100, "nothing was renewed");
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    assert_eq!(served.end(Signal::TERM), Some(0));
+}
+
+/// A server that accepts and never answers; the user has had enough.
+#[test]
+fn code_130_for_ctrl_c() {
+    let place = with_client();
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = silent.local_addr().expect("an address");
+    let line = format!("client refresh --metadata-url http://{address}/metadata/");
+    let mut child = place.command(&line).spawn().expect("the program starts");
+    let (_connection, _) = silent.accept().expect("it asks");
+    let id = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(id, Signal::INT).expect("it runs");
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+}
+
 #[test]
 fn code_13_for_an_older_timestamp() {
     let place = with_client();
@@ -229,44 +259,4 @@ fn an_audit_names_what_is_wrong() {
         .expect_code(20)
         .json();
     assert_eq!(report["findings"][0]["finding"], "role");
-}
-
-/// Publishes an index as it would have been at `now`; the file of its root.
-fn publish(place: &Place, now: DateTime<Utc>) -> String {
-    let rng = SystemRandom::new();
-    let key = || FileKey::generate(KeyType::Ed25519, &rng).expect("a key");
-    let held = |holder: &str, key: &FileKey| HeldKey {
-        holder: holder.to_owned(),
-        key: key.public_key().clone(),
-    };
-    let (roots, targets, bins, online) = ([key(), key(), key()], key(), key(), key());
-    let policy = policy::Policy::built_in_text("small-index").expect("a policy");
-    let plan = GenesisPlan {
-        policy,
-        layout: None,
-        now,
-        root: ["one", "two", "three"]
-            .iter()
-            .zip(&roots)
-            .map(|(name, key)| held(name, key))
-            .collect(),
-        targets: vec![held("four", &targets)],
-        bins: vec![held("five", &bins)],
-        snapshot: vec![held("online", &online)],
-        timestamp: vec![held("online", &online)],
-    };
-    let event = Event::plan_genesis(&place.at("ceremony"), &plan).expect("a plan");
-    for key in [&roots[0], &roots[1], &targets, &bins] {
-        event.sign(key, now).expect("signed");
-    }
-    let set = event.combine(now).expect("combined").folder;
-    let settings = Settings::from_policy(policy).expect("settings");
-    let mut repository =
-        Repository::init(&place.at("countersign-data"), &settings).expect("an index");
-    repository.apply_set(&set, now).expect("applied");
-    let signers = OnlineSigners::new(vec![Arc::new(online)]);
-    repository
-        .tick(&signers, now, TickOptions { at_once: true })
-        .expect("published");
-    "ceremony/publish-set/1.root.json".to_owned()
 }

@@ -21,7 +21,7 @@ use crate::progress::Progress;
 /// ever overwritten.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// File for the private key, such as online.pem; the public half becomes online.pub.pem
+    /// File for the private key, such as online.pem; the public half becomes online.pem.pub
     file: PathBuf,
 
     /// Kind of key
@@ -123,7 +123,9 @@ impl Args {
 pub(crate) fn make(new: &NewKey<'_>) -> Result<FileKey, Failure> {
     let key = FileKey::generate(new.key_type, &SystemRandom::new())?;
     key.save_encrypted(new.file, new.passphrase, new.kdf)?;
-    let public = new.file.with_extension("pub.pem");
+    let mut public = new.file.as_os_str().to_owned();
+    public.push(".pub");
+    let public = PathBuf::from(public);
     let pem = public_key_to_pem(key.public_key()).map_err(|flaw| KeyError::Unusable {
         key: public.display().to_string(),
         flaw,
