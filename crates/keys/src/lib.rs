@@ -1,10 +1,12 @@
 //! Signers without network. The only crate that sees private keys.
 //!
-//! A key is named by a [`KeyUri`], reached through a [`Signer`], and never leaves this crate: what
-//! callers get are public keys and signatures, each of them verified before it is handed out.
-//! Passphrases and private keys are wiped from memory when dropped as far as this crate holds them;
-//! `ring`'s key pairs and the key derivation inside `pkcs5` make no such promise, so processes that
-//! sign should be short-lived and must not dump core.
+//! A key is named by a [`KeyUri`], opened with [`KeyUri::open`], reached through a [`Signer`], and
+//! never leaves this crate: what callers get are public keys and signatures, each of them verified
+//! before it is handed out.
+//!
+//! Passphrases, seeds and scalars lie in memory that is not swapped where the system permits, and
+//! are wiped when dropped. `ring`'s key pairs and the key derivations make no such promise, so
+//! processes that sign should be short-lived and call [`forbid_core_dumps`] first thing.
 
 mod check;
 mod container;
