@@ -52,7 +52,7 @@ fn measure(uri: &AwsKmsUri, options: &KmsOptions) -> Result<(), Box<dyn Error>> 
     }
     let sequential = rate(started);
     let started = Instant::now();
-    signer.sign_many(&[document.as_slice(); SIGNATURES])?;
+    signer.sign_many(&vec![document.as_slice(); SIGNATURES])?;
     let many = rate(started);
     let concurrency = KmsLimits::default().concurrency;
     println!("{sequential:.0} signatures/s, {many:.0} with {concurrency} at once");

@@ -10,6 +10,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_sdk_kms::Client;
+use aws_sdk_kms::config::retry::{RetryPartition, TokenBucket};
 use aws_sdk_kms::config::{SharedCredentialsProvider, SharedHttpClient};
 use keys::AwsKmsUri;
 use metadata::PublicKey;
@@ -56,6 +57,10 @@ impl Connection {
         let shared = loader.load().await;
         let region = shared.region().ok_or(KmsError::NoRegion)?.clone();
         let mut config = aws_sdk_kms::config::Builder::from(&shared);
+        // The SDK's own bucket is shared by all clients of a region in the process and empty after 35
+        // faults; from then on nothing would be tried again. Concurrency and tries are limited here.
+        let tries = RetryPartition::custom("countersign").token_bucket(TokenBucket::unlimited());
+        config.set_retry_partition(Some(tries.build()));
         if let Some(endpoint) = &uri.endpoint {
             config.set_endpoint_url(Some(endpoint.clone()));
         }

@@ -1,7 +1,6 @@
 //! As much HTTP/1.1 as SDKs speak: requests with `Content-Length`, connections that are kept.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 
 use crate::answer::Answer;
 
@@ -29,8 +28,10 @@ impl Request {
 }
 
 /// Answers the requests of one connection, one after another, until it ends.
-pub(crate) fn serve(stream: &TcpStream, answer: impl Fn(&Request) -> Answer) -> io::Result<()> {
-    stream.set_nodelay(true)?;
+pub(crate) fn serve(
+    stream: impl Read + Write,
+    answer: impl Fn(&Request) -> Answer,
+) -> io::Result<()> {
     let mut reader = BufReader::new(stream);
     while let Some(request) = read(&mut reader)? {
         match answer(&request) {
@@ -39,7 +40,7 @@ pub(crate) fn serve(stream: &TcpStream, answer: impl Fn(&Request) -> Answer) -> 
                 status,
                 headers,
                 body,
-            } => write(stream, status, &headers, &body)?,
+            } => write(reader.get_mut(), status, &headers, &body)?,
         }
     }
     Ok(())
@@ -86,7 +87,7 @@ fn line(reader: &mut impl BufRead) -> io::Result<String> {
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-fn write(mut stream: &TcpStream, status: u16, headers: &str, body: &[u8]) -> io::Result<()> {
+fn write(stream: &mut impl Write, status: u16, headers: &str, body: &[u8]) -> io::Result<()> {
     let mut answer = format!(
         "HTTP/1.1 {status} Answer\r\n{headers}content-length: {}\r\n\
          x-amzn-requestid: 00000000-0000-0000-0000-000000000000\r\n\r\n",
@@ -94,5 +95,6 @@ fn write(mut stream: &TcpStream, status: u16, headers: &str, body: &[u8]) -> io:
     )
     .into_bytes();
     answer.extend_from_slice(body);
-    stream.write_all(&answer)
+    stream.write_all(&answer)?;
+    stream.flush()
 }

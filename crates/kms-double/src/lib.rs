@@ -14,8 +14,10 @@ mod http;
 mod keys;
 mod operations;
 mod server;
+mod service;
 mod sigv4;
 mod state;
+mod tls;
 
 pub use ambient::{CONTAINER_PATH, CONTAINER_TOKEN, WEB_IDENTITY_TOKEN};
 pub use fault::Fault;

@@ -1,43 +1,26 @@
 //! Each place where AWS programs find credentials, with a program that has nothing else: the example
 //! `kms_sign` in an environment of its own.
 
-use std::io::Write;
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
-
 use kms_double::{CONTAINER_PATH, CONTAINER_TOKEN, KeySpec, WEB_IDENTITY_TOKEN};
 
+use crate::child;
 use crate::stand::Stand;
 
-/// The example, built beside the tests.
-fn program() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    test.ancestors().nth(2).unwrap().join("examples/kms_sign")
-}
-
-/// Runs it; `parameters` go behind the URI. Nothing of this process's environment is passed on.
-fn sign(stand: &Stand, parameters: &str, environment: &[(&str, &str)]) -> Output {
+/// Signs with a new key; `parameters` go behind its URI.
+fn sign(stand: &Stand, parameters: &str, environment: &[(&str, &str)]) -> child::Outcome {
     let id = stand.double.create_key(KeySpec::P256);
-    let mut child = Command::new(program())
-        .arg(format!("awskms:{}{parameters}", stand.uri(&id)))
-        .env_clear()
-        .env("HOME", stand.path("home"))
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .envs(environment.iter().copied())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("{}: {error}; build the examples", program().display()));
-    child.stdin.take().unwrap().write_all(b"message").unwrap();
-    child.wait_with_output().unwrap()
+    let home = stand.path("home");
+    child::sign(
+        &format!("awskms:{}{parameters}", stand.uri(&id)),
+        &home,
+        environment,
+    )
 }
 
 /// Checks that it signed with the credentials of `access_key`.
 fn signs_with(access_key: &str, stand: &Stand, parameters: &str, environment: &[(&str, &str)]) {
-    let output = sign(stand, parameters, environment);
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{access_key}: {errors}");
+    let outcome = sign(stand, parameters, environment);
+    assert_eq!(outcome.code, Some(0), "{access_key}: {}", outcome.errors);
     let used: Vec<_> = stand
         .double
         .calls()
@@ -136,9 +119,9 @@ fn from_the_instance() {
 #[test]
 fn from_nowhere() {
     let stand = Stand::new();
-    let output = sign(&stand, "", &[]);
-    assert_eq!(output.status.code(), Some(1));
-    let errors = String::from_utf8(output.stderr).unwrap();
+    let outcome = sign(&stand, "", &[]);
+    assert_eq!(outcome.code, Some(1));
+    let errors = outcome.errors;
     assert!(errors.contains("cause: no AWS credentials"), "{errors}");
     assert!(errors.contains("hint: set AWS_ACCESS_KEY_ID"), "{errors}");
     assert!(stand.double.calls().is_empty());
@@ -147,15 +130,13 @@ fn from_nowhere() {
 #[test]
 fn secrets_are_in_no_output() {
     let stand = Stand::new();
-    let secret = "planted/secret+in+the+environment";
     let environment = [
         ("AWS_ACCESS_KEY_ID", "AKIAWRONG"),
-        ("AWS_SECRET_ACCESS_KEY", secret),
+        ("AWS_SECRET_ACCESS_KEY", "planted/secret+in+the+environment"),
     ];
-    let output = sign(&stand, "", &environment);
-    assert_eq!(output.status.code(), Some(1));
-    let all = [output.stdout, output.stderr].concat();
-    let all = String::from_utf8(all).unwrap();
+    let outcome = sign(&stand, "", &environment);
+    assert_eq!(outcome.code, Some(1));
+    let all = outcome.output + &outcome.errors;
     assert!(all.contains("UnrecognizedClientException"), "{all}");
     assert!(!all.contains("planted"), "{all}");
 }

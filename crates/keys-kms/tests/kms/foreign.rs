@@ -16,7 +16,7 @@ use crate::python;
 use crate::stand::{awskms, fast};
 
 /// How long it may take to start on a machine that has much else to do.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 
 /// A running emulator, ended with the test.
 struct Ministack {

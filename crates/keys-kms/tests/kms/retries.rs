@@ -30,9 +30,21 @@ fn what_passes_is_waited_for() {
         let (signer, _) = stand.signer(KeySpec::P256);
         stand.double.inject(Action::Sign, fault.clone(), 3);
         signer
-            .sign(b"message")
-            .unwrap_or_else(|error| panic!("{fault:?}: {error}"));
+            .sign_many(&[b"message"])
+            .unwrap_or_else(|error| panic!("{fault:?}: {error:?}"));
         assert_eq!(stand.double.count(Action::Sign), 4, "{fault:?}");
+    }
+}
+
+#[test]
+fn earlier_faults_do_not_use_up_later_tries() {
+    let stand = Stand::new();
+    let (signer, _) = stand.signer(KeySpec::P256);
+    for round in 1..=40 {
+        stand.double.inject(Action::Sign, Fault::INTERNAL, 2);
+        signer
+            .sign(b"message")
+            .unwrap_or_else(|error| panic!("round {round}: {error}"));
     }
 }
 
@@ -54,6 +66,23 @@ fn what_does_not_pass_is_an_error_after_all_tries() {
         assert!(expected, "{fault:?}: {error}");
         assert_eq!(stand.double.count(Action::Sign), 6, "{fault:?}");
     }
+}
+
+#[test]
+fn errors_of_something_in_between_are_named_by_their_status() {
+    let stand = Stand::new();
+    let (signer, _) = stand.signer(KeySpec::P256);
+    let gateway = Fault::Refuse {
+        status: 502,
+        code: "",
+        message: "",
+    };
+    stand.double.inject(Action::Sign, gateway, 100);
+    let error = signer.sign_many(&[b"message"]).unwrap_err();
+    assert!(
+        matches!(&error, KmsError::ServiceFault { code, .. } if code == "HTTP status 502"),
+        "{error}"
+    );
 }
 
 #[test]
