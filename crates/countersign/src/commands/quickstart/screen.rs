@@ -75,10 +75,8 @@ pub(super) fn published(console: &Console, report: &TickReport) -> Result<(), Fa
 
 pub(super) fn verified(console: &Console, one: &Downloaded) -> Result<(), Failure> {
     let name = one.file.file_name().unwrap_or_default().to_string_lossy();
-    let text = format!(
-        "{name}, fetched by a client that knew only the root; {} signs it",
-        one.role
-    );
+    let role = &one.role;
+    let text = format!("{name}, as {role} signed it, from nothing but the root");
     step(console, "verified", &text)
 }
 
