@@ -68,21 +68,7 @@ impl Child {
         timeout: Duration,
         log: Option<(String, ChildLog)>,
     ) -> Result<Self, ExecError> {
-        let named = |name: &OsString| command.env.iter().any(|wanted| name == wanted.as_str());
-        let env = environment.iter().filter(|(name, _)| named(name));
-        let failed = |source| ExecError::Start {
-            program: command.program.clone(),
-            source,
-        };
-        let mut process = Command::new(&command.program)
-            .args(&command.args)
-            .env_clear()
-            .envs(env.map(|(name, value)| (name, value)))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(failed)?;
+        let mut process = spawn(command, environment)?;
         let pipes = (
             process.stdin.take(),
             process.stdout.take(),
@@ -188,6 +174,26 @@ impl Child {
         }
         lock(&self.shared.last_line).clone()
     }
+}
+
+fn spawn(
+    command: &ExecCommand,
+    environment: &[(OsString, OsString)],
+) -> Result<std::process::Child, ExecError> {
+    let named = |name: &OsString| command.env.iter().any(|wanted| name == wanted.as_str());
+    let env = environment.iter().filter(|(name, _)| named(name));
+    Command::new(&command.program)
+        .args(&command.args)
+        .env_clear()
+        .envs(env.map(|(name, value)| (name, value)))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|source| ExecError::Start {
+            program: command.program.clone(),
+            source,
+        })
 }
 
 impl Drop for Child {
