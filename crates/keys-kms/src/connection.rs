@@ -23,7 +23,9 @@ use crate::{KmsError, KmsLimits};
 pub struct KmsOptions {
     /// A file in the format of `~/.aws/credentials`, such as a systemd credential, in place of all
     /// other sources. Without it and without a profile in the URI, the sources are, in this order:
-    /// environment, profile files, web identity (EKS), container (ECS, EKS), instance (EC2).
+    /// environment, profile files, web identity (EKS), container (ECS, EKS), instance (EC2). A file
+    /// is read once; temporary credentials come from the other sources, which are asked again in
+    /// time. Profiles of IAM Identity Center (SSO) are not read: they want a person at a browser.
     pub credentials_file: Option<PathBuf>,
     /// The key that a role lists; any other is refused.
     pub expected: Option<PublicKey>,
@@ -57,8 +59,8 @@ impl Connection {
         let shared = loader.load().await;
         let region = shared.region().ok_or(KmsError::NoRegion)?.clone();
         let mut config = aws_sdk_kms::config::Builder::from(&shared);
-        // The SDK's own bucket is shared by all clients of a region in the process and empty after 35
-        // faults; from then on nothing would be tried again. Concurrency and tries are limited here.
+        // The SDK's own bucket is shared by all clients of a region in the process and empty after about
+        // 100 faults; from then on nothing would be tried again. Tries and concurrency have limits here.
         let tries = RetryPartition::custom("countersign").token_bucket(TokenBucket::unlimited());
         config.set_retry_partition(Some(tries.build()));
         if let Some(endpoint) = &uri.endpoint {

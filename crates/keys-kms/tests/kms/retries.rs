@@ -41,7 +41,7 @@ fn earlier_faults_do_not_use_up_later_tries() {
     let stand = Stand::new();
     let (signer, _) = stand.signer(KeySpec::P256);
     for round in 1..=40 {
-        stand.double.inject(Action::Sign, Fault::INTERNAL, 2);
+        stand.double.inject(Action::Sign, Fault::INTERNAL, 5);
         signer
             .sign(b"message")
             .unwrap_or_else(|error| panic!("round {round}: {error}"));
