@@ -52,6 +52,7 @@ pub use process::forbid_core_dumps;
 pub use public::{public_key_from_pem, public_key_to_pem};
 pub use role_use::{DelegationServed, check, delegations_served, require_key, roles_served};
 pub use signer::{Signer, sign_document};
+pub use ssh::{HeldByAgent, list_agent_keys};
 pub use storage::{LoadedKey, MAX_KEY_FILE};
 pub use uri::{AgentKey, AwsKmsUri, ExecCommand, ExecUri, KeyUri};
 pub use warning::KeyWarning;

@@ -113,7 +113,7 @@ impl fmt::Debug for AgentSigner {
     }
 }
 
-fn agent_error(key: &str, source: AgentError) -> KeyError {
+pub(super) fn agent_error(key: &str, source: AgentError) -> KeyError {
     KeyError::Agent {
         key: key.to_owned(),
         source,

@@ -3,7 +3,9 @@
 mod agent;
 mod connection;
 pub(crate) mod key_file;
+mod list;
 mod public_key;
 mod wire;
 
 pub(crate) use agent::AgentSigner;
+pub use list::{HeldByAgent, list_agent_keys};
