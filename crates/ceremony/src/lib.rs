@@ -21,6 +21,7 @@ mod error;
 mod event;
 mod folder;
 mod genesis;
+pub mod key_command;
 mod renew;
 mod review;
 mod sign;

@@ -8,10 +8,11 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use cli::{Cli, Command, output};
-use rustix::process::{Resource, Rlimit, setrlimit};
 
 fn main() -> ExitCode {
-    keep_keys_out_of_core_files();
+    if let Err(error) = keys::forbid_core_dumps() {
+        output::warn(&format!("core files stay possible: {error}"));
+    }
     let Cli { command, json } = Cli::parse();
     let done = match command {
         Command::Plan(args) => args.run(),
@@ -20,21 +21,10 @@ fn main() -> ExitCode {
         Command::Status(args) => args.run(),
         Command::Combine(args) => args.run(),
         Command::Verify(args) => args.run(),
-        Command::Key(args) => args.run(),
+        Command::Key(args) => cli::key(&args),
     };
     match done {
         Ok(report) => output::show(&report, json),
         Err(failure) => output::show_failure(&failure),
-    }
-}
-
-/// A crash must not leave a private key on a disk.
-fn keep_keys_out_of_core_files() {
-    let none = Rlimit {
-        current: Some(0),
-        maximum: Some(0),
-    };
-    if let Err(error) = setrlimit(Resource::Core, none) {
-        output::warn(&format!("core files stay possible: {error}"));
     }
 }

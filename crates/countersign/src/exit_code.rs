@@ -32,6 +32,7 @@ pub(crate) fn of(failure: &Failure) -> u8 {
         Failure::UnknownProject { .. } => Kind::NotSigned.exit_code(),
         Failure::Audit(error) => error.exit_code(),
         Failure::Findings { code } => *code,
+        Failure::KeyCommand(error) if error.is_usage() => USAGE,
         Failure::Usage(_) => USAGE,
         Failure::Worker { .. } => INTERNAL,
         Failure::Interrupted => INTERRUPTED,

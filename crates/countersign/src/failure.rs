@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use ceremony::CeremonyError;
+use ceremony::key_command::KeyCommandError;
 use client::ClientError;
 use index::ProjectName;
 use keys::KeyError;
@@ -73,9 +74,9 @@ pub(crate) enum Failure {
         /// The index.
         path: PathBuf,
     },
-    /// A new passphrase was typed in two ways.
-    #[error("the two passphrases differ; no key was made")]
-    PassphrasesDiffer,
+    /// A `key` command was refused or failed.
+    #[error(transparent)]
+    KeyCommand(#[from] KeyCommandError),
     /// A file that is no root, or one that does not sign itself.
     #[error("{path} is no root that can be trusted", path = path.display())]
     NotARoot {

@@ -1,8 +1,10 @@
 //! What to do next, for failures that have an answer. Kept apart from the errors themselves: what
 //! helps depends on this program's commands, which the libraries do not know.
 
+use ceremony::key_command::KeyCommandError;
 use client::{ClientError, Kind};
 use keys::{KeyError, PassphraseError};
+use keys_kms::KmsError;
 use repository::RepositoryError;
 
 use crate::failure::Failure;
@@ -18,6 +20,8 @@ pub(crate) fn of(failure: &Failure) -> Option<String> {
         Failure::Key(error) | Failure::Ceremony(ceremony::CeremonyError::Key(error)) => {
             of_key(error)?
         }
+        Failure::KeyCommand(KeyCommandError::Key(error)) => of_key(error)?,
+        Failure::KeyCommand(error) => error.hint()?,
         Failure::Config(_) => {
             "`countersign config show` shows every setting and where it comes from"
         }
@@ -58,7 +62,6 @@ pub(crate) fn of(failure: &Failure) -> Option<String> {
              or remove the folder and start again"
         }
         Failure::Listen { .. } => "choose another port; port 0 takes a free one",
-        Failure::PassphrasesDiffer => "try again",
         _ => return None,
     };
     Some(hint.to_owned())
@@ -139,6 +142,7 @@ fn of_kind(kind: Kind) -> Option<&'static str> {
 
 fn of_key(error: &KeyError) -> Option<&'static str> {
     Some(match error {
+        KeyError::Other { source, .. } => source.downcast_ref::<KmsError>()?.hint(),
         KeyError::Passphrase {
             source: PassphraseError::NotGiven,
             ..
@@ -149,7 +153,7 @@ fn of_key(error: &KeyError) -> Option<&'static str> {
         KeyError::Unusable {
             flaw: keys::KeyFlaw::Unencrypted,
             ..
-        } => "encrypt it: `openssl pkcs8 -topk8 -scrypt -in KEY -out KEY.encrypted`",
+        } => "encrypt it into a new file: `countersign key convert OLD NEW`",
         _ => return None,
     })
 }

@@ -1,6 +1,5 @@
 //! The program `countersign`: everything but the offline ceremonies. One file per command.
 
-mod access;
 mod cli;
 mod clock;
 mod commands;
@@ -14,7 +13,6 @@ mod installers;
 mod logging;
 mod online_keys;
 mod panics;
-mod passphrases;
 mod progress;
 mod runtime;
 mod serve;
@@ -24,7 +22,7 @@ use std::process::ExitCode;
 use crate::console::Console;
 
 fn main() -> ExitCode {
-    access::forbid_core_dumps();
+    let core_dumps = keys::forbid_core_dumps();
     let args = cli::in_full(std::env::args_os().collect());
     let (cli, matches) = match cli::parse(args) {
         Ok(parsed) => parsed,
@@ -37,6 +35,9 @@ fn main() -> ExitCode {
     };
     let console = Console::new(&cli.output);
     logging::start(&cli.output, console.colors());
+    if let Err(error) = core_dumps {
+        tracing::warn!("core files stay possible: {error}");
+    }
     panics::guard(&console, || {
         match commands::run(cli.command, &matches, &console) {
             Ok(()) => ExitCode::SUCCESS,

@@ -2,20 +2,22 @@
 
 use std::sync::Arc;
 
-use keys::{KeyUri, LoadOptions, OpenedSigner, Signer};
+use ceremony::key_command::{Edge, PassphraseArgs, Reach, ReachArgs, Source, one_each};
+use keys::{KeyUri, Signer};
+use keys_kms::KmsOpener;
 use repository::OnlineSigners;
 
 use crate::config::{Config, Given};
 use crate::console::Console;
 use crate::data_dir::DataDir;
 use crate::failure::{Failure, UsageError};
-use crate::passphrases::{PassphraseArgs, Source};
 use crate::progress::Progress;
 
 /// Which keys sign online.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct OnlineKeyArgs {
-    /// Key that signs online, as `file:PATH`; several may sign, separated by commas
+    /// Key that signs online, such as `file:PATH`, `pkcs11:…` or `awskms:…`; several may sign,
+    /// separated by commas
     #[arg(
         long,
         value_name = "URI",
@@ -26,6 +28,29 @@ pub(crate) struct OnlineKeyArgs {
 
     #[command(flatten)]
     pub(crate) passphrases: PassphraseArgs,
+
+    #[command(flatten)]
+    pub(crate) reach: ReachArgs,
+}
+
+impl OnlineKeyArgs {
+    /// The keys given, in full, so that they mean the same later.
+    pub(crate) fn keys_in_full(&self) -> Vec<KeyUri> {
+        let reach = self.reach.reach();
+        self.online_key
+            .iter()
+            .map(|key| reach.in_full(key))
+            .collect()
+    }
+}
+
+/// Hands out what this program brings to opening keys: the keys that need a network, and the log.
+pub(crate) fn with_edge<T>(then: impl FnOnce(&Edge<'_>) -> T) -> T {
+    then(&Edge {
+        openers: &[&KmsOpener::default()],
+        child_log: Some(|key, line| tracing::info!("{key}: {line}")),
+        warn: &|warning| tracing::warn!("{warning}: `{}`", warning.remedy("countersign")),
+    })
 }
 
 /// Opens the keys that the command line, the environment or the settings of the index name.
@@ -40,53 +65,27 @@ pub(crate) fn open(
         let path = data_dir.path().to_owned();
         return Err(Failure::NoOnlineKey { path });
     }
-    let sources = one_each(&config.passphrases.value, keys.len())?;
+    let given = &config.passphrases.value;
+    let sources = one_each(given, keys.len()).ok_or(UsageError::Passphrases {
+        keys: keys.len(),
+        sources: given.len(),
+    })?;
+    let reach = args.reach.reach();
     let progress = Progress::steps(console, keys.len(), "opening keys");
     let mut signers: Vec<Arc<dyn Signer>> = Vec::new();
     for (key, source) in keys.iter().zip(&sources) {
-        signers.push(open_key(key, source)?);
+        signers.push(open_key(key, source, &reach)?);
         progress.step();
     }
     Ok(OnlineSigners::new(signers))
 }
 
 /// Opens one key and passes on what deserves attention about it.
-pub(crate) fn open_key(key: &KeyUri, source: &Source) -> Result<Arc<dyn Signer>, Failure> {
-    let OpenedSigner { signer, warnings } = key.open(source, LoadOptions::default())?;
-    for warning in warnings {
-        tracing::warn!("{warning}");
-    }
-    Ok(Arc::from(signer))
-}
-
-/// A source for each key: the one there is for all, or one each; without any, the terminal.
-fn one_each(sources: &[Source], keys: usize) -> Result<Vec<Source>, UsageError> {
-    match sources {
-        [] => Ok(vec![Source::Terminal; keys]),
-        [one] => Ok(vec![one.clone(); keys]),
-        each if each.len() == keys => Ok(each.to_vec()),
-        others => Err(UsageError::Passphrases {
-            keys,
-            sources: others.len(),
-        }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_source_for_all_or_one_for_each() {
-        let file = |name: &str| Source::File(name.into());
-        assert_eq!(one_each(&[], 1), Ok(vec![Source::Terminal]));
-        assert_eq!(one_each(&[file("a")], 2), Ok(vec![file("a"), file("a")]));
-        let two = [file("a"), file("b")];
-        assert_eq!(one_each(&two, 2), Ok(two.to_vec()));
-        let refused = UsageError::Passphrases {
-            keys: 3,
-            sources: 2,
-        };
-        assert_eq!(one_each(&two, 3), Err(refused));
-    }
+pub(crate) fn open_key(
+    key: &KeyUri,
+    source: &Source,
+    reach: &Reach,
+) -> Result<Arc<dyn Signer>, Failure> {
+    let opened = with_edge(|edge| reach.open(key, source, edge))?;
+    Ok(Arc::from(opened.signer))
 }

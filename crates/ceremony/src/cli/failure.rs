@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use countersign_ceremony::key_command::KeyCommandError;
 use countersign_ceremony::{CeremonyError, EventFlaw};
 use keys::{KeyError, PassphraseError};
 use metadata::Sha256;
@@ -25,21 +26,18 @@ pub(crate) enum Failure {
     /// A key could not be used.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// A passphrase could not be had.
-    #[error("no passphrase")]
-    Passphrase(#[from] PassphraseError),
-    /// A new passphrase was typed in two ways.
-    #[error("the two passphrases differ; no key was made")]
-    PassphrasesDiffer,
+    /// A `key` command was refused or failed.
+    #[error(transparent)]
+    KeyCommand(#[from] KeyCommandError),
+    /// As many sources of passphrases as keys, or one for all.
+    #[error("{keys} keys, but {sources} sources of passphrases: give one for all, or one for each")]
+    Passphrases { keys: usize, sources: usize },
     /// A policy that is neither shipped nor a file.
     #[error("there is no policy `{name}`")]
     UnknownPolicy { name: String },
     /// A file of the caller's.
     #[error("cannot read `{}`", path.display())]
     Read { path: PathBuf, source: io::Error },
-    /// A file for the caller.
-    #[error("cannot write `{}`", path.display())]
-    Write { path: PathBuf, source: io::Error },
     /// A public key that is none.
     #[error("`{}` holds no public key", path.display())]
     PublicKey {
@@ -76,7 +74,10 @@ impl Failure {
                 _ => REFUSED,
             },
             Self::OtherReview { .. } => DIGEST,
-            Self::NotReviewed { .. } | Self::UnknownPolicy { .. } => USAGE,
+            Self::KeyCommand(error) if error.is_usage() => USAGE,
+            Self::NotReviewed { .. } | Self::UnknownPolicy { .. } | Self::Passphrases { .. } => {
+                USAGE
+            }
             _ => REFUSED,
         }
     }
@@ -97,8 +98,8 @@ impl Failure {
                 "you have another copy of the event than the one you reviewed; compare the two"
                     .to_owned()
             }
-            Self::Passphrase(PassphraseError::NotGiven)
-            | Self::Key(KeyError::Passphrase {
+            Self::KeyCommand(error) => return error.hint().map(str::to_owned),
+            Self::Key(KeyError::Passphrase {
                 source: PassphraseError::NotGiven,
                 ..
             }) => "run it on a terminal, or add `--passphrase-file FILE`".to_owned(),

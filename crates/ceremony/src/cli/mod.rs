@@ -2,9 +2,7 @@
 
 mod combine;
 mod failure;
-mod key;
 pub(crate) mod output;
-mod passphrase;
 mod plan;
 mod review;
 mod sign;
@@ -12,6 +10,7 @@ mod status;
 mod verify;
 
 use clap::{Parser, Subcommand};
+use countersign_ceremony::key_command::{Edge, KeyArgs};
 
 use failure::Failure;
 use output::Report;
@@ -57,8 +56,25 @@ pub(crate) enum Command {
     Combine(combine::Args),
     /// Check everything again from the folder alone
     Verify(verify::Args),
-    /// Make and show keys
-    Key(key::Args),
+    Key(KeyArgs),
+}
+
+/// What this program brings to opening keys: nothing that needs a network.
+fn edge() -> Edge<'static> {
+    Edge {
+        openers: &[],
+        child_log: Some(|key, line| output::warn(&format!("{key}: {line}"))),
+        warn: &|warning| {
+            let remedy = warning.remedy("countersign-ceremony");
+            output::warn(&format!("{warning}\nhint: {remedy}"));
+        },
+    }
+}
+
+/// Makes, shows, lists, checks or converts keys.
+pub(crate) fn key(args: &KeyArgs) -> Done {
+    let outcome = args.run(&edge())?;
+    Ok(Report::new(outcome.text, outcome.json))
 }
 
 /// What a command ends with.

@@ -4,13 +4,13 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use chrono::Utc;
+use countersign_ceremony::key_command::{PassphraseArgs, ReachArgs, one_each};
 use countersign_ceremony::{Event, Given};
-use keys::{KeyUri, LoadOptions};
+use keys::KeyUri;
 use serde_json::json;
 
-use super::output::{self, Report};
-use super::passphrase::PassphraseArgs;
-use super::{Done, Failure};
+use super::output::Report;
+use super::{Done, Failure, edge};
 
 /// Fewest digits of the digest that say which event was reviewed.
 const FEWEST_DIGITS: usize = 8;
@@ -24,7 +24,7 @@ pub(crate) struct Args {
     /// The event's folder
     event: PathBuf,
 
-    /// The key, such as `file:root.pem`; once per key
+    /// The key, such as `file:root.pem` or `pkcs11:token=ada;object=root`; once per key
     #[arg(long, value_name = "URI", required = true, env = "COUNTERSIGN_KEY")]
     key: Vec<KeyUri>,
 
@@ -33,20 +33,26 @@ pub(crate) struct Args {
     reviewed: Option<String>,
 
     #[command(flatten)]
-    passphrase: PassphraseArgs,
+    passphrases: PassphraseArgs,
+
+    #[command(flatten)]
+    reach: ReachArgs,
 }
 
 impl Args {
     pub(crate) fn run(self) -> Done {
         let event = Event::open(&self.event)?;
         check_reviewed(&event, self.reviewed.as_deref())?;
-        let mut given = Vec::new();
-        for uri in &self.key {
+        let sources = self.passphrases.sources();
+        let keys = self.key.len();
+        let each = one_each(&sources, keys).ok_or(Failure::Passphrases {
+            keys,
+            sources: sources.len(),
+        })?;
+        let (reach, mut given) = (self.reach.reach(), Vec::new());
+        for (uri, source) in self.key.iter().zip(&each) {
             check_place(&event, uri)?;
-            let opened = uri.open(&self.passphrase, LoadOptions::default())?;
-            for warning in &opened.warnings {
-                output::warn(&warning.to_string());
-            }
+            let opened = reach.open(uri, source, &edge())?;
             given.extend(event.sign(opened.signer.as_ref(), Utc::now())?);
         }
         Ok(report(&given))

@@ -45,7 +45,7 @@ pub(crate) fn run(
         Command::Client(args) => client::run(args, console),
         Command::Proxy(args) => proxy::run(&args, console),
         Command::Audit(args) => audit::run(&args, console),
-        Command::Key(args) => key::run(args, console),
+        Command::Key(args) => key::run(&args, console),
         Command::Config(args) => config::run(args, matches, console),
         Command::Generate(args) => generate::run(args),
     }

@@ -6,11 +6,11 @@ use std::io::{self, Read, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use ceremony::key_command::Source;
 use keys::KeyUri;
 use serde::Deserialize;
 
 use crate::config::ConfigError;
-use crate::passphrases::Source;
 
 /// Longest file read; ours have some hundred bytes.
 const MAX_BYTES: u64 = 65_536;

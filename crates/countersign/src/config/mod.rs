@@ -3,18 +3,17 @@
 
 mod file;
 
-use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use ceremony::key_command::Source;
 use keys::{KeyUri, UriError};
 
 pub(crate) use file::{ConfigFile, write_new};
 
 use crate::data_dir::DataDir;
 use crate::online_keys::OnlineKeyArgs;
-use crate::passphrases::Source;
 
 /// Port of the repository where nothing else is said; the proxy of `quickstart` has the next one.
 /// Fixed, since installers know a cached file by its URL.
@@ -65,7 +64,7 @@ pub(crate) struct Given {
 impl From<&OnlineKeyArgs> for Given {
     fn from(args: &OnlineKeyArgs) -> Self {
         Self {
-            online_keys: args.online_key.clone(),
+            online_keys: args.keys_in_full(),
             passphrases: args.passphrases.sources(),
             listen: None,
         }
@@ -125,17 +124,6 @@ impl<T> Setting<T> {
         Self {
             value,
             origin: Origin::Given,
-        }
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(path) => write!(f, "file {}", path.display()),
-            Self::Descriptor(number) => write!(f, "descriptor {number}"),
-            Self::Credential(name) => write!(f, "systemd credential {name}"),
-            Self::Terminal => f.write_str("the terminal"),
         }
     }
 }

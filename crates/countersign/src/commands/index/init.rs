@@ -4,6 +4,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use ceremony::key_command::Source;
 use keys::KeyUri;
 use policy::{Encoding, Policy, TargetProfile};
 use repository::{Repository, RepositoryError, Settings};
@@ -15,7 +16,6 @@ use crate::console::Console;
 use crate::data_dir::{DataDir, DataDirArgs, make_folder};
 use crate::failure::Failure;
 use crate::online_keys::OnlineKeyArgs;
-use crate::passphrases::Source;
 
 /// Make an empty index
 ///
@@ -70,7 +70,7 @@ pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
         &NewIndex {
             policy: &policy,
             policy_name: &args.policy,
-            online_keys: &args.online_keys.online_key,
+            online_keys: &args.online_keys.keys_in_full(),
             passphrases: &args.online_keys.passphrases.sources(),
             listen: None,
         },

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ceremony::key_command::{NewFile, make_file};
 use ceremony::{Event, GenesisPlan, HeldKey};
 use chrono::{DateTime, Utc};
 use draft::SignedFile;
@@ -11,7 +12,6 @@ use metadata::Role;
 use policy::Policy;
 use ring::rand::SystemRandom;
 
-use crate::commands::key::{NewKey, make};
 use crate::console::Console;
 use crate::data_dir::{DataDir, make_private_folder};
 use crate::failure::Failure;
@@ -121,7 +121,7 @@ fn make_keys(data_dir: &DataDir, kdf: Kdf, console: &Console) -> Result<Vec<Held
         make_private_folder(file.parent().unwrap_or(Path::new(".")))?;
         let passphrase = Passphrase::random(&rng)?;
         passphrase.save_new(&passphrase_file)?;
-        let key = make(&NewKey {
+        let key = make_file(&NewFile {
             file: &file,
             key_type: KeyType::Ed25519,
             kdf,

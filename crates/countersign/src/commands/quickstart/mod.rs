@@ -8,6 +8,7 @@ mod screen;
 
 use std::path::PathBuf;
 
+use ceremony::key_command::{Reach, Source};
 use clap::builder::FalseyValueParser;
 use keys::KeyUri;
 use repository::{Intake, OnlineSigners, TickOptions};
@@ -20,7 +21,6 @@ use crate::console::Console;
 use crate::data_dir::DataDir;
 use crate::failure::Failure;
 use crate::online_keys::open_key;
-use crate::passphrases::Source;
 use crate::progress::Progress;
 use genesis::Genesis;
 use inputs::Inputs;
@@ -122,7 +122,7 @@ fn build(
         });
     }
     let progress = Progress::spinner(console, "signing");
-    let signers = OnlineSigners::new(vec![open_key(&online_key, &passphrase)?]);
+    let signers = OnlineSigners::new(vec![open_key(&online_key, &passphrase, &Reach::default())?]);
     let report = tick(data_dir, &signers, now, TickOptions { at_once: true })?;
     drop(progress);
     screen::published(console, &report)?;

@@ -1,17 +1,21 @@
-//! Where passphrases come from: a file, a descriptor, a systemd credential or the terminal. Never
-//! the command line or a variable: others can read those.
+//! Where passphrases and PINs come from: a file, a descriptor, a systemd credential or the terminal.
+//! Never the command line or a variable: others can read those.
 
+use std::fmt;
 use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use keys::{Passphrase, PassphraseError, PassphraseSource};
+use keys::{
+    Passphrase, PassphraseCredential, PassphraseError, PassphraseFd, PassphraseFile,
+    PassphraseSource,
+};
 
 /// Where help lists these options.
 const PASSPHRASES: &str = "Passphrases";
 
-/// Where the passphrases of keys are found.
+/// Where the passphrases of keys and the PINs of tokens are found.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub(crate) struct PassphraseArgs {
+pub struct PassphraseArgs {
     /// File whose first line is the passphrase; one for all keys, or one for each in order
     #[arg(long = "passphrase-file", id = "passphrase_file", value_name = "FILE")]
     #[arg(value_delimiter = ',')]
@@ -37,17 +41,27 @@ pub(crate) struct PassphraseArgs {
 
 impl PassphraseArgs {
     /// The sources named on the command line or in the environment, if any.
-    pub(crate) fn sources(&self) -> Vec<Source> {
+    #[must_use]
+    pub fn sources(&self) -> Vec<Source> {
         let files = self.files.iter().cloned().map(Source::File);
         let descriptor = self.descriptor.map(Source::Descriptor);
         let credential = self.credential.clone().map(Source::Credential);
         files.chain(descriptor).chain(credential).collect()
     }
+
+    /// The source for one key.
+    #[must_use]
+    pub fn source(&self) -> Source {
+        self.sources()
+            .into_iter()
+            .next()
+            .unwrap_or(Source::Terminal)
+    }
 }
 
 /// Where one passphrase is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
+pub enum Source {
     /// First line of a file.
     File(PathBuf),
     /// An open descriptor.
@@ -61,24 +75,39 @@ pub(crate) enum Source {
 impl PassphraseSource for Source {
     fn passphrase(&self, key: &str) -> Result<Passphrase, PassphraseError> {
         match self {
-            Self::File(path) => Passphrase::from_file(path),
-            Self::Descriptor(number) => {
-                Passphrase::from_file(&Path::new("/dev/fd").join(number.to_string()))
+            Self::File(path) => PassphraseFile(path.clone()).passphrase(key),
+            Self::Descriptor(number) => PassphraseFd(*number).passphrase(key),
+            Self::Credential(name) => PassphraseCredential {
+                directory: std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from),
+                name: name.clone(),
             }
-            Self::Credential(name) => Passphrase::from_file(&credential(name)?),
+            .passphrase(key),
+            Self::Terminal if key.starts_with("pkcs11:") => ask(&format!("PIN of {key}: ")),
             Self::Terminal => ask(&format!("Passphrase of {key}: ")),
         }
     }
 }
 
-/// `$CREDENTIALS_DIRECTORY/NAME`, where systemd puts credentials. The name comes from the operator,
-/// but a path it is not.
-fn credential(name: &str) -> Result<PathBuf, PassphraseError> {
-    let folder = std::env::var_os("CREDENTIALS_DIRECTORY").ok_or(PassphraseError::NotGiven)?;
-    if name.is_empty() || name.starts_with('.') || name.contains('/') {
-        return Err(PassphraseError::NotGiven);
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Descriptor(number) => write!(f, "descriptor {number}"),
+            Self::Credential(name) => write!(f, "systemd credential {name}"),
+            Self::Terminal => f.write_str("the terminal"),
+        }
     }
-    Ok(Path::new(&folder).join(name))
+}
+
+/// A source for each key: the one there is for all, or one each; without any, the terminal. `None` if
+/// there are more or fewer than keys.
+#[must_use]
+pub fn one_each(sources: &[Source], keys: usize) -> Option<Vec<Source>> {
+    match sources {
+        [] => Some(vec![Source::Terminal; keys]),
+        [one] => Some(vec![one.clone(); keys]),
+        each => (each.len() == keys).then(|| each.to_vec()),
+    }
 }
 
 /// Asks on the terminal, without showing what is typed. Where there is nobody to ask, nothing waits.
@@ -94,7 +123,7 @@ fn ask(prompt: &str) -> Result<Passphrase, PassphraseError> {
 }
 
 /// Has a new passphrase typed twice; `None` if the two differ.
-pub(crate) fn ask_for_new(key: &str) -> Result<Option<Passphrase>, PassphraseError> {
+pub(super) fn ask_for_new(key: &str) -> Result<Option<Passphrase>, PassphraseError> {
     let first = ask(&format!("New passphrase for {key}: "))?;
     let second = ask("The same again: ")?;
     Ok((first.expose() == second.expose()).then_some(first))
@@ -105,14 +134,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_read_and_paths_are_no_credentials() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("secret");
-        std::fs::write(&path, "open sesame\n").expect("the file is written");
-        let read = Source::File(path).passphrase("key").expect("a passphrase");
-        assert_eq!(read.expose(), b"open sesame");
-        for name in ["", "../secret", ".", "a/b"] {
-            assert!(credential(name).is_err(), "{name}");
-        }
+    fn one_source_for_all_or_one_for_each() {
+        let file = |name: &str| Source::File(name.into());
+        assert_eq!(one_each(&[], 1), Some(vec![Source::Terminal]));
+        assert_eq!(one_each(&[file("a")], 2), Some(vec![file("a"), file("a")]));
+        let two = [file("a"), file("b")];
+        assert_eq!(one_each(&two, 2), Some(two.to_vec()));
+        assert_eq!(one_each(&two, 3), None);
     }
 }

@@ -1,0 +1,25 @@
+//! `countersign key`: keys wherever they live. What the commands do stands in `ceremony`, which has them
+//! too; added here are the keys that need a network.
+
+use ceremony::key_command::KeyArgs;
+
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::online_keys::with_edge;
+
+/// Make, show, list, check and convert keys
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Report as one JSON object on stdout; later versions may add members
+    #[arg(long, global = true, env = "COUNTERSIGN_JSON")]
+    #[arg(value_parser = clap::builder::FalseyValueParser::new())]
+    json: bool,
+
+    #[command(flatten)]
+    key: KeyArgs,
+}
+
+pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
+    let outcome = with_edge(|edge| args.key.run(edge))?;
+    console.report(args.json, &outcome.json, || outcome.text)
+}
