@@ -7,7 +7,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
 use metadata::Role;
@@ -33,12 +33,15 @@ const ABANDONED: Duration = Duration::from_secs(86_400);
 pub struct Datastore {
     dir: Arc<Path>,
     patience: Duration,
+    /// The lock file while we hold the lock: every file operation keeps it open until it ends.
+    held: Arc<Mutex<Weak<File>>>,
 }
 
-/// The right to update the datastore; given back when dropped, or when the process ends.
+/// The right to update the datastore; given back when dropped and no file operation begun under it
+/// runs any more, or when the process ends.
 #[derive(Debug)]
 pub struct DatastoreLock {
-    _file: File,
+    file: Arc<File>,
 }
 
 impl Datastore {
@@ -49,6 +52,7 @@ impl Datastore {
         Ok(Self {
             dir: dir.into(),
             patience: PATIENCE,
+            held: Arc::default(),
         })
     }
 
@@ -70,6 +74,8 @@ impl Datastore {
         loop {
             let dir = Arc::clone(&self.dir);
             if let Some(lock) = self.blocking("locked", move || try_lock(&dir)).await? {
+                *self.held.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Arc::downgrade(&lock.file);
                 return Ok(lock);
             }
             if tokio::time::Instant::now() >= deadline {
@@ -120,7 +126,20 @@ impl Datastore {
         action: &'static str,
         work: impl FnOnce() -> io::Result<T> + Send + 'static,
     ) -> Result<T, ClientError> {
-        let done = tokio::task::spawn_blocking(work).await;
+        let lock = self
+            .held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .upgrade();
+        // The work goes on when nobody awaits it any more. Whoever dropped the update has dropped the
+        // lock too: it must not pass to another before a write of this update is over, which would
+        // put an older file in place of a newer one.
+        let done = tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop(lock);
+            done
+        })
+        .await;
         done.unwrap_or_else(|stopped| Err(io::Error::other(stopped)))
             .map_err(|source| failed(&self.dir, action, source))
     }
@@ -143,7 +162,9 @@ fn try_lock(dir: &Path) -> io::Result<Option<DatastoreLock>> {
     match file.try_lock() {
         Ok(()) => {
             sweep(dir)?;
-            Ok(Some(DatastoreLock { _file: file }))
+            Ok(Some(DatastoreLock {
+                file: Arc::new(file),
+            }))
         }
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(error),

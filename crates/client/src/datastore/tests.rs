@@ -115,3 +115,22 @@ async fn forgetting_is_repeatable() {
     datastore.forget_floors().await.unwrap();
     assert_eq!(names(&datastore), ["root.json"]);
 }
+
+#[tokio::test]
+async fn a_write_keeps_the_lock_when_its_update_is_dropped() {
+    let dir = tempfile::tempdir().unwrap();
+    let datastore = Datastore::open(dir.path()).unwrap();
+    let other = Datastore::open(dir.path()).unwrap();
+    let lock = datastore.lock().await.unwrap();
+    let (go_on, wait) = std::sync::mpsc::channel::<()>();
+    let write = datastore.blocking("written", move || {
+        wait.recv().map_err(io::Error::other)?;
+        Ok(())
+    });
+    assert!(tokio::time::timeout(Duration::ZERO, write).await.is_err());
+    drop(lock);
+    let busy = other.clone().with_patience(Duration::ZERO).lock().await;
+    assert!(matches!(busy, Err(ClientError::Busy { .. })));
+    go_on.send(()).unwrap();
+    other.lock().await.unwrap();
+}
