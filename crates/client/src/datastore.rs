@@ -91,14 +91,14 @@ impl Datastore {
     /// after it is verified again. At most one byte more than `limit` is read, which is enough for
     /// the verifier to see that it is too large.
     pub async fn read(&self, role: &Role, limit: u64) -> Result<Option<Vec<u8>>, ClientError> {
-        let path = self.dir.join(role.file_name());
+        let path = self.dir.join(stored_name(role));
         self.blocking("read", move || read_at_most(&path, limit.saturating_add(1)))
             .await
     }
 
     /// Stores a role's file in place of the one before.
     pub async fn store<R>(&self, document: &Verified<R>) -> Result<(), ClientError> {
-        let name = document.role().file_name();
+        let name = stored_name(document.role());
         let bytes = document.file().to_vec();
         let dir = Arc::clone(&self.dir);
         self.blocking("written", move || replace(&dir, &name, &bytes))
@@ -143,6 +143,24 @@ impl Datastore {
         done.unwrap_or_else(|stopped| Err(io::Error::other(stopped)))
             .map_err(|source| failed(&self.dir, action, source))
     }
+}
+
+/// The name of a role's file here. Where file systems ignore case, a delegated role `Snapshot` would
+/// take the place of the top-level one and its floor: the capitals of such a name are escaped.
+fn stored_name(role: &Role) -> String {
+    let name = role.file_name();
+    let is_ambiguous = [Role::Root, Role::Timestamp, Role::Snapshot, Role::Targets]
+        .iter()
+        .any(|top| top != role && top.file_name().eq_ignore_ascii_case(&name));
+    if !is_ambiguous {
+        return name;
+    }
+    name.chars()
+        .map(|it| match it {
+            'A'..='Z' => format!("%{:02X}", u32::from(it)),
+            _ => it.to_string(),
+        })
+        .collect()
 }
 
 fn failed(path: &Path, action: &'static str, source: io::Error) -> ClientError {

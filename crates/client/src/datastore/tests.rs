@@ -134,3 +134,16 @@ async fn a_write_keeps_the_lock_when_its_update_is_dropped() {
     go_on.send(()).unwrap();
     other.lock().await.unwrap();
 }
+
+#[test]
+fn no_delegated_role_takes_the_file_of_a_top_level_one() {
+    let stored = |name| stored_name(&Role::parse(name).unwrap());
+    assert_eq!(stored("Snapshot"), "%53napshot.json");
+    assert_eq!(stored("ROOT"), "%52%4F%4F%54.json");
+    assert_eq!(stored("tImestamp"), "t%49mestamp.json");
+    // Escaped names are nobody else's, and all others stay as they are.
+    assert_eq!(stored("%53napshot"), "%2553napshot.json");
+    for name in ["root", "timestamp", "snapshot", "targets", "Foo", "Roots"] {
+        assert_eq!(stored(name), format!("{name}.json"));
+    }
+}
