@@ -84,7 +84,12 @@ fn alone<B: FnOnce(&Hsm)>(body: B, prepare: impl FnOnce(&Path) -> Vec<(&'static 
 
 /// Something `tests/run` has made.
 pub(crate) fn prepared(path: &str) -> PathBuf {
-    let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/.env");
+    let default = || {
+        // Other packages include this file, from another depth.
+        let mut above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+        let root = above.find(|folder| folder.join("tests/run").exists());
+        root.unwrap().join("tests/.env")
+    };
     let base = std::env::var_os("COUNTERSIGN_TEST_ENV").map_or_else(default, PathBuf::from);
     let found = base.join(path);
     let missing = "is missing: run `python3 tests/run --setup-only`";

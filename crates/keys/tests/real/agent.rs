@@ -1,83 +1,14 @@
 //! `ssh-agent:` with OpenSSH's own agent.
 
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Duration;
 
-use countersign_keys::{AgentError, KeyError, KeyUri, LoadOptions, NoPassphrase, SignatureCheck};
+use countersign_keys::{
+    AgentError, KeyError, KeyUri, LoadOptions, NoPassphrase, SignatureCheck, list_agent_keys,
+};
 
-use crate::common::{open, run, tool};
-use crate::formats::assert_verifies_in_python;
-
-/// A running ssh-agent, ended with the test.
-struct Agent {
-    process: Child,
-    folder: tempfile::TempDir,
-}
-
-impl Agent {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let process = Command::new(tool("ssh-agent"))
-            .arg("-D")
-            .arg("-a")
-            .arg(folder.path().join("socket"))
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let agent = Self { process, folder };
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while UnixStream::connect(agent.socket()).is_err() {
-            assert!(Instant::now() < deadline, "the agent does not listen");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        agent
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.folder.path().join("socket")
-    }
-
-    /// Makes a key with ssh-keygen and adds it; returns its fingerprint.
-    fn add(&self, key_type: &str, name: &str, comment: &str) -> String {
-        let path = self.folder.path().join(name);
-        let file = path.to_str().unwrap();
-        run(
-            &tool("ssh-keygen"),
-            &["-q", "-t", key_type, "-N", "", "-C", comment, "-f", file],
-        );
-        self.ssh_add(&[file]);
-        let listed = run(&tool("ssh-keygen"), &["-l", "-f", file]);
-        listed.split_whitespace().nth(1).unwrap().to_owned()
-    }
-
-    /// Whoever is asked for a passphrase here says `lock`.
-    fn ssh_add(&self, args: &[&str]) {
-        let answers = self.folder.path().join("askpass");
-        std::fs::write(&answers, "#!/bin/sh\necho lock\n").unwrap();
-        std::fs::set_permissions(&answers, Permissions::from_mode(0o700)).unwrap();
-        let status = Command::new(tool("ssh-add"))
-            .args(args)
-            .env("SSH_AUTH_SOCK", self.socket())
-            .env("SSH_ASKPASS", answers)
-            .env("SSH_ASKPASS_REQUIRE", "force")
-            .stdin(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .unwrap();
-        assert!(status.success(), "{args:?}");
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+use crate::common::{assert_verifies_in_python, open};
+use crate::ssh_agent::Agent;
 
 pub(crate) fn options(socket: &Path) -> LoadOptions<'_> {
     LoadOptions {
@@ -161,6 +92,26 @@ fn says_which_key_is_meant_or_missing() {
     assert!(
         matches!(error, AgentError::NotFound { held: 0 }),
         "{error:?}"
+    );
+}
+
+#[test]
+fn lists_what_the_agent_holds() {
+    let agent = Agent::start();
+    let socket = agent.socket();
+    let listed = || list_agent_keys(Some(&socket), Duration::from_secs(5)).unwrap();
+    assert_eq!(listed(), []);
+    let fingerprint = agent.add("ed25519", "ed", "at the desk");
+    agent.add("rsa", "rsa", "no metadata knows it");
+    let held = listed();
+    let uri = KeyUri::SshAgent(held[0].name.clone()).to_string();
+    assert_eq!(uri, format!("ssh-agent:{fingerprint}"));
+    let signer = open(&uri, options(&socket)).signer;
+    assert_eq!(held[0].public.as_ref(), Some(signer.public_key()));
+    assert_eq!(held[0].comment, "at the desk");
+    assert_eq!(
+        (held[1].algorithm.as_str(), &held[1].public),
+        ("ssh-rsa", &None)
     );
 }
 

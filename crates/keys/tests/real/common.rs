@@ -4,12 +4,19 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use countersign_keys::{LoadOptions, NoPassphrase, OpenedSigner};
+use countersign_keys::{LoadOptions, NoPassphrase, OpenedSigner, Signer};
+use metadata::PublicKey;
+use metadata::canonical::Writer;
 
 /// `tests/.env`, which `tests/run --setup-only` makes.
 pub(crate) fn environment() -> PathBuf {
     std::env::var_os("COUNTERSIGN_TEST_ENV").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/.env"),
+        || {
+            // Other packages include this file, from another depth.
+            let mut above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+            let root = above.find(|folder| folder.join("tests/run").exists());
+            root.unwrap().join("tests/.env")
+        },
         PathBuf::from,
     )
 }
@@ -54,5 +61,64 @@ pub(crate) fn open(uri: &str, options: LoadOptions) -> OpenedSigner {
     {
         Ok(opened) => opened,
         Err(error) => panic!("{uri}: {error} {error:?}"),
+    }
+}
+
+const FORMATS: &str = include_str!("formats.py");
+
+/// Signs, and has securesystemslib verify the signature with the key as metadata lists it.
+pub(crate) fn assert_verifies_in_python(signer: &dyn Signer) {
+    let key = listed(signer.public_key());
+    let signature = hex::encode(signer.sign(b"message").unwrap().bytes);
+    let verify = |message| ["verify", &key, message, &signature].map(str::to_owned);
+    let accepted = run_python(FORMATS, &verify("message").each_ref().map(String::as_str));
+    assert_eq!(accepted, "ok\n");
+    let refused = Command::new(python())
+        .args(["-c", FORMATS])
+        .args(verify("another message"))
+        .output()
+        .unwrap();
+    let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(words.contains("UnverifiedSignatureError"), "{words}");
+}
+
+fn listed(key: &PublicKey) -> String {
+    let mut out = Writer::new();
+    key.write(&mut out);
+    // Canonical JSON keeps line ends in strings as they are; Python's parser does not.
+    String::from_utf8(out.into_bytes())
+        .unwrap()
+        .replace('\n', "\\n")
+}
+
+/// A private key in PEM without a passphrase, made by Python.
+pub(crate) struct PlainKey {
+    pub(crate) folder: tempfile::TempDir,
+}
+
+const MAKE: &str = r#"
+import json, sys
+from cryptography.hazmat.primitives import serialization as s
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from securesystemslib.signer import SSlibKey
+kind, path = sys.argv[1:]
+key = {"ed25519": ed25519.Ed25519PrivateKey.generate,
+       "ecdsa": lambda: ec.generate_private_key(ec.SECP256R1()),
+       "rsa": lambda: rsa.generate_private_key(65537, 2048)}[kind]()
+pem = key.private_bytes(s.Encoding.PEM, s.PrivateFormat.PKCS8, s.NoEncryption())
+open(path, "wb").write(pem)
+json.dump(SSlibKey.from_crypto(key.public_key()).to_dict(), open(path + ".json", "w"))
+"#;
+
+impl PlainKey {
+    pub(crate) fn make(kind: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let key = Self { folder };
+        run_python(MAKE, &[kind, key.path().to_str().unwrap()]);
+        key
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join("key")
     }
 }

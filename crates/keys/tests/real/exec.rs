@@ -7,41 +7,8 @@ use std::time::{Duration, Instant};
 
 use countersign_keys::{ExecCommand, ExecError, LoadOptions, SignatureCheck, Signer};
 
-use crate::common::{open, python, run_python};
+use crate::common::{PlainKey, assert_verifies_in_python, open, python};
 use crate::exec_faults::open_error;
-use crate::formats::assert_verifies_in_python;
-
-/// A private key in PEM without a passphrase, made by Python.
-pub(crate) struct PlainKey {
-    folder: tempfile::TempDir,
-}
-
-const MAKE: &str = r#"
-import json, sys
-from cryptography.hazmat.primitives import serialization as s
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from securesystemslib.signer import SSlibKey
-kind, path = sys.argv[1:]
-key = {"ed25519": ed25519.Ed25519PrivateKey.generate,
-       "ecdsa": lambda: ec.generate_private_key(ec.SECP256R1()),
-       "rsa": lambda: rsa.generate_private_key(65537, 2048)}[kind]()
-pem = key.private_bytes(s.Encoding.PEM, s.PrivateFormat.PKCS8, s.NoEncryption())
-open(path, "wb").write(pem)
-json.dump(SSlibKey.from_crypto(key.public_key()).to_dict(), open(path + ".json", "w"))
-"#;
-
-impl PlainKey {
-    pub(crate) fn make(kind: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let key = Self { folder };
-        run_python(MAKE, &[kind, key.path().to_str().unwrap()]);
-        key
-    }
-
-    fn path(&self) -> PathBuf {
-        self.folder.path().join("key")
-    }
-}
 
 /// The URI of `tests/real/child.py` with this behaviour.
 pub(crate) fn child(behaviour: &str, key: &PlainKey) -> String {

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use countersign_keys::{ExecError, KeyError, KeyUri, LoadOptions, NoPassphrase};
 
-use crate::common::open;
-use crate::exec::{PlainKey, child, options};
+use crate::common::{PlainKey, open};
+use crate::exec::{child, options};
 
 pub(crate) fn open_error(uri: &str, options: LoadOptions) -> ExecError {
     let uri: KeyUri = uri.parse().unwrap();

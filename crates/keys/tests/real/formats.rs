@@ -7,11 +7,9 @@ use countersign_keys::{
     FileKey, Kdf, KeyError, KeyFlaw, KeyType, KeyWarning, LoadOptions, Passphrase, PassphraseError,
     Signer, public_key_from_pem, public_key_to_pem,
 };
-use metadata::PublicKey;
-use metadata::canonical::Writer;
 use ring::rand::SystemRandom;
 
-use crate::common::{python, run, tool};
+use crate::common::{assert_verifies_in_python, python, run, tool};
 
 const PASSPHRASE: &str = "grün & blau";
 
@@ -22,32 +20,6 @@ fn passphrase(_key: &str) -> Result<Passphrase, PassphraseError> {
 fn formats(args: &[&str]) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/formats.py");
     run(&python(), &[&[script.to_str().unwrap()], args].concat())
-}
-
-/// Signs, and has securesystemslib verify the signature with the key as metadata lists it.
-pub(crate) fn assert_verifies_in_python(signer: &dyn Signer) {
-    let key = json(signer.public_key());
-    let signature = hex::encode(signer.sign(b"message").unwrap().bytes);
-    let verify = |message| ["verify", &key, message, &signature].map(str::to_owned);
-    let accepted = formats(&verify("message").each_ref().map(String::as_str));
-    assert_eq!(accepted, "ok\n");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/formats.py");
-    let refused = std::process::Command::new(python())
-        .arg(script)
-        .args(verify("another message"))
-        .output()
-        .unwrap();
-    let words = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(words.contains("UnverifiedSignatureError"), "{words}");
-}
-
-fn json(key: &PublicKey) -> String {
-    let mut out = Writer::new();
-    key.write(&mut out);
-    // Canonical JSON keeps line ends in strings as they are; Python's parser does not.
-    String::from_utf8(out.into_bytes())
-        .unwrap()
-        .replace('\n', "\\n")
 }
 
 struct Folder(tempfile::TempDir);

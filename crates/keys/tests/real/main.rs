@@ -7,3 +7,4 @@ mod common;
 mod exec;
 mod exec_faults;
 mod formats;
+mod ssh_agent;
