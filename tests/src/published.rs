@@ -17,7 +17,7 @@ use ring::rand::SystemRandom;
 /// A signed index in a folder.
 pub struct PublishedIndex {
     repository: Repository,
-    online: Arc<FileKey>,
+    online: Arc<dyn Signer>,
     root: PathBuf,
 }
 
@@ -48,13 +48,25 @@ impl PublishedIndex {
     /// Holds a ceremony in `folder` and publishes these files.
     #[must_use]
     pub fn make(folder: &Path, made: Made, files: &[PathBuf]) -> Self {
+        let online = FileKey::generate(made.keys, &SystemRandom::new()).unwrap();
+        Self::make_with(folder, made, files, Arc::new(online))
+    }
+
+    /// The same with an online key of the caller's, wherever it lives.
+    #[must_use]
+    pub fn make_with(
+        folder: &Path,
+        made: Made,
+        files: &[PathBuf],
+        online: Arc<dyn Signer>,
+    ) -> Self {
         let policy = policy_text(made.bins);
         let settings = Settings::from_policy(&policy).unwrap();
         let key = || Arc::new(FileKey::generate(made.keys, &SystemRandom::new()).unwrap());
         let root: Vec<_> = (0..settings.policy.roles.root.keys)
             .map(|_| key())
             .collect();
-        let (targets, bins, online) = (key(), key(), key());
+        let (targets, bins) = (key(), key());
         let event = Event::plan_genesis(
             &folder.join("genesis"),
             &GenesisPlan {
@@ -67,12 +79,12 @@ impl PublishedIndex {
                 root: root
                     .iter()
                     .enumerate()
-                    .map(|(n, key)| held(&format!("Root {n}"), key))
+                    .map(|(n, key)| held(&format!("Root {n}"), key.as_ref()))
                     .collect(),
-                targets: vec![held("Targets", &targets)],
-                bins: vec![held("Bins", &bins)],
-                snapshot: vec![held("Signer", &online)],
-                timestamp: vec![held("Signer", &online)],
+                targets: vec![held("Targets", targets.as_ref())],
+                bins: vec![held("Bins", bins.as_ref())],
+                snapshot: vec![held("Signer", online.as_ref())],
+                timestamp: vec![held("Signer", online.as_ref())],
             },
         )
         .unwrap();
@@ -96,7 +108,7 @@ impl PublishedIndex {
 
     /// Publishes what is due at `now`.
     pub fn tick(&mut self, now: DateTime<Utc>) {
-        let signers = OnlineSigners::new(vec![Arc::clone(&self.online) as Arc<dyn Signer>]);
+        let signers = OnlineSigners::new(vec![Arc::clone(&self.online)]);
         self.repository
             .tick(&signers, now, TickOptions { at_once: true })
             .unwrap();
@@ -148,7 +160,7 @@ impl PublishedIndex {
     }
 }
 
-fn held(holder: &str, key: &FileKey) -> HeldKey {
+fn held(holder: &str, key: &dyn Signer) -> HeldKey {
     HeldKey {
         holder: holder.to_owned(),
         key: key.public_key().clone(),
