@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use metadata::{
-    Document, Expiry, Role, Root, Sha256, Signature, Snapshot, Targets, Timestamp, Version, Wire,
+    Document, Expiry, Role, Root, Sha256, Signature, Snapshot, Targets, Timestamp,
+    UnverifiedSignature, Version, Wire,
 };
 use policy::Policy;
-use trust::{Authority, Tally, tally};
+use trust::{Authority, Tally, tally, tally_unverified};
 
 use crate::BinLayout;
 use crate::lints::{self, Case, Finding, Subject};
@@ -189,12 +190,35 @@ impl<R: Document> Linted<R> {
             .filter(|one| counted.contains(&one.keyid))
             .cloned()
             .collect();
-        let bytes = Wire::write(&self.canonical, &kept);
-        Ok(Signed {
+        Ok(self.with_signatures(&kept))
+    }
+
+    /// The same for signatures fresh from their keys, which are checked here and nowhere before;
+    /// for roles that follow nobody, with one authority.
+    pub fn seal_unverified(
+        self,
+        signatures: &[UnverifiedSignature],
+        authority: &Authority<'_>,
+    ) -> Result<Signed<R>, Unsigned> {
+        let (tally, valid) = tally_unverified(&self.canonical, signatures, authority);
+        if !tally.is_met() {
+            let version = self.document.version();
+            return Err(Unsigned {
+                role: self.role,
+                version,
+                tally,
+            });
+        }
+        Ok(self.with_signatures(&valid))
+    }
+
+    fn with_signatures(self, signatures: &[Signature]) -> Signed<R> {
+        let bytes = Wire::write(&self.canonical, signatures);
+        Signed {
             role: self.role,
             document: self.document,
             bytes,
-        })
+        }
     }
 }
 

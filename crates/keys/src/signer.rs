@@ -1,6 +1,6 @@
 //! The one trait every key back end implements, and signing a document with several of them.
 
-use metadata::{KeyId, PublicKey, Signature};
+use metadata::{KeyId, PublicKey, Signature, UnverifiedSignature};
 
 use crate::KeyError;
 
@@ -16,6 +16,12 @@ pub trait Signer: Send + Sync {
     /// Signs canonical bytes. The signature is verified against [`Self::public_key`] before it is
     /// returned: a faulty device or a swapped key shows here and not at the clients.
     fn sign(&self, message: &[u8]) -> Result<Signature, KeyError>;
+
+    /// Signs canonical bytes and leaves the check to whoever takes the signature, who cannot get at
+    /// it otherwise. Signers whose device may err check all the same.
+    fn sign_unverified(&self, message: &[u8]) -> Result<UnverifiedSignature, KeyError> {
+        self.sign(message).map(UnverifiedSignature::from)
+    }
 
     /// Where the key lives, as a key URI such as `file:keys/online.pem`; no secrets.
     fn describe(&self) -> String;

@@ -94,6 +94,10 @@ impl Hashes {
     }
 
     pub(crate) fn write(&self, out: &mut Writer) {
+        if let (Some(digest), true) = (&self.sha256, self.other.is_empty()) {
+            out.object(|out| out.key("sha256").hex(digest.as_bytes()));
+            return;
+        }
         let sha256 = self.sha256.map(|digest| digest.to_string());
         out.object(|out| {
             let listed = self

@@ -153,6 +153,13 @@ impl Document for Snapshot {
         members.write(out);
     }
 
+    fn size_hint(&self) -> usize {
+        let entry = |(path, file): (&String, &MetaFile)| {
+            path.len() + if file.hashes.is_some() { 140 } else { 40 }
+        };
+        512 + self.meta.iter().map(entry).sum::<usize>()
+    }
+
     fn version(&self) -> Version {
         self.version
     }

@@ -78,8 +78,12 @@ impl Targets {
         mut self,
         targets: impl IntoIterator<Item = (TargetPath, TargetFile)>,
     ) -> Self {
-        let sorted: BTreeMap<_, _> = targets.into_iter().collect();
-        self.listed = sorted.into_iter().collect();
+        self.listed = targets.into_iter().collect();
+        // What comes from a database or another document is in order already.
+        if !self.listed.is_sorted_by(|(one, _), (other, _)| one < other) {
+            let sorted: BTreeMap<_, _> = self.listed.into_iter().collect();
+            self.listed = sorted.into_iter().collect();
+        }
         self
     }
 
@@ -152,6 +156,11 @@ impl Document for Targets {
             });
         });
         members.write(out);
+    }
+
+    fn size_hint(&self) -> usize {
+        let entry = |(path, _): &(TargetPath, TargetFile)| path.as_str().len() + 128;
+        512 + self.listed.iter().map(entry).sum::<usize>()
     }
 
     fn version(&self) -> Version {

@@ -99,7 +99,8 @@ pub(crate) fn snapshot(run: Run) -> Meter {
     let scene = Scene::new(run.key);
     let (published, mut work) = (scene.snapshot(), Work::new(run.who, run.key, run.stored));
     for _ in 0..REPEATS {
-        let next: Snapshot = published.clone();
+        let mut next: Snapshot = published.clone();
+        next.version = published.version.next().unwrap();
         work.file(|| scene.sign_snapshot(next, Some(&published)));
     }
     work.meter.repeated(REPEATS)
