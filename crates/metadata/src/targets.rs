@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::canonical::Writer;
 use crate::delegation::Delegations;
 use crate::document::{Document, SPEC_VERSION};
-use crate::hashes::Hashes;
+use crate::hashes::{Hashes, HashesWire};
 use crate::members::{Entries, MemberWriter, Members};
 use crate::{Expiry, KeyId, MetadataError, PublicKey, Sha256, TargetPath, Value, Version};
 
@@ -179,13 +179,14 @@ impl Document for Targets {
 }
 
 #[derive(serde::Deserialize)]
-struct TargetFileWire {
+struct TargetFileWire<'a> {
     length: u64,
-    hashes: Entries<String>,
+    #[serde(borrow)]
+    hashes: HashesWire<'a>,
     custom: Option<Box<serde_json::value::RawValue>>,
 }
 
-impl TargetFileWire {
+impl TargetFileWire<'_> {
     fn check(self, path: &str) -> Result<TargetFile, MetadataError> {
         let member = || format!("targets.{}.hashes", crate::error::excerpt(path));
         let custom = self

@@ -5,8 +5,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use metadata::{
-    Document, KeyId, PublicKey, Role, RoleKeys, Sha256, Signature, UnverifiedSignature, VerifyingKey,
-    Wire,
+    Document, KeyId, PublicKey, Role, RoleKeys, Sha256, Signature, UnverifiedSignature,
+    VerifyingKey, Wire,
 };
 
 use crate::{Dialect, Rejection, Rules};
@@ -195,7 +195,11 @@ impl Tally {
 /// ids counts once; a key this program does not know counts for nothing.
 #[must_use]
 pub fn tally(message: &[u8], signatures: &[Signature], authority: &Authority<'_>) -> Tally {
-    let signed = |keyid: &KeyId| signatures.iter().find(|signature| signature.keyid == *keyid);
+    let signed = |keyid: &KeyId| {
+        signatures
+            .iter()
+            .find(|signature| signature.keyid == *keyid)
+    };
     count(authority, |keyid, key| {
         signed(keyid).is_some_and(|signature| key.verifies(message, &signature.bytes))
     })

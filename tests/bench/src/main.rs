@@ -4,23 +4,48 @@
 // A measurement that goes wrong has to stop.
 #![allow(clippy::missing_panics_doc, clippy::print_stdout)]
 
+mod client_rows;
 mod meter;
 mod scene;
 mod sign_rows;
+mod tick_rows;
 mod work;
+
+use std::path::Path;
 
 use keys::KeyType;
 
 use crate::meter::Meter;
 use crate::sign_rows::Run;
+use crate::tick_rows::Cycle;
 use crate::work::Who;
+
+const USAGE: &str = "usage: countersign-bench row NAME ours|floor
+       countersign-bench repository FOLDER TARGETS
+       countersign-bench row client-warm|client-cold|verify-bin ours FOLDER";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
+        ["repository", folder, targets] => {
+            client_rows::write_repository(Path::new(folder), targets.parse().unwrap());
+        }
+        ["row", row, who, repository] => {
+            let meter = measure_client(row, Path::new(repository));
+            println!("{}", meter.report(row, who));
+        }
         ["row", row, who] => println!("{}", measure(row, who).report(row, who)),
-        _ => println!("usage: countersign-bench row NAME ours|floor"),
+        _ => println!("{USAGE}"),
+    }
+}
+
+fn measure_client(row: &str, repository: &Path) -> Meter {
+    match row {
+        "client-warm" => client_rows::warm(repository),
+        "client-cold" => client_rows::cold(repository),
+        "verify-bin" => client_rows::verify_bin(repository),
+        _ => panic!("no row {row}"),
     }
 }
 
@@ -30,7 +55,11 @@ fn measure(row: &str, who: &str) -> Meter {
     let work = words.next().unwrap_or_default();
     let options: Vec<&str> = words.collect();
     let run = Run {
-        who: if who == "floor" { Who::Floor } else { Who::Ours },
+        who: if who == "floor" {
+            Who::Floor
+        } else {
+            Who::Ours
+        },
         key: if options.contains(&"p256") {
             KeyType::EcdsaP256
         } else {
@@ -49,6 +78,10 @@ fn measure(row: &str, who: &str) -> Meter {
         "resign" => sign_rows::resign(run),
         "timestamp" => sign_rows::timestamp(run),
         "snapshot" => sign_rows::snapshot(run),
+        "tick-first" => tick_rows::tick(Cycle::First, run.key),
+        "tick-3" => tick_rows::tick(Cycle::Files(3), run.key),
+        "tick-1000" => tick_rows::tick(Cycle::Files(1_000), run.key),
+        "tick-timestamp" => tick_rows::tick(Cycle::Timestamp, run.key),
         _ => panic!("no row {row}"),
     }
 }

@@ -3,7 +3,9 @@
 use draft::SignedFile;
 use index::BinIndex;
 use keys::KeyType;
-use metadata::{Document, MetaFile, Role, Snapshot, TargetFile, TargetPath, Targets, Version, Wire};
+use metadata::{
+    Document, MetaFile, Role, Snapshot, TargetFile, TargetPath, Targets, Version, Wire,
+};
 
 use crate::meter::Meter;
 use crate::scene::{Scene, Stream, target_of};

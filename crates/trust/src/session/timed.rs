@@ -124,8 +124,11 @@ impl Timed {
 
 /// TUF 5.5.5.
 fn check_no_step_back(held: &Snapshot, new: &Snapshot) -> Result<(), Rejection> {
+    // Both lists ascend by METAPATH.
+    let mut listed = new.entries().peekable();
     for (metapath, trusted) in held.entries() {
-        let Some(found) = new.by_metapath(metapath) else {
+        while listed.next_if(|(new, _)| *new < metapath).is_some() {}
+        let Some((_, found)) = listed.next_if(|(new, _)| *new == metapath) else {
             let metapath = metapath.to_owned();
             return Err(Rejection::RoleDropped {
                 version: new.version,
