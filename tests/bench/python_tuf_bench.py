@@ -186,7 +186,12 @@ def updater(repository, datastore, root):
     config = UpdaterConfig(snapshot_max_length=5_000_000)
     url = f"file://{repository}"
     return Updater(
-        datastore, f"{url}/metadata/", None, f"{url}/targets/", Files(), config, root
+        datastore,
+        f"{url}/metadata/",
+        target_base_url=f"{url}/targets/",
+        fetcher=Files(),
+        config=config,
+        bootstrap=root,
     )
 
 

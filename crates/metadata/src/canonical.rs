@@ -84,9 +84,9 @@ impl Writer {
     /// Writes a string.
     pub fn string(&mut self, text: &str) {
         self.out.push(b'"');
-        // No way out of the loop: the compiler looks at many bytes at once.
-        let escapes = |found, b| found | (b == b'"') | (b == b'\\');
-        if text.bytes().fold(false, escapes) {
+        // Counting has no way out of the loop: the compiler looks at many bytes at once.
+        let escapes = text.bytes().filter(|b| matches!(b, b'"' | b'\\'));
+        if escapes.count() > 0 {
             for byte in text.bytes() {
                 if matches!(byte, b'"' | b'\\') {
                     self.out.push(b'\\');

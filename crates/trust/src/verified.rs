@@ -215,10 +215,9 @@ pub fn tally_unverified(
     let mut verified = Vec::new();
     let tally = count(authority, |keyid, key| {
         let signed = signatures.iter().find(|one| one.keyid() == keyid);
-        let signature = signed.and_then(|signature| signature.verify(key, message));
-        let is_valid = signature.is_some();
-        verified.extend(signature);
-        is_valid
+        let before = verified.len();
+        verified.extend(signed.and_then(|signature| signature.verify(key, message)));
+        verified.len() > before
     });
     (tally, verified)
 }
@@ -231,11 +230,8 @@ fn count(
     let mut valid = Vec::new();
     let mut missing = Vec::new();
     for keyid in &authority.role_keys.keyids {
-        let key = authority
-            .keys
-            .get(keyid)
-            .and_then(|key| VerifyingKey::new(key).ok());
-        match key {
+        let key = authority.keys.get(keyid);
+        match key.and_then(|key| VerifyingKey::new(key).ok()) {
             Some(key) if is_signed(keyid, &key) => {
                 if counted.insert(key.identity().clone()) {
                     valid.push(keyid.clone());
