@@ -92,3 +92,37 @@ impl SignedFile {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use metadata::{DelegatedRoles, UnverifiedSignature};
+    use trust::Authority;
+
+    use super::*;
+    use crate::lints::samples::{ONLINE, bins, key, now, policy, root};
+    use crate::{Draft, Setting, layout};
+
+    /// Whatever a key gives out, nothing is sealed with it before it has been checked.
+    #[test]
+    fn a_fresh_signature_that_does_not_verify_seals_nothing() {
+        let (policy, root, bins) = (policy(), root(), bins());
+        let setting = Setting {
+            now: now(),
+            policy: &policy,
+            root: Some(&root),
+        };
+        let delegations = bins.delegations.as_ref().unwrap();
+        let DelegatedRoles::Listed(roles) = &delegations.roles else {
+            panic!("the samples list their bins");
+        };
+        let expires = Expiry::at(now() + policy.roles.bin_n.lifetime);
+        let empty = metadata::Targets::new(Version::FIRST, expires);
+        let draft = Draft::new(Role::Delegated(roles[0].name.clone()), empty);
+        let linted = draft.in_layout(crate::lints::samples::layout());
+        let linted = linted.lint(&setting, None).unwrap();
+        let authority = Authority::new(layout::BINS_PREFIX, &delegations.keys, &roles[0].keys);
+        let fresh = UnverifiedSignature::new(key(ONLINE).id(), vec![7; 64]);
+        let refused = linted.seal_unverified(&[fresh], &authority).unwrap_err();
+        assert_eq!(refused.tally.missing, [key(ONLINE).id()]);
+    }
+}

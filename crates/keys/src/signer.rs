@@ -50,7 +50,7 @@ pub fn sign_document(
 
 #[cfg(test)]
 mod tests {
-    use metadata::Wire;
+    use metadata::{VerifyingKey, Wire};
     use ring::rand::SystemRandom;
 
     use super::*;
@@ -75,6 +75,20 @@ mod tests {
             let check = SignatureCheck::new(signer.public_key()).unwrap();
             assert!(check.verifies(canonical, &signature.bytes));
             assert!(!check.verifies(b"{}", &signature.bytes));
+        }
+    }
+
+    #[test]
+    fn a_fresh_signature_comes_out_only_where_it_verifies() {
+        for key_type in [KeyType::Ed25519, KeyType::EcdsaP256] {
+            let key = FileKey::generate(key_type, &SystemRandom::new()).unwrap();
+            let other = FileKey::generate(key_type, &SystemRandom::new()).unwrap();
+            let fresh = key.sign_unverified(b"{}").unwrap();
+            let verifying = |key: &FileKey| VerifyingKey::new(key.public_key()).unwrap();
+            assert_eq!(fresh.keyid(), key.key_id());
+            assert!(fresh.verify(&verifying(&key), b"{}").is_some());
+            assert!(fresh.verify(&verifying(&key), b"[]").is_none());
+            assert!(fresh.verify(&verifying(&other), b"{}").is_none());
         }
     }
 

@@ -2,7 +2,7 @@
 //! and writes set (DESIGN §10). `all` runs every row in a process of its own and prints the table;
 //! `row NAME WHO` is one of them.
 // A measurement that goes wrong has to stop.
-#![allow(clippy::missing_panics_doc, clippy::print_stdout)]
+#![allow(clippy::missing_panics_doc)]
 
 mod client_rows;
 mod meter;
