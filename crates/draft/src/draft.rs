@@ -2,13 +2,14 @@
 
 use chrono::{DateTime, Utc};
 use metadata::{
-    Document, Expiry, Role, Root, Sha256, Signature, Snapshot, Targets, Timestamp, Version, Wire,
+    Document, Role, Root, Sha256, Signature, Snapshot, Targets, Timestamp, UnverifiedSignature,
+    Version, Wire,
 };
 use policy::Policy;
-use trust::{Authority, Tally, tally};
+use trust::{Authority, Tally, tally, tally_unverified};
 
-use crate::BinLayout;
 use crate::lints::{self, Case, Finding, Subject};
+use crate::{BinLayout, Signed};
 
 /// A document that may become a draft: one of the four kinds TUF knows.
 pub trait DraftDocument: Document {
@@ -189,12 +190,31 @@ impl<R: Document> Linted<R> {
             .filter(|one| counted.contains(&one.keyid))
             .cloned()
             .collect();
-        let bytes = Wire::write(&self.canonical, &kept);
-        Ok(Signed {
-            role: self.role,
-            document: self.document,
-            bytes,
-        })
+        Ok(self.with_signatures(&kept))
+    }
+
+    /// The same for signatures fresh from their keys, which are checked here and nowhere before;
+    /// for roles that follow nobody, with one authority.
+    pub fn seal_unverified(
+        self,
+        signatures: &[UnverifiedSignature],
+        authority: &Authority<'_>,
+    ) -> Result<Signed<R>, Unsigned> {
+        let (tally, valid) = tally_unverified(&self.canonical, signatures, authority);
+        if !tally.is_met() {
+            let version = self.document.version();
+            return Err(Unsigned {
+                role: self.role,
+                version,
+                tally,
+            });
+        }
+        Ok(self.with_signatures(&valid))
+    }
+
+    fn with_signatures(self, signatures: &[Signature]) -> Signed<R> {
+        let bytes = Wire::write(&self.canonical, signatures);
+        Signed::new(self.role, self.document, bytes)
     }
 }
 
@@ -212,86 +232,4 @@ pub struct Unsigned {
     pub version: Version,
     /// Who has signed and who has not.
     pub tally: Tally,
-}
-
-/// A document with its threshold of signatures: the file as it will be published.
-#[derive(Debug)]
-pub struct Signed<R> {
-    role: Role,
-    document: R,
-    bytes: Vec<u8>,
-}
-
-impl<R: Document> Signed<R> {
-    /// The document.
-    pub fn document(&self) -> &R {
-        &self.document
-    }
-
-    /// The file.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// Forgets the kind of document.
-    pub fn into_file(self) -> SignedFile {
-        SignedFile {
-            version: self.document.version(),
-            expires: self.document.expires(),
-            sha256: Sha256::of(&self.bytes),
-            role: self.role,
-            bytes: self.bytes,
-        }
-    }
-}
-
-/// A signed file of any role, as batches carry it.
-#[derive(Clone, Debug)]
-pub struct SignedFile {
-    role: Role,
-    version: Version,
-    expires: Expiry,
-    sha256: Sha256,
-    bytes: Vec<u8>,
-}
-
-impl SignedFile {
-    /// The role.
-    #[must_use]
-    pub fn role(&self) -> &Role {
-        &self.role
-    }
-
-    /// Its version.
-    #[must_use]
-    pub fn version(&self) -> Version {
-        self.version
-    }
-
-    /// Its expiry.
-    #[must_use]
-    pub fn expires(&self) -> Expiry {
-        self.expires
-    }
-
-    /// The digest of the file.
-    #[must_use]
-    pub fn sha256(&self) -> Sha256 {
-        self.sha256
-    }
-
-    /// The file.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// `VERSION.ROLE.json`; the timestamp alone has no version (TUF 6.2.1).
-    #[must_use]
-    pub fn file_name(&self) -> String {
-        match self.role {
-            Role::Timestamp => self.role.file_name(),
-            _ => self.role.versioned_file_name(self.version),
-        }
-    }
 }

@@ -9,11 +9,13 @@ mod draft;
 mod layout;
 pub mod lints;
 mod plan;
+mod signed;
 mod stagger;
 
 pub use difference::{Change, difference};
-pub use draft::{Draft, DraftDocument, Linted, Refused, Setting, Signed, SignedFile, Unsigned};
+pub use draft::{Draft, DraftDocument, Linted, Refused, Setting, Unsigned};
 pub use layout::{BINS_PREFIX, BinLayout, bins_role, first_root, top_targets};
 pub use lints::{Finding, Rule};
 pub use plan::{Head, Pending, Plan, Reason, RoleState, plan};
+pub use signed::{Signed, SignedFile};
 pub use stagger::first_bin_expiry;

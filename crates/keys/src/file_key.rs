@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use metadata::{KeyId, PublicKey, Signature};
+use metadata::{KeyId, PublicKey, Signature, UnverifiedSignature};
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
 
@@ -101,6 +101,19 @@ impl FileKey {
             Pair::EcdsaP256(_) => KeyType::EcdsaP256,
         }
     }
+
+    fn sign_bytes(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+        Ok(match &self.pair {
+            Pair::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
+            Pair::EcdsaP256(pair) => pair
+                .sign(&self.rng, message)
+                .map_err(|_| KeyError::Signing {
+                    key: self.describe(),
+                })?
+                .as_ref()
+                .to_vec(),
+        })
+    }
 }
 
 impl Signer for FileKey {
@@ -113,17 +126,12 @@ impl Signer for FileKey {
     }
 
     fn sign(&self, message: &[u8]) -> Result<Signature, KeyError> {
-        let bytes = match &self.pair {
-            Pair::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
-            Pair::EcdsaP256(pair) => pair
-                .sign(&self.rng, message)
-                .map_err(|_| KeyError::Signing {
-                    key: self.describe(),
-                })?
-                .as_ref()
-                .to_vec(),
-        };
-        self.check.accept(self, message, bytes)
+        self.check.accept(self, message, self.sign_bytes(message)?)
+    }
+
+    fn sign_unverified(&self, message: &[u8]) -> Result<UnverifiedSignature, KeyError> {
+        let bytes = self.sign_bytes(message)?;
+        Ok(UnverifiedSignature::new(self.keyid.clone(), bytes))
     }
 
     fn describe(&self) -> String {

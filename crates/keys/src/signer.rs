@@ -1,6 +1,6 @@
 //! The one trait every key back end implements, and signing a document with several of them.
 
-use metadata::{KeyId, PublicKey, Signature};
+use metadata::{KeyId, PublicKey, Signature, UnverifiedSignature};
 
 use crate::KeyError;
 
@@ -16,6 +16,12 @@ pub trait Signer: Send + Sync {
     /// Signs canonical bytes. The signature is verified against [`Self::public_key`] before it is
     /// returned: a faulty device or a swapped key shows here and not at the clients.
     fn sign(&self, message: &[u8]) -> Result<Signature, KeyError>;
+
+    /// Signs canonical bytes and leaves the check to whoever takes the signature, who cannot get at
+    /// it otherwise. Signers whose device may err check all the same.
+    fn sign_unverified(&self, message: &[u8]) -> Result<UnverifiedSignature, KeyError> {
+        self.sign(message).map(UnverifiedSignature::from)
+    }
 
     /// Where the key lives, as a key URI such as `file:keys/online.pem`; no secrets.
     fn describe(&self) -> String;
@@ -44,7 +50,7 @@ pub fn sign_document(
 
 #[cfg(test)]
 mod tests {
-    use metadata::Wire;
+    use metadata::{VerifyingKey, Wire};
     use ring::rand::SystemRandom;
 
     use super::*;
@@ -69,6 +75,20 @@ mod tests {
             let check = SignatureCheck::new(signer.public_key()).unwrap();
             assert!(check.verifies(canonical, &signature.bytes));
             assert!(!check.verifies(b"{}", &signature.bytes));
+        }
+    }
+
+    #[test]
+    fn a_fresh_signature_comes_out_only_where_it_verifies() {
+        for key_type in [KeyType::Ed25519, KeyType::EcdsaP256] {
+            let key = FileKey::generate(key_type, &SystemRandom::new()).unwrap();
+            let other = FileKey::generate(key_type, &SystemRandom::new()).unwrap();
+            let fresh = key.sign_unverified(b"{}").unwrap();
+            let verifying = |key: &FileKey| VerifyingKey::new(key.public_key()).unwrap();
+            assert_eq!(fresh.keyid(), key.key_id());
+            assert!(fresh.verify(&verifying(&key), b"{}").is_some());
+            assert!(fresh.verify(&verifying(&key), b"[]").is_none());
+            assert!(fresh.verify(&verifying(&other), b"{}").is_none());
         }
     }
 

@@ -9,10 +9,13 @@ mod scan;
 mod tests;
 
 use std::borrow::Cow;
+use std::io::Write;
 
 use crate::Value;
 
 pub use scan::is_canonical;
+
+const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// Writes canonical JSON piece by piece. The caller gives object keys in ascending order; that is
 /// checked in debug builds, and [`is_canonical`] checks every document before it is signed.
@@ -81,7 +84,9 @@ impl Writer {
     /// Writes a string.
     pub fn string(&mut self, text: &str) {
         self.out.push(b'"');
-        if text.bytes().any(|b| matches!(b, b'"' | b'\\')) {
+        // Counting has no way out of the loop: the compiler looks at many bytes at once.
+        let escapes = text.bytes().filter(|b| matches!(b, b'"' | b'\\'));
+        if escapes.count() > 0 {
             for byte in text.bytes() {
                 if matches!(byte, b'"' | b'\\') {
                     self.out.push(b'\\');
@@ -94,9 +99,22 @@ impl Writer {
         self.out.push(b'"');
     }
 
+    /// Writes bytes as a string of lower-case hex digits.
+    pub fn hex(&mut self, bytes: &[u8]) {
+        self.out.push(b'"');
+        let at = self.out.len();
+        self.out.resize(at + 2 * bytes.len(), 0);
+        for (pair, byte) in self.out[at..].chunks_exact_mut(2).zip(bytes) {
+            pair[0] = HEX_DIGITS[usize::from(byte >> 4)];
+            pair[1] = HEX_DIGITS[usize::from(byte & 0xf)];
+        }
+        self.out.push(b'"');
+    }
+
     /// Writes a non-negative integer.
     pub fn integer(&mut self, number: u64) {
-        self.out.extend_from_slice(number.to_string().as_bytes());
+        // Cannot fail: a vector takes whatever is written to it.
+        let _ = write!(self.out, "{number}");
     }
 
     /// Writes `true` or `false`.

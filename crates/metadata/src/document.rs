@@ -30,9 +30,14 @@ pub trait Document: Sized {
         None
     }
 
+    /// About how many bytes the canonical form has, so that it is not moved while it grows.
+    fn size_hint(&self) -> usize {
+        256
+    }
+
     /// The canonical bytes: what is signed, and what stands in the file.
     fn to_canonical(&self) -> Vec<u8> {
-        let mut out = Writer::new();
+        let mut out = Writer::with_capacity(self.size_hint());
         self.write(&mut out);
         out.into_bytes()
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ring::digest;
 
 use crate::canonical::Writer;
-use crate::members::Entries;
+use crate::members::{Entries, Text};
 use crate::{MetadataError, Sha256};
 
 /// The hashes of one file. We write SHA-256 alone (reference A-96); SHA-512 is understood; others are
@@ -69,22 +69,22 @@ impl Hashes {
 
     pub(crate) fn from_entries(
         member: impl Fn() -> String,
-        entries: Entries<String>,
+        entries: HashesWire<'_>,
     ) -> Result<Self, MetadataError> {
         let mut out = Self {
             sha256: None,
             other: BTreeMap::new(),
         };
-        for (algorithm, hex) in entries.0 {
+        for (Text(algorithm), Text(hex)) in entries.0 {
             if algorithm == "sha256" {
                 out.sha256 = Some(Sha256::parse(&hex)?);
-            } else if algorithm == "sha512" && (hex.len() != 128 || hex::decode(&hex).is_err()) {
+            } else if algorithm == "sha512" && (hex.len() != 128 || hex::decode(&*hex).is_err()) {
                 return Err(MetadataError::member(
                     member(),
                     "sha512 is not 128 hex digits",
                 ));
             } else {
-                out.other.insert(algorithm, hex);
+                out.other.insert(algorithm.into_owned(), hex.into_owned());
             }
         }
         if out.sha256.is_none() && out.other.is_empty() {
@@ -94,6 +94,10 @@ impl Hashes {
     }
 
     pub(crate) fn write(&self, out: &mut Writer) {
+        if let (Some(digest), true) = (&self.sha256, self.other.is_empty()) {
+            out.object(|out| out.key("sha256").hex(digest.as_bytes()));
+            return;
+        }
         let sha256 = self.sha256.map(|digest| digest.to_string());
         out.object(|out| {
             let listed = self
@@ -109,6 +113,9 @@ impl Hashes {
         });
     }
 }
+
+/// HASHES as received; nothing is copied.
+pub(crate) type HashesWire<'a> = Entries<Text<'a>, Text<'a>>;
 
 /// A running comparison of a file with its listed hashes.
 pub struct HashCheck {
@@ -146,7 +153,7 @@ mod tests {
         let entries = |list: &[(&str, String)]| {
             let list = list
                 .iter()
-                .map(|(k, v)| ((*k).to_owned(), v.clone()))
+                .map(|(k, v)| (Text((*k).into()), Text(v.clone().into())))
                 .collect();
             Hashes::from_entries(|| "hashes".into(), Entries(list)).unwrap()
         };

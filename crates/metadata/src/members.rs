@@ -1,6 +1,7 @@
 //! Takes a JSON object apart into its members, each still text, so that every document reads its
 //! own members with its own types and keeps the ones it does not know (TUF 4, reference A-4).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
@@ -95,32 +96,50 @@ pub(crate) fn from_slice<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, Me
 
 /// A JSON object as a list, refused if a key stands twice. The check sorts only when the keys are
 /// not already ascending, which they are in everything we wrote.
-pub(crate) struct Entries<V>(pub(crate) Vec<(String, V)>);
+pub(crate) struct Entries<V, K = String>(pub(crate) Vec<(K, V)>);
 
-impl<'de, V: Deserialize<'de>> Deserialize<'de> for Entries<V> {
+/// A string that stays where it was read, if it has no escapes.
+#[derive(serde::Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Text<'a>(#[serde(borrow)] pub(crate) Cow<'a, str>);
+
+impl AsRef<str> for Text<'_> {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de, V, K> Deserialize<'de> for Entries<V, K>
+where
+    V: Deserialize<'de>,
+    K: Deserialize<'de> + Ord + AsRef<str>,
+{
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
         input.deserialize_map(EntriesVisitor(PhantomData))
     }
 }
 
-struct EntriesVisitor<V>(PhantomData<V>);
+struct EntriesVisitor<V, K>(PhantomData<(V, K)>);
 
-impl<'de, V: Deserialize<'de>> Visitor<'de> for EntriesVisitor<V> {
-    type Value = Entries<V>;
+impl<'de, V, K> Visitor<'de> for EntriesVisitor<V, K>
+where
+    V: Deserialize<'de>,
+    K: Deserialize<'de> + Ord + AsRef<str>,
+{
+    type Value = Entries<V, K>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Entries<V>, A::Error> {
-        let mut out: Vec<(String, V)> = Vec::new();
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Entries<V, K>, A::Error> {
+        let mut out: Vec<(K, V)> = Vec::new();
         let mut ascending = true;
-        while let Some((key, value)) = members.next_entry::<String, V>()? {
+        while let Some((key, value)) = members.next_entry::<K, V>()? {
             ascending &= out.last().is_none_or(|(last, _)| *last < key);
             out.push((key, value));
         }
         if !ascending {
-            let mut keys: Vec<&str> = out.iter().map(|(key, _)| key.as_str()).collect();
+            let mut keys: Vec<&str> = out.iter().map(|(key, _)| key.as_ref()).collect();
             keys.sort_unstable();
             if let Some(pair) = keys.windows(2).find(|pair| pair[0] == pair[1]) {
                 return Err(duplicate_key(pair[0]));

@@ -24,7 +24,8 @@ impl RoleName {
         }
     }
 
-    fn flaw(name: &str) -> Option<&'static str> {
+    /// Says what is wrong with `name` as the name of a delegated role, if anything.
+    pub(crate) fn flaw(name: &str) -> Option<&'static str> {
         if name.is_empty() {
             return Some("is empty");
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::canonical::Writer;
 use crate::delegation::Delegations;
 use crate::document::{Document, SPEC_VERSION};
-use crate::hashes::Hashes;
+use crate::hashes::{Hashes, HashesWire};
 use crate::members::{Entries, MemberWriter, Members};
 use crate::{Expiry, KeyId, MetadataError, PublicKey, Sha256, TargetPath, Value, Version};
 
@@ -78,8 +78,12 @@ impl Targets {
         mut self,
         targets: impl IntoIterator<Item = (TargetPath, TargetFile)>,
     ) -> Self {
-        let sorted: BTreeMap<_, _> = targets.into_iter().collect();
-        self.listed = sorted.into_iter().collect();
+        self.listed = targets.into_iter().collect();
+        // What comes from a database or another document is in order already.
+        if !self.listed.is_sorted_by(|(one, _), (other, _)| one < other) {
+            let sorted: BTreeMap<_, _> = self.listed.into_iter().collect();
+            self.listed = sorted.into_iter().collect();
+        }
         self
     }
 
@@ -154,6 +158,11 @@ impl Document for Targets {
         members.write(out);
     }
 
+    fn size_hint(&self) -> usize {
+        let entry = |(path, _): &(TargetPath, TargetFile)| path.as_str().len() + 128;
+        512 + self.listed.iter().map(entry).sum::<usize>()
+    }
+
     fn version(&self) -> Version {
         self.version
     }
@@ -170,13 +179,14 @@ impl Document for Targets {
 }
 
 #[derive(serde::Deserialize)]
-struct TargetFileWire {
+struct TargetFileWire<'a> {
     length: u64,
-    hashes: Entries<String>,
+    #[serde(borrow)]
+    hashes: HashesWire<'a>,
     custom: Option<Box<serde_json::value::RawValue>>,
 }
 
-impl TargetFileWire {
+impl TargetFileWire<'_> {
     fn check(self, path: &str) -> Result<TargetFile, MetadataError> {
         let member = || format!("targets.{}.hashes", crate::error::excerpt(path));
         let custom = self

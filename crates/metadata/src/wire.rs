@@ -70,13 +70,17 @@ impl<'a> Wire<'a> {
                 for signature in sorted {
                     out.item().object(|out| {
                         out.key("keyid").string(signature.keyid.as_str());
-                        out.key("sig").string(&hex::encode(&signature.bytes));
+                        out.key("sig").hex(&signature.bytes);
                     });
                 }
             });
             out.key("signed").raw(canonical);
         });
-        to_json(&out.into_bytes()).into_owned()
+        let canonical = out.into_bytes();
+        match to_json(&canonical) {
+            Cow::Owned(escaped) => escaped,
+            Cow::Borrowed(_) => canonical,
+        }
     }
 }
 

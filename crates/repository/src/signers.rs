@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use draft::{Linted, Signed};
 use keys::{KeyError, Signer};
-use metadata::{Document, Signature};
+use metadata::{Document, UnverifiedSignature};
 use trust::Authority;
 
 use crate::error::RepositoryError;
@@ -33,12 +33,12 @@ impl OnlineSigners {
             .signers
             .iter()
             .filter(|signer| keys.keyids.contains(signer.key_id()))
-            .map(|signer| signer.sign(linted.canonical()))
-            .collect::<Result<Vec<Signature>, KeyError>>()
+            .map(|signer| signer.sign_unverified(linted.canonical()))
+            .collect::<Result<Vec<UnverifiedSignature>, KeyError>>()
             .map_err(|source| RepositoryError::Key {
                 role: linted.role().clone(),
                 source,
             })?;
-        Ok(linted.seal(&signatures, std::slice::from_ref(authority))?)
+        Ok(linted.seal_unverified(&signatures, authority)?)
     }
 }

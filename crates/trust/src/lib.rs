@@ -19,5 +19,5 @@ pub use rejection::{Mismatch, Rejection};
 pub use rules::{Dialect, Limits, Rules};
 pub use session::{Held, Request, RootChain, Rooted, Snapped, Timed};
 pub use target::{TargetCheck, VerifiedTarget};
-pub use verified::{Authority, Envelope, Tally, Verified, tally};
+pub use verified::{Authority, Envelope, Tally, Verified, tally, tally_unverified};
 pub use walked::{Accepted, Walked};

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::sync::Arc;
 
-use metadata::{Document, KeyId, PublicKey, Role, RoleKeys, Sha256, Signature, VerifyingKey, Wire};
+use metadata::{
+    Document, KeyId, PublicKey, Role, RoleKeys, Sha256, Signature, UnverifiedSignature,
+    VerifyingKey, Wire,
+};
 
 use crate::{Dialect, Rejection, Rules};
 
@@ -192,19 +195,44 @@ impl Tally {
 /// ids counts once; a key this program does not know counts for nothing.
 #[must_use]
 pub fn tally(message: &[u8], signatures: &[Signature], authority: &Authority<'_>) -> Tally {
+    let signed = |keyid: &KeyId| {
+        signatures
+            .iter()
+            .find(|signature| signature.keyid == *keyid)
+    };
+    count(authority, |keyid, key| {
+        signed(keyid).is_some_and(|signature| key.verifies(message, &signature.bytes))
+    })
+}
+
+/// The same for signatures fresh from their keys; gives those that are valid.
+#[must_use]
+pub fn tally_unverified(
+    message: &[u8],
+    signatures: &[UnverifiedSignature],
+    authority: &Authority<'_>,
+) -> (Tally, Vec<Signature>) {
+    let mut verified = Vec::new();
+    let tally = count(authority, |keyid, key| {
+        let signed = signatures.iter().find(|one| one.keyid() == keyid);
+        let before = verified.len();
+        verified.extend(signed.and_then(|signature| signature.verify(key, message)));
+        verified.len() > before
+    });
+    (tally, verified)
+}
+
+fn count(
+    authority: &Authority<'_>,
+    mut is_signed: impl FnMut(&KeyId, &VerifyingKey) -> bool,
+) -> Tally {
     let mut counted = BTreeSet::new();
     let mut valid = Vec::new();
     let mut missing = Vec::new();
     for keyid in &authority.role_keys.keyids {
-        let signed = signatures
-            .iter()
-            .find(|signature| signature.keyid == *keyid);
-        let key = authority
-            .keys
-            .get(keyid)
-            .and_then(|key| VerifyingKey::new(key).ok());
-        match (signed, key) {
-            (Some(signature), Some(key)) if key.verifies(message, &signature.bytes) => {
+        let key = authority.keys.get(keyid);
+        match key.and_then(|key| VerifyingKey::new(key).ok()) {
+            Some(key) if is_signed(keyid, &key) => {
                 if counted.insert(key.identity().clone()) {
                     valid.push(keyid.clone());
                 }

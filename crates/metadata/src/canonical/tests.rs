@@ -118,3 +118,10 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn hex_is_a_string_of_lower_case_digits() {
+    let mut out = Writer::new();
+    out.hex(&[0x00, 0x9a, 0xff]);
+    assert_eq!(out.into_bytes(), br#""009aff""#);
+}

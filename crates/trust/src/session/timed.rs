@@ -2,7 +2,7 @@
 
 use metadata::{Role, Snapshot, Timestamp, Version};
 
-use super::checks::{check_content, check_expiry, check_version};
+use super::checks::{check_content, check_expiry, check_verified, check_version};
 use super::rooted::Rooted;
 use super::snapped::Snapped;
 use crate::Rejection;
@@ -70,14 +70,10 @@ impl Timed {
         let Some(held) = self.held_snapshot.take() else {
             return Err(Box::new(self));
         };
-        let current = check_content(
-            &Role::Snapshot,
-            &Role::Timestamp,
-            &self.timestamp.snapshot,
-            held.file(),
-        )
-        .and_then(|()| check_version(&held, &self.timestamp.snapshot))
-        .and_then(|()| check_expiry(&held, self.rooted.now));
+        let listed = &self.timestamp.snapshot;
+        let current = check_verified(&Role::Timestamp, listed, &held)
+            .and_then(|()| check_version(&held, listed))
+            .and_then(|()| check_expiry(&held, self.rooted.now));
         if current.is_err() {
             self.held_snapshot = Some(held);
             return Err(Box::new(self));
@@ -124,8 +120,11 @@ impl Timed {
 
 /// TUF 5.5.5.
 fn check_no_step_back(held: &Snapshot, new: &Snapshot) -> Result<(), Rejection> {
+    // Both lists ascend by METAPATH.
+    let mut listed = new.entries().peekable();
     for (metapath, trusted) in held.entries() {
-        let Some(found) = new.by_metapath(metapath) else {
+        while listed.next_if(|(new, _)| *new < metapath).is_some() {}
+        let Some((_, found)) = listed.next_if(|(new, _)| *new == metapath) else {
             let metapath = metapath.to_owned();
             return Err(Rejection::RoleDropped {
                 version: new.version,

@@ -1,0 +1,130 @@
+//! The client's rows of DESIGN §10, on a repository in a folder that python-tuf's client reads too.
+
+use std::fs;
+use std::path::Path;
+
+use client::{Datastore, FileTransport, Updater, UpdaterConfig};
+use draft::SignedFile;
+use keys::KeyType;
+use metadata::{Role, Version};
+use tokio::runtime::{Builder, Runtime};
+use trust::{Answer, Held, RootChain, Rules, Snapped};
+use url::Url;
+
+use crate::meter::Meter;
+use crate::scene::{Scene, Stream, path_of, target_of};
+
+const REPEATS: u32 = 20;
+
+/// How many targets the first bin has, which `verify-bin` reads.
+const LARGE_BIN: usize = 600;
+
+/// Writes a whole repository; its first bin is large.
+pub(crate) fn write_repository(folder: &Path, targets: u32) {
+    let scene = Scene::new(KeyType::Ed25519);
+    let stream = Stream::new(targets, scene.layout.count);
+    let metadata = folder.join("metadata");
+    fs::create_dir_all(&metadata).unwrap();
+    let put = |file: &SignedFile| fs::write(metadata.join(file.file_name()), file.bytes()).unwrap();
+    for (role, version, file) in scene.offline() {
+        fs::write(metadata.join(role.versioned_file_name(version)), file).unwrap();
+    }
+    for bin in scene.layout.count.bins() {
+        let mut listed = stream.of(bin);
+        if bin.get() == 0 {
+            let more = (targets..).map(target_of);
+            let more = more.filter(|(path, _)| scene.layout.count.bin_of(&path.hash()) == bin);
+            listed.extend(more.take(LARGE_BIN.saturating_sub(listed.len())));
+        }
+        let document = scene.bin(Version::FIRST).with_targets(listed);
+        put(&scene.sign_bin(bin, document, None));
+    }
+    let snapshot = scene.sign_snapshot(scene.snapshot(), None);
+    put(&snapshot);
+    let described = metadata::MetaFile::describing(snapshot.version(), snapshot.bytes());
+    put(&scene.sign_timestamp(Version::FIRST, described));
+}
+
+fn read(repository: &Path, name: &str) -> Vec<u8> {
+    fs::read(repository.join("metadata").join(name)).unwrap()
+}
+
+/// A client that trusts the first root and holds nothing else.
+fn client(repository: &Path, datastore: &Path, runtime: &Runtime) -> Updater {
+    let url = |name: &str| Url::from_directory_path(repository.join(name)).unwrap();
+    let config = UpdaterConfig::new(url("metadata"), url("targets"));
+    let datastore = Datastore::open(datastore).unwrap();
+    let root = read(repository, "1.root.json");
+    if datastore.dir().read_dir().unwrap().next().is_none() {
+        runtime
+            .block_on(client::init(&datastore, &root, &config.rules))
+            .unwrap();
+    }
+    Updater::new(config, datastore, std::sync::Arc::new(FileTransport)).unwrap()
+}
+
+/// An update with everything held already, by a new process as far as memory goes.
+pub(crate) fn warm(repository: &Path) -> Meter {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let datastore = home.path().join("trusted");
+    let first = client(repository, &datastore, &runtime);
+    runtime.block_on(first.refresh(chrono::Utc::now())).unwrap();
+    let mut meter = Meter::start();
+    for _ in 0..REPEATS {
+        let updater = client(repository, &datastore, &runtime);
+        meter
+            .time(|| runtime.block_on(updater.refresh(chrono::Utc::now())))
+            .unwrap();
+    }
+    meter.repeated(REPEATS)
+}
+
+/// A first update, and who speaks for one path.
+pub(crate) fn cold(repository: &Path) -> Meter {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let mut meter = Meter::start();
+    for _ in 0..REPEATS {
+        let home = tempfile::tempdir().unwrap();
+        let updater = client(repository, &home.path().join("trusted"), &runtime);
+        let answer = meter.time(|| {
+            runtime.block_on(async {
+                let session = updater.refresh(chrono::Utc::now()).await.unwrap();
+                session.find(&path_of(7)).await
+            })
+        });
+        assert!(matches!(answer, Answer::Found(_)), "{answer:?}");
+    }
+    meter.repeated(REPEATS)
+}
+
+/// Parses and verifies a bin of 600 targets.
+pub(crate) fn verify_bin(repository: &Path) -> Meter {
+    let snapped = snapped(repository);
+    let targets = snapped.targets(&read(repository, "1.targets.json"));
+    let targets = targets.unwrap();
+    let edge = targets.all_edges().next().unwrap();
+    let bins = snapped.delegate(&edge, &read(repository, "1.bins.json"));
+    let bins = bins.unwrap();
+    let edge = bins.all_edges().next().unwrap();
+    let role = Role::Delegated(edge.name().clone());
+    let file = read(repository, &role.versioned_file_name(Version::FIRST));
+    let mut meter = Meter::start();
+    for _ in 0..10 * REPEATS {
+        let bin = meter.time(|| snapped.delegate(&edge, &file)).unwrap();
+        assert_eq!(bin.targets().len(), LARGE_BIN);
+    }
+    meter.repeated(10 * REPEATS)
+}
+
+fn snapped(repository: &Path) -> Snapped {
+    let chain = RootChain::pinned(&read(repository, "1.root.json"), Rules::default()).unwrap();
+    let held = Held {
+        timestamp: None,
+        snapshot: None,
+    };
+    let rooted = chain.close(chrono::Utc::now()).unwrap();
+    let timed = rooted.timestamp(&read(repository, "timestamp.json"), held);
+    let snapshot = read(repository, "1.snapshot.json");
+    timed.unwrap().snapshot(&snapshot).unwrap()
+}

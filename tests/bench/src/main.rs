@@ -1,0 +1,87 @@
+//! Measures what this program is for, beside python-tuf and beside the floor that signatures, digests
+//! and writes set (DESIGN §10). `all` runs every row in a process of its own and prints the table;
+//! `row NAME WHO` is one of them.
+// A measurement that goes wrong has to stop.
+#![allow(clippy::missing_panics_doc)]
+
+mod client_rows;
+mod meter;
+mod scene;
+mod sign_rows;
+mod tick_rows;
+mod work;
+
+use std::path::Path;
+
+use keys::KeyType;
+
+use crate::meter::Meter;
+use crate::sign_rows::Run;
+use crate::tick_rows::Cycle;
+use crate::work::Who;
+
+const USAGE: &str = "usage: countersign-bench row NAME ours|floor
+       countersign-bench repository FOLDER TARGETS
+       countersign-bench row client-warm|client-cold|verify-bin ours FOLDER";
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["repository", folder, targets] => {
+            client_rows::write_repository(Path::new(folder), targets.parse().unwrap());
+        }
+        ["row", row, who, repository] => {
+            let meter = measure_client(row, Path::new(repository));
+            println!("{}", meter.report(row, who));
+        }
+        ["row", row, who] => println!("{}", measure(row, who).report(row, who)),
+        _ => println!("{USAGE}"),
+    }
+}
+
+fn measure_client(row: &str, repository: &Path) -> Meter {
+    match row {
+        "client-warm" => client_rows::warm(repository),
+        "client-cold" => client_rows::cold(repository),
+        "verify-bin" => client_rows::verify_bin(repository),
+        _ => panic!("no row {row}"),
+    }
+}
+
+/// Runs `WORK[:TARGETS][:p256][:stored]`.
+fn measure(row: &str, who: &str) -> Meter {
+    let mut words = row.split(':');
+    let work = words.next().unwrap_or_default();
+    let options: Vec<&str> = words.collect();
+    let run = Run {
+        who: if who == "floor" {
+            Who::Floor
+        } else {
+            Who::Ours
+        },
+        key: if options.contains(&"p256") {
+            KeyType::EcdsaP256
+        } else {
+            KeyType::Ed25519
+        },
+        targets: options
+            .iter()
+            .find_map(|option| option.parse().ok())
+            .unwrap_or(1_000_000),
+        stored: options.contains(&"stored"),
+    };
+    match work {
+        "generate" => sign_rows::generate(run),
+        "publish-3" => sign_rows::publish(run, 3),
+        "publish-1000" => sign_rows::publish(run, 1_000),
+        "resign" => sign_rows::resign(run),
+        "timestamp" => sign_rows::timestamp(run),
+        "snapshot" => sign_rows::snapshot(run),
+        "tick-first" => tick_rows::tick(Cycle::First, run.key),
+        "tick-3" => tick_rows::tick(Cycle::Files(3), run.key),
+        "tick-1000" => tick_rows::tick(Cycle::Files(1_000), run.key),
+        "tick-timestamp" => tick_rows::tick(Cycle::Timestamp, run.key),
+        _ => panic!("no row {row}"),
+    }
+}

@@ -1,0 +1,98 @@
+"""Runs every row once, each in a process of its own, and prints the table.
+
+Usage: table.py PROGRAM PYTHON [--large]; PROGRAM is countersign-bench built for release, PYTHON has
+python-tuf. `--large` adds the row with ten million targets.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+EVERYBODY = ("ours", "python-tuf", "floor")
+SIGNING = [
+    "generate:100000",
+    "generate:1000000",
+    "generate:1000000:p256",
+    "generate:1000000:stored",
+    "publish-3",
+    "publish-3:p256",
+    "publish-1000",
+    "publish-1000:stored",
+    "resign",
+    "resign:p256",
+    "timestamp",
+    "snapshot",
+    "snapshot:p256",
+]
+CLIENT = ["client-warm", "client-cold", "verify-bin"]
+CYCLES = ["tick-first", "tick-3", "tick-1000", "tick-timestamp"]
+
+
+def measure(command):
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        sys.exit(f"{command}: {done.stderr}")
+    return json.loads(done.stdout)
+
+
+def run(program, python, row, who, *repository):
+    if who == "python-tuf":
+        script = os.path.join(HERE, "python_tuf_bench.py")
+        return measure([python, script, row, *repository])
+    return measure([program, "row", row, who, *repository])
+
+
+def seconds(figures):
+    if figures is None:
+        return "–"
+    cpu = figures["cpu"]
+    if cpu >= 1:
+        return f"{cpu:.2f} s"
+    if cpu >= 0.001:
+        return f"{1000 * cpu:.1f} ms"
+    return f"{1e6 * cpu:.0f} µs"
+
+
+def ratio(one, other):
+    return f"{one['cpu'] / other['cpu']:.2f}" if one and other else "–"
+
+
+def show(row, figures):
+    ours, tuf, floor = (figures.get(who) for who in EVERYBODY)
+    cells = [
+        row,
+        seconds(tuf),
+        seconds(floor),
+        seconds(ours),
+        ratio(tuf, ours),
+        ratio(ours, floor),
+        f"{ours['wall']:.3g} s",
+        f"{ours['rss'] / 1e6:.0f} MB",
+        f"{ours['written'] / 1e6:.1f} MB",
+    ]
+    print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def main():
+    program, python = sys.argv[1:3]
+    print("| row | python-tuf | floor | ours | python-tuf / ours | ours / floor | wall | RSS | written |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for row in SIGNING:
+        show(row, {who: run(program, python, row, who) for who in EVERYBODY})
+    if "--large" in sys.argv:
+        row = "generate:10000000"
+        show(row, {who: run(program, python, row, who) for who in ("ours", "floor")})
+    with tempfile.TemporaryDirectory() as repository:
+        subprocess.run([program, "repository", repository, "1000000"], check=True)
+        for row in CLIENT:
+            who = ("ours", "python-tuf")
+            show(row, {one: run(program, python, row, one, repository) for one in who})
+    for row in CYCLES:
+        show(row, {"ours": run(program, python, row, "ours")})
+
+
+if __name__ == "__main__":
+    main()
