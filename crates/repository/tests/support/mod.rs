@@ -89,6 +89,14 @@ impl Ceremony {
         }
     }
 
+    /// The same with an online key kept as test data.
+    pub fn with_online_key(pem: &str) -> Self {
+        Self {
+            online: Arc::new(FileKey::from_pkcs8_pem(pem).unwrap()),
+            ..Self::new()
+        }
+    }
+
     pub fn replace_online_key(&mut self) {
         self.online = key();
     }
