@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use draft::{Plan, Signed, plan};
+use draft::{Plan, Signed};
 use metadata::{Role, Root, Snapshot, Targets, Timestamp, Version};
 
 use crate::batch::Builder;
@@ -64,14 +64,9 @@ impl Repository {
             Recovery::Finished => report.finished_earlier = true,
             Recovery::Burned => report.burned_earlier = true,
         }
+        self.drop_bad_set(now)?;
         let mut work = self.look(now)?;
-        let plan = plan(
-            now,
-            &work.head,
-            &self.settings.policy,
-            &work.pending,
-            options.at_once,
-        );
+        let plan = work.plan(now, &self.settings.policy, options);
         report.next = plan.next;
         if plan.is_idle() {
             if plan.take_changes {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use draft::{Refused, Unsigned};
-use index::{FilenameError, InspectError, PageError};
+use index::{FilenameError, InspectError, PageError, ProjectNameError};
 use keys::KeyError;
 use metadata::{MetadataError, Role, Sha256, Version};
 use trust::Rejection;
@@ -135,6 +135,16 @@ pub enum RepositoryError {
         /// Why.
         why: String,
     },
+    /// A synchronisation would remove more than it may without being told so.
+    #[error("{removed} of {present} files would be removed, more than {percent} percent")]
+    SyncRemoves {
+        /// Files that would go.
+        removed: usize,
+        /// Files on the index.
+        present: usize,
+        /// The share allowed.
+        percent: u32,
+    },
     /// A file of a set was refused by the trust code.
     #[error("the set was refused")]
     SetRejected {
@@ -207,4 +217,10 @@ pub enum IntakeError {
     /// There is no such file on the index.
     #[error("is not on the index")]
     Unknown,
+    /// Not the name of a project.
+    #[error(transparent)]
+    Project(#[from] ProjectNameError),
+    /// Its page could not be published so: a reason with control characters, for example.
+    #[error(transparent)]
+    Page(#[from] PageError),
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use draft::BinLayout;
-use index::{BinCount, DistributionFilename, ProjectName};
+use index::{BinCount, DistributionFilename, ProjectName, Yanked};
 use metadata::{MetaFile, Role, Sha256, Version};
 use policy::{Encoding, Policy, TargetProfile};
 use serde::{Deserialize, Serialize};
@@ -139,6 +139,8 @@ pub struct FileRecord {
     pub uploaded: DateTime<Utc>,
     /// Digest and size of its core metadata file.
     pub core_metadata: Option<(Sha256, u64)>,
+    /// Whether resolvers should pass over it (PEP 592).
+    pub yanked: Yanked,
 }
 
 impl FileRecord {
