@@ -166,6 +166,12 @@ pub enum StoreError {
         /// What the system said.
         source: io::Error,
     },
+    /// The objects could not be listed.
+    #[error("could not list the store")]
+    List {
+        /// What the system said.
+        source: io::Error,
+    },
     /// An immutable object is there with other bytes.
     #[error("`{path}` is in the store with other bytes than those to be published")]
     Conflict {

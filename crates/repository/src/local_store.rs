@@ -189,6 +189,28 @@ impl Store for LocalStore {
         Ok(())
     }
 
+    fn list(&self) -> Result<Vec<StorePath>, StoreError> {
+        let mut files = Vec::new();
+        walk(&self.root, &mut files).map_err(|source| StoreError::List { source })?;
+        let name = |path: &PathBuf| {
+            let below = path.strip_prefix(&self.root).ok()?;
+            StorePath::parse(below.to_str()?)
+        };
+        Ok(files.iter().filter_map(name).collect())
+    }
+
+    fn remove(&mut self, path: &StorePath) -> Result<(), StoreError> {
+        let target = self.locate(path);
+        match fs::remove_file(&target) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(failed("remove", path)(error)),
+        }
+        self.unsynced.remove(&target);
+        self.unsynced.extend(target.parent().map(Path::to_owned));
+        Ok(())
+    }
+
     fn get(&self, path: &StorePath, limit: u64) -> Result<Option<Vec<u8>>, StoreError> {
         let file = match File::open(self.locate(path)) {
             Ok(file) => file,
@@ -205,6 +227,19 @@ impl Store for LocalStore {
         }
         Ok(Some(bytes))
     }
+}
+
+/// Every file below a folder.
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            walk(&entry.path(), files)?;
+        } else {
+            files.push(entry.path());
+        }
+    }
+    Ok(())
 }
 
 /// Whether two files have the same bytes.

@@ -91,6 +91,12 @@ pub trait Store: Send {
     /// Reads an object of at most `limit` bytes; `None` if there is none.
     fn get(&self, path: &StorePath, limit: u64) -> Result<Option<Vec<u8>>, StoreError>;
 
+    /// All objects whose names could be ours, in no order.
+    fn list(&self) -> Result<Vec<StorePath>, StoreError>;
+
+    /// Deletes an object; nothing happens if there is none.
+    fn remove(&mut self, path: &StorePath) -> Result<(), StoreError>;
+
     /// Reads an object that must have this digest.
     fn get_checked(
         &self,

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
 use countersign_repository::{
-    Change, ChangeId, FileRecord, HeadRecord, LocalStore, OfflineFile, OfflineSet, Queued,
+    Change, ChangeId, FileRecord, HeadRecord, History, LocalStore, OfflineFile, OfflineSet, Queued,
     Repository, RepositoryError, RoleRecord, Settings, SqliteState, Staged, State, Store,
     StoreError, StorePath, TickOptions,
 };
@@ -100,6 +100,12 @@ impl Store for FailingStore {
     fn get(&self, path: &StorePath, limit: u64) -> Result<Option<Vec<u8>>, StoreError> {
         self.inner.get(path, limit)
     }
+    fn list(&self) -> Result<Vec<StorePath>, StoreError> {
+        self.inner.list()
+    }
+    fn remove(&mut self, path: &StorePath) -> Result<(), StoreError> {
+        self.run(|store| store.remove(path))
+    }
 }
 
 struct FailingState {
@@ -182,6 +188,12 @@ impl State for FailingState {
     }
     fn clear_staged(&mut self) -> Outcome<()> {
         self.run(State::clear_staged)
+    }
+    fn history(&self) -> Outcome<History> {
+        self.inner.history()
+    }
+    fn forget(&mut self, paths: &[StorePath], expired: DateTime<Utc>) -> Outcome<()> {
+        self.run(|state| state.forget(paths, expired))
     }
 }
 

@@ -8,10 +8,10 @@ use crate::error::RepositoryError;
 use crate::offline_set::OfflineFile;
 use crate::record::{Phase, RoleRecord, Source, Staged};
 use crate::sqlite::body::{ChangeBody, FileBody, OutcomeBody, StagedBody, encode};
-use crate::sqlite::failed;
+use crate::sqlite::{failed, history};
 
 /// Runs `work` in a transaction that takes the write lock at once.
-fn transact<T>(
+pub(super) fn transact<T>(
     db: &mut Connection,
     doing: &'static str,
     work: impl FnOnce(&Transaction<'_>) -> Result<T, RepositoryError>,
@@ -154,6 +154,7 @@ pub(super) fn move_head(db: &mut Connection, staged: &Staged) -> Result<(), Repo
                 found,
             });
         }
+        history::supersede(db, staged)?;
         apply_rows(db, staged)
     })
 }

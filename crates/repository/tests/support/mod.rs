@@ -231,9 +231,13 @@ impl Reader {
     /// A full update from the first root; panics if anything is refused.
     pub fn of(index: &Repository, _: &Ceremony, now: DateTime<Utc>) -> Self {
         let folder = index.store_folder();
+        let root = fs::read(folder.join("metadata/1.root.json")).unwrap();
+        Self::update(folder, &root, Held::default(), now)
+    }
+
+    fn update(folder: PathBuf, root: &[u8], held: Held<'_>, now: DateTime<Utc>) -> Self {
         let read = |name: String| fs::read(folder.join("metadata").join(name));
-        let mut chain =
-            RootChain::pinned(&read("1.root.json".into()).unwrap(), Rules::default()).unwrap();
+        let mut chain = RootChain::pinned(root, Rules::default()).unwrap();
         while let Ok(next) = read(format!("{}.root.json", chain.next_version().unwrap())) {
             chain = chain.advance(&next).unwrap();
         }
@@ -241,7 +245,7 @@ impl Reader {
         let timed = chain
             .close(now)
             .unwrap()
-            .timestamp(&timestamp, Held::default())
+            .timestamp(&timestamp, held)
             .unwrap();
         let request = timed.snapshot_request();
         let snapshot = read(request.role.versioned_file_name(request.version)).unwrap();
@@ -254,6 +258,15 @@ impl Reader {
             snapped,
             targets,
         }
+    }
+
+    /// An update as a client makes that holds the files of `warm`.
+    pub fn after(index: &Repository, warm: &Warm, now: DateTime<Utc>) -> Self {
+        let held = Held {
+            timestamp: Some(&warm.timestamp),
+            snapshot: Some(&warm.snapshot),
+        };
+        Self::update(index.store_folder(), &warm.root, held, now)
     }
 
     /// The bytes of a distribution file, if it is a target and on its project's page.
@@ -295,6 +308,35 @@ impl Reader {
             }
             Answer::Unclaimed => None,
             other => panic!("{path}: {other:?}"),
+        }
+    }
+}
+
+/// What a client holds that updated at some moment, and the session it is in the middle of.
+pub struct Warm {
+    pub root: Vec<u8>,
+    pub timestamp: Vec<u8>,
+    pub snapshot: Vec<u8>,
+    session: Reader,
+}
+
+impl Warm {
+    pub fn of(index: &Repository, now: DateTime<Utc>) -> Self {
+        let folder = index.store_folder();
+        let root = fs::read(folder.join("metadata/1.root.json")).unwrap();
+        let session = Reader::update(folder, &root, Held::default(), now);
+        Self {
+            root: session.snapped.root().file().to_vec(),
+            timestamp: session.snapped.timestamp().file().to_vec(),
+            snapshot: session.snapped.snapshot().file().to_vec(),
+            session,
+        }
+    }
+
+    /// Goes on with the session: every file of then is still found, with its bytes.
+    pub fn finds(&self, names: &[String]) {
+        for name in names {
+            assert!(self.session.file(name).is_some(), "{name}");
         }
     }
 }
