@@ -7,6 +7,7 @@
 //! Trusted: [`State`] (what was published, what waits), the keys, the policy. Not trusted: the
 //! [`Store`]; whatever is read back from it is checked against digests in the state.
 
+mod alarm;
 mod apply_set;
 mod batch;
 mod change;
@@ -16,6 +17,7 @@ mod error;
 mod history;
 mod intake;
 mod local_store;
+mod metrics;
 mod offline_set;
 mod outlook;
 mod pages;
@@ -29,23 +31,27 @@ mod sqlite;
 mod standing;
 mod state;
 mod status;
+mod status_page;
 mod store;
 mod sweep;
 mod sync;
 
+pub use alarm::Alarm;
 pub use change::{Change, ChangeId, Outcome, Queued};
 pub use cycle::{TickOptions, TickReport};
 pub use error::{IntakeError, RepositoryError, StoreError};
 pub use history::{History, Superseded};
 pub use intake::{Accepted, Intake};
 pub use local_store::LocalStore;
+pub use metrics::prometheus_text;
 pub use offline_set::{OfflineFile, OfflineSet};
 pub use record::{FileRecord, Listing, RoleRecord, Settings, Staged};
 pub use repository::Repository;
 pub use signers::OnlineSigners;
 pub use sqlite::SqliteState;
 pub use state::{HeadRecord, State};
-pub use status::{RoleStatus, Status};
+pub use status::{HeadRoom, RoleSigners, RoleStatus, Status, StoreHealth};
+pub use status_page::html as status_html;
 pub use store::{Store, StorePath};
 pub use sweep::SweepReport;
 pub use sync::{SyncOptions, SyncPlan, SyncReport};
