@@ -58,6 +58,7 @@ impl Repository {
         let _lock = self.lock()?;
         let mut report = TickReport::default();
         self.check_clock(now)?;
+        self.check_store()?;
         let incoming = self.incoming();
         match recover(self.state.as_mut(), self.store.as_mut(), &incoming, now)? {
             Recovery::Nothing => {}

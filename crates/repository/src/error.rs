@@ -145,6 +145,23 @@ pub enum RepositoryError {
         /// The share allowed.
         percent: u32,
     },
+    /// The state is older than what is published, as after a backup was restored (reference F18).
+    #[error("the state knows timestamp v{ours}, but v{published} of another snapshot is published")]
+    StateBehind {
+        /// The timestamp the state knows.
+        ours: Version,
+        /// The timestamp that is published.
+        published: Version,
+    },
+    /// The store has no `timestamp.json` to recover from.
+    #[error("the store holds no timestamp.json")]
+    NothingPublished,
+    /// The store lacks what the published metadata names.
+    #[error("the store does not hold {what}")]
+    NotInStore {
+        /// A metadata file or target.
+        what: String,
+    },
     /// A file of a set was refused by the trust code.
     #[error("the set was refused")]
     SetRejected {

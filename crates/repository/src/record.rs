@@ -109,10 +109,10 @@ pub struct RoleRecord {
 }
 
 impl RoleRecord {
-    /// The entry of a snapshot, if it has one.
+    /// The entry of a snapshot that lists it so, if it has one.
     #[must_use]
-    pub fn meta_file(&self) -> Option<MetaFile> {
-        match self.listing {
+    pub fn meta_file(&self, listing: Listing) -> Option<MetaFile> {
+        match listing {
             Listing::None => None,
             Listing::Version => Some(MetaFile::version_only(self.version)),
             Listing::Full => Some(MetaFile {

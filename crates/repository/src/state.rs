@@ -93,6 +93,14 @@ pub trait State: Send {
     /// Forgets journalled work: because it is published whole, or because its numbers are burned.
     fn clear_staged(&mut self) -> Result<(), RepositoryError>;
 
+    /// Gives versions up for good: none of them, nor one below, is given out again. With `until`,
+    /// objects that the history does not know may be named until then.
+    fn give_up(
+        &mut self,
+        versions: &BTreeMap<Role, Version>,
+        until: Option<DateTime<Utc>>,
+    ) -> Result<(), RepositoryError>;
+
     /// Which objects are, or can still be, named by a published timestamp.
     fn history(&self) -> Result<History, RepositoryError>;
 

@@ -204,7 +204,7 @@ fn signers(published: &Published) -> Vec<RoleSigners> {
     signers
 }
 
-fn is_bin(role: &Role) -> bool {
+pub(crate) fn is_bin(role: &Role) -> bool {
     matches!(role, Role::Delegated(name) if name.as_str() != draft::BINS_PREFIX)
 }
 

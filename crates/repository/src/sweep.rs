@@ -52,6 +52,7 @@ impl Repository {
     /// Deletes what no client can need any more.
     pub fn sweep(&mut self, now: DateTime<Utc>) -> Result<SweepReport, RepositoryError> {
         let _lock = self.lock()?;
+        self.check_store()?;
         let marks = self.marks(now)?;
         let report = self.find_unmarked(&marks, now)?;
         for path in &report.objects {
@@ -80,8 +81,10 @@ impl Repository {
         let is_live = |until: DateTime<Utc>| until + retention >= now;
         let mut kept = history.named;
         let mut dead = Vec::new();
+        // While timestamps of unknown life may be about, so may be more that name an object.
+        let unknown_is_kept = history.unrecorded_until.is_some_and(is_live);
         for object in history.superseded {
-            if is_live(object.named_until) {
+            if unknown_is_kept || is_live(object.named_until) {
                 kept.insert(object.path);
             } else {
                 dead.push(object.path);
@@ -94,7 +97,7 @@ impl Repository {
         Ok(Marks {
             kept,
             dead,
-            unknown_is_kept: history.unrecorded_until.is_some_and(is_live),
+            unknown_is_kept,
         })
     }
 

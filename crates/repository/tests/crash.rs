@@ -16,7 +16,7 @@ use countersign_repository::{
 };
 use index::ProjectName;
 use metadata::{Role, Sha256, TargetPath, Version};
-use support::{Ceremony, Reader, samples, start};
+use support::{Ceremony, Reader, Warm, samples, start};
 
 const AT_ONCE: TickOptions = TickOptions { at_once: true };
 
@@ -189,6 +189,13 @@ impl State for FailingState {
     fn clear_staged(&mut self) -> Outcome<()> {
         self.run(State::clear_staged)
     }
+    fn give_up(
+        &mut self,
+        versions: &BTreeMap<Role, Version>,
+        until: Option<DateTime<Utc>>,
+    ) -> Outcome<()> {
+        self.run(|state| state.give_up(versions, until))
+    }
     fn history(&self) -> Outcome<History> {
         self.inner.history()
     }
@@ -214,29 +221,56 @@ fn failing(folder: &Path, fuse: &Fuse) -> Repository {
     .unwrap()
 }
 
-/// Publishes the samples with a fuse of `writes`; says whether it blew.
-fn die_and_recover(writes: usize, failure: Failure) -> bool {
+/// What is under way when the process dies.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Work {
+    /// Files are published.
+    Files,
+    /// Files, together with a set of offline roles and a new online key.
+    Rotation,
+    /// What nobody needs any more is deleted.
+    Sweep,
+}
+
+/// Does `work` with a fuse of `writes`, starts again, and checks; says whether the fuse blew.
+fn die_and_recover(work: Work, writes: usize, failure: Failure) -> bool {
     let folder = tempfile::tempdir().unwrap();
-    let ceremony = Ceremony::new();
-    drop(support::published(folder.path(), &ceremony));
+    let mut ceremony = Ceremony::new();
+    let now = prepare(folder.path(), &mut ceremony, work);
     let fuse = Fuse::new(writes, failure);
     let mut index = failing(folder.path(), &fuse);
-    index.add_files(&samples(), start()).unwrap();
-    let died = index.tick(&ceremony.online(), start(), AT_ONCE).is_err();
+    let warm = Warm::of(&index, now);
+    let died = match work {
+        Work::Sweep => index.sweep(now).is_err(),
+        _ => index.tick(&ceremony.online(), now, AT_ONCE).is_err(),
+    };
     assert_eq!(died, fuse.blew() && died);
-    // Whatever was written: a client sees a whole state, the old or the new.
-    Reader::of(&index, &ceremony, start());
+    // Whatever was written: a client sees a whole state, the old or the new, and one in the middle of
+    // an update finds what it was promised.
+    Reader::of(&index, &ceremony, now);
+    Reader::after(&index, &warm, now);
+    warm.finds(&[]);
     drop(index);
 
     let mut index = Repository::open(folder.path()).unwrap();
-    index.tick(&ceremony.online(), start(), AT_ONCE).unwrap();
-    let reader = Reader::of(&index, &ceremony, start());
+    index.tick(&ceremony.online(), now, AT_ONCE).unwrap();
+    if work == Work::Sweep {
+        index.sweep(now).unwrap();
+        assert!(index.sweep(now).unwrap().objects.is_empty());
+    }
+    let readers = [
+        Reader::of(&index, &ceremony, now),
+        Reader::after(&index, &warm, now),
+    ];
     for path in samples() {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        assert!(
-            reader.file(&name).is_some(),
-            "{name} after {writes} writes, {failure:?}"
-        );
+        for reader in &readers {
+            let found = reader.file(&name);
+            assert!(
+                found.is_some(),
+                "{name}: {work:?}, {writes} writes, {failure:?}"
+            );
+        }
         let project = index::DistributionFilename::parse(&name)
             .unwrap()
             .project()
@@ -246,23 +280,67 @@ fn die_and_recover(writes: usize, failure: Failure) -> bool {
             .join(format!("repository/simple/{project}/index.html"));
         assert!(page.exists(), "the plain mirror is rebuilt");
     }
-    let status = index.status(start()).unwrap();
+    let status = index.status(now).unwrap();
     assert_eq!((status.pending, status.unfinished), (0, false));
+    assert_eq!(status.waiting_sets, 0);
     died
+}
+
+/// Brings a repository to the moment before the work; says when that is.
+fn prepare(folder: &Path, ceremony: &mut Ceremony, work: Work) -> DateTime<Utc> {
+    let mut index = support::published(folder, ceremony);
+    index.add_files(&samples(), start()).unwrap();
+    match work {
+        Work::Files => start(),
+        Work::Rotation => {
+            ceremony.replace_online_key();
+            let set = ceremony.renewal(folder, start(), 2);
+            index.apply_set(&set, start()).unwrap();
+            start()
+        }
+        Work::Sweep => {
+            let policy = index.settings().policy.clone();
+            let lifetime = policy.roles.timestamp.lifetime;
+            index.tick(&ceremony.online(), start(), AT_ONCE).unwrap();
+            let later = start() + lifetime * 2 + policy.retention.snapshots;
+            index.tick(&ceremony.online(), later, AT_ONCE).unwrap();
+            later
+        }
+    }
+}
+
+/// Every write of a kind of work may be the last; says how many there are.
+fn exhaust(work: Work, step: usize) -> usize {
+    let mut most = 0;
+    for failure in [Failure::Lost, Failure::Reported] {
+        let mut writes = 0;
+        while die_and_recover(work, writes, failure) {
+            writes += step;
+        }
+        most = most.max(writes);
+    }
+    most
 }
 
 #[test]
 fn every_write_of_a_publication_may_be_the_last() {
-    for failure in [Failure::Lost, Failure::Reported] {
-        let mut writes = 0;
-        while die_and_recover(writes, failure) {
-            writes += 1;
-        }
-        assert!(
-            writes > 20,
-            "a publication of three files has {writes} writes"
-        );
-    }
+    let writes = exhaust(Work::Files, 1);
+    assert!(
+        writes > 20,
+        "a publication of three files has {writes} writes"
+    );
+}
+
+#[test]
+fn every_third_write_of_a_rotation_may_be_the_last() {
+    let writes = exhaust(Work::Rotation, 3);
+    assert!(writes > 40, "a rotation signs 16 bins: {writes} writes");
+}
+
+#[test]
+fn every_write_of_a_sweep_may_be_the_last() {
+    let writes = exhaust(Work::Sweep, 2);
+    assert!(writes > 10, "a sweep has {writes} writes");
 }
 
 /// Work whose timestamp has expired before anybody saw it is given up; its versions stay burned.

@@ -205,6 +205,14 @@ impl State for SqliteState {
         journal::clear_staged(&mut self.db)
     }
 
+    fn give_up(
+        &mut self,
+        versions: &BTreeMap<Role, Version>,
+        until: Option<DateTime<Utc>>,
+    ) -> Result<(), RepositoryError> {
+        journal::give_up(&mut self.db, versions, until)
+    }
+
     fn history(&self) -> Result<History, RepositoryError> {
         history::read(&self.db)
     }

@@ -63,12 +63,17 @@ pub struct Ceremony {
     root: Vec<Arc<FileKey>>,
     targets: Vec<Arc<FileKey>>,
     bins: Vec<Arc<FileKey>>,
-    online: Arc<FileKey>,
+    /// Timestamp, snapshot, bins: one key for all unless they are told apart.
+    online: [Arc<FileKey>; 3],
     policy: Policy,
 }
 
 fn key() -> Arc<FileKey> {
     Arc::new(FileKey::generate(KeyType::Ed25519, &ring::rand::SystemRandom::new()).unwrap())
+}
+
+fn one_for_all(key: Arc<FileKey>) -> [Arc<FileKey>; 3] {
+    [Arc::clone(&key), Arc::clone(&key), key]
 }
 
 fn public(keys: &[Arc<FileKey>]) -> Vec<PublicKey> {
@@ -84,7 +89,7 @@ impl Ceremony {
             root: many(roles.root.keys),
             targets: many(roles.targets.keys),
             bins: many(roles.bins.keys),
-            online: key(),
+            online: one_for_all(key()),
             policy,
         }
     }
@@ -92,17 +97,36 @@ impl Ceremony {
     /// The same with an online key kept as test data.
     pub fn with_online_key(pem: &str) -> Self {
         Self {
-            online: Arc::new(FileKey::from_pkcs8_pem(pem).unwrap()),
+            online: one_for_all(Arc::new(FileKey::from_pkcs8_pem(pem).unwrap())),
             ..Self::new()
         }
     }
 
     pub fn replace_online_key(&mut self) {
-        self.online = key();
+        self.online = one_for_all(key());
+    }
+
+    /// One online key for each of timestamp, snapshot, bins.
+    pub fn tell_online_keys_apart(&mut self) {
+        self.online = [key(), key(), key()];
+    }
+
+    /// The key of one online role alone: 0 timestamp, 1 snapshot, 2 bins.
+    pub fn only(&self, role: usize) -> OnlineSigners {
+        OnlineSigners::new(vec![Arc::clone(&self.online[role]) as Arc<dyn Signer>])
+    }
+
+    /// A new snapshot key; the others stay.
+    pub fn replace_snapshot_key(&mut self) {
+        self.online[1] = key();
     }
 
     pub fn online(&self) -> OnlineSigners {
-        OnlineSigners::new(vec![Arc::clone(&self.online) as Arc<dyn Signer>])
+        let signers = self
+            .online
+            .iter()
+            .map(|key| Arc::clone(key) as Arc<dyn Signer>);
+        OnlineSigners::new(signers.collect())
     }
 
     /// The first set, as a folder.
@@ -119,15 +143,16 @@ impl Ceremony {
     fn set(&self, folder: &Path, now: DateTime<Utc>, number: u64, old: Option<&Root>) -> PathBuf {
         let set = folder.join(format!("set-{number}-{}", self.root[0].key_id().short()));
         fs::create_dir(&set).unwrap();
-        let online = [self.online.public_key().clone()];
+        let [timestamp, snapshot, bin] =
+            [0, 1, 2].map(|role| [self.online[role].public_key().clone()]);
         let [root, targets, bins] =
             [&self.root, &self.targets, &self.bins].map(|keys| public(keys));
-        let mut new = first_root(&self.policy, now, [&root, &online, &online, &targets]);
+        let mut new = first_root(&self.policy, now, [&root, &timestamp, &snapshot, &targets]);
         new.version = version(number);
         let settings = Settings::from_policy(&POLICY).unwrap();
         let layout: BinLayout = settings.layout;
         let top = top_targets(&self.policy, now, version(number), &bins).unwrap();
-        let bins = bins_role(&self.policy, now, version(number), layout, &online).unwrap();
+        let bins = bins_role(&self.policy, now, version(number), layout, &bin).unwrap();
 
         let clone = new.clone();
         let own = Authority::new("the root itself", &clone.keys, &clone.root);
