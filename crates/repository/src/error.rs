@@ -153,6 +153,22 @@ pub enum RepositoryError {
         /// The timestamp that is published.
         published: Version,
     },
+    /// A role that the timestamp key cannot renew has expired.
+    #[error("{role} has expired, and the timestamp key cannot sign it")]
+    NotForThisKey {
+        /// The role.
+        role: Role,
+    },
+    /// The store shows an older version than was seen before.
+    #[error("the store shows {role} v{found}, but v{floor} was seen before")]
+    BelowFloor {
+        /// The role.
+        role: Role,
+        /// The version seen before.
+        floor: u64,
+        /// The version found.
+        found: Version,
+    },
     /// The store has no `timestamp.json` to recover from.
     #[error("the store holds no timestamp.json")]
     NothingPublished,

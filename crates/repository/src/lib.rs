@@ -36,6 +36,7 @@ mod status_page;
 mod store;
 mod sweep;
 mod sync;
+mod timestamp_only;
 
 pub use alarm::Alarm;
 pub use change::{Change, ChangeId, Outcome, Queued};
@@ -57,3 +58,4 @@ pub use status_page::html as status_html;
 pub use store::{Store, StorePath};
 pub use sweep::SweepReport;
 pub use sync::{SyncOptions, SyncPlan, SyncReport};
+pub use timestamp_only::{TimestampOnly, TimestampReport};

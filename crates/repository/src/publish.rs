@@ -2,19 +2,22 @@
 //!
 //! 1. Journal the exact bytes and give their versions out. Die before this line and nothing happened;
 //!    die after it and [`crate::recover`] finishes the work or burns the numbers.
-//! 2. Put target files, pages, bins, offline roles, snapshot: all immutable, none referenced yet. If we
-//!    die among them, no client notices; putting them again changes nothing.
+//! 2. Put target files, pages, bins, offline roles but roots, snapshot: all immutable, none referenced
+//!    yet. If we die among them, no client notices; putting them again changes nothing.
 //! 3. Flush: what comes next must not outlive what it names.
 //! 4. Move the head, compare-and-swap: the commit point. Die before it and the work can still be
 //!    burned; die after it and it must be finished, because its versions count as published.
-//! 5. Put `timestamp.json` and flush: clients see the new snapshot. Die before it and clients keep the
-//!    old state, whose files are all still there.
+//! 5. Put new roots, then `timestamp.json`, and flush: clients see the new snapshot. Die before it and
+//!    clients keep the old state, whose files are all still there. Die between the two, while a root
+//!    changes the timestamp key without overlap, and clients wait until we start again.
 //! 6. Put the pages of the plain mirror and flush. Die among them and they are put again.
 //! 7. Forget the journalled work. Die before this line and steps 5 and 6 are repeated, with the same
 //!    bytes.
 
 use std::fs;
 use std::path::Path;
+
+use metadata::Role;
 
 use crate::error::RepositoryError;
 use crate::pages::Applied;
@@ -42,12 +45,11 @@ pub(crate) fn stage_objects(rehearsed: &Rehearsed, applied: &mut Applied) -> Vec
         let Some(path) = StorePath::metadata(&file.file_name()) else {
             continue;
         };
-        let is_timestamp = *file.role() == metadata::Role::Timestamp;
         objects.push(Object {
-            phase: if is_timestamp {
-                Phase::Timestamp
-            } else {
-                Phase::Immutable
+            phase: match file.role() {
+                Role::Root => Phase::Root,
+                Role::Timestamp => Phase::Timestamp,
+                _ => Phase::Immutable,
             },
             path: path.as_str().to_owned(),
             source: Source::Bytes(file.bytes().to_vec()),
@@ -81,7 +83,8 @@ pub(crate) fn finish(
         store.flush()?; // 3
         state.move_head(staged)?; // 4
     }
-    put(store, incoming, staged, Phase::Timestamp)?; // 5
+    put(store, incoming, staged, Phase::Root)?; // 5
+    put(store, incoming, staged, Phase::Timestamp)?;
     store.flush()?;
     put(store, incoming, staged, Phase::Mirror)?; // 6
     store.flush()?;
@@ -102,7 +105,9 @@ fn put(
     for object in staged.objects.iter().filter(|object| object.phase == phase) {
         let path = StorePath::parse(&object.path).ok_or_else(|| damaged(&object.path))?;
         match (&object.source, phase) {
-            (Source::Bytes(bytes), Phase::Immutable) => store.put_new(&path, bytes)?,
+            (Source::Bytes(bytes), Phase::Immutable | Phase::Root) => {
+                store.put_new(&path, bytes)?
+            }
             (Source::Bytes(bytes), _) => store.put_pointer(&path, bytes)?,
             (Source::Incoming(digest), _) => {
                 store.put_new_file(&path, &incoming_path(incoming, digest))?;

@@ -178,7 +178,10 @@ pub enum Source {
 pub enum Phase {
     /// Before the head moves: everything immutable.
     Immutable,
-    /// After it: `timestamp.json`.
+    /// After it: roots, at the last moment. A client takes the newest root there is, and where a root
+    /// names other online keys it refuses the timestamp of before.
+    Root,
+    /// `timestamp.json`.
     Timestamp,
     /// Last: pages of the plain mirror.
     Mirror,

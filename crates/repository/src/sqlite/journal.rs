@@ -102,6 +102,7 @@ pub(super) fn stage(db: &mut Connection, staged: &Staged) -> Result<(), Reposito
         for object in &staged.objects {
             let phase = match object.phase {
                 Phase::Immutable => "immutable",
+                Phase::Root => "root",
                 Phase::Timestamp => "timestamp",
                 Phase::Mirror => "mirror",
             };

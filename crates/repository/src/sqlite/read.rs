@@ -237,6 +237,7 @@ pub(super) fn staged(db: &Connection) -> Result<Option<(Staged, bool)>, Reposito
         let unreadable = || damaged(format!("object {path}"));
         let phase = match phase.as_str() {
             "immutable" => Phase::Immutable,
+            "root" => Phase::Root,
             "timestamp" => Phase::Timestamp,
             "mirror" => Phase::Mirror,
             _ => return Err(unreadable()),
