@@ -11,7 +11,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use chrono::{DateTime, TimeZone, Utc};
-use countersign_repository::{OnlineSigners, Repository, Settings, TickOptions};
+use countersign_repository::{
+    LocalStore, OnlineSigners, Repository, Settings, SqliteState, Store, StoreError, StorePath,
+    TickOptions,
+};
 use draft::{BinLayout, Draft, DraftDocument, Setting, bins_role, first_root, top_targets};
 use index::{DistributionFilename, file_path, page_path};
 use keys::{FileKey, KeyType, Signer};
@@ -363,5 +366,64 @@ impl Warm {
         for name in names {
             assert!(self.session.file(name).is_some(), "{name}");
         }
+    }
+}
+
+/// Asked before each write, by path: an error fails it.
+pub type Watcher = Box<dyn FnMut(&str) -> std::io::Result<()> + Send>;
+
+/// A local store whose writes are watched.
+pub struct WatchedStore {
+    inner: LocalStore,
+    watcher: Watcher,
+}
+
+/// Opens a repository with a watched store.
+pub fn watched(folder: &Path, watcher: Watcher) -> Repository {
+    let state = SqliteState::open(&folder.join("state.sqlite")).unwrap();
+    let inner = LocalStore::open(folder.join("repository")).unwrap();
+    let store = WatchedStore { inner, watcher };
+    Repository::assemble(folder, Box::new(state), Box::new(store)).unwrap()
+}
+
+impl WatchedStore {
+    fn ask(&mut self, path: &StorePath) -> Result<(), StoreError> {
+        (self.watcher)(path.as_str()).map_err(|source| StoreError::Io {
+            doing: "write",
+            path: path.clone(),
+            source,
+        })
+    }
+}
+
+impl Store for WatchedStore {
+    fn put_new(&mut self, path: &StorePath, bytes: &[u8]) -> Result<(), StoreError> {
+        self.ask(path)?;
+        self.inner.put_new(path, bytes)
+    }
+    fn put_new_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError> {
+        self.ask(path)?;
+        self.inner.put_new_file(path, file)
+    }
+    fn link(&mut self, existing: &StorePath, path: &StorePath) -> Result<(), StoreError> {
+        self.ask(path)?;
+        self.inner.link(existing, path)
+    }
+    fn put_pointer(&mut self, path: &StorePath, bytes: &[u8]) -> Result<(), StoreError> {
+        self.ask(path)?;
+        self.inner.put_pointer(path, bytes)
+    }
+    fn flush(&mut self) -> Result<(), StoreError> {
+        self.inner.flush()
+    }
+    fn get(&self, path: &StorePath, limit: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.get(path, limit)
+    }
+    fn list(&self) -> Result<Vec<StorePath>, StoreError> {
+        self.inner.list()
+    }
+    fn remove(&mut self, path: &StorePath) -> Result<(), StoreError> {
+        self.ask(path)?;
+        self.inner.remove(path)
     }
 }
