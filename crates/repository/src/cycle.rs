@@ -115,8 +115,19 @@ impl Repository {
         };
         let sets: Vec<i64> = work.set.iter().filter_map(|set| set.id).collect();
         report.offline_roles = offline_versions(work.set.as_ref());
-        let batch = builder.build(plan, work.set.take(), &work.applied)?;
-        let rehearsed = rehearse(batch, &work.before, &work.applied, self.rules(), now)?;
+        let rehearsed = builder
+            .build(plan, work.set.take(), &work.applied)
+            .and_then(|batch| rehearse(batch, &work.before, &work.applied, self.rules(), now));
+        let rehearsed = match rehearsed {
+            // A set our own client refuses must not stand in the way of everything else.
+            Err(error) if error.is_refusal() => {
+                for id in &sets {
+                    self.state.drop_set(*id)?;
+                }
+                return Err(error);
+            }
+            rehearsed => rehearsed?,
+        };
         let batch = rehearsed.batch();
         report.snapshot = batch.snapshot;
         report.bins = batch.bins;

@@ -129,6 +129,16 @@ pub enum RepositoryError {
     /// A page that was built here is not valid; a defect.
     #[error("built an invalid project page")]
     Page(#[from] PageError),
+    /// Two calls at one moment want a file name for different bytes (reference F7).
+    #[error(
+        "`{filename}` was taken for other bytes ({published}) a moment ago; nothing was queued"
+    )]
+    NameTaken {
+        /// The name.
+        filename: String,
+        /// The digest it stands for.
+        published: String,
+    },
     /// A set of offline-signed roles was refused.
     #[error("the set was refused: {why}")]
     Set {
@@ -184,6 +194,23 @@ pub enum RepositoryError {
         /// Why.
         source: Rejection,
     },
+}
+
+impl RepositoryError {
+    /// Whether what was about to be signed or published was refused, as against keys or machines
+    /// that failed and may work again.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused(_)
+                | Self::Rehearsal { .. }
+                | Self::RehearsalLookup { .. }
+                | Self::Layout { .. }
+                | Self::Set { .. }
+                | Self::SetRejected { .. }
+        )
+    }
 }
 
 /// Why the store failed.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
 use index::{DistributionFilename, InspectLimits, Yanked, inspect};
@@ -192,8 +193,8 @@ impl Repository {
                 source,
             })
         };
-        let temporary = folder.join(format!(".{}.tmp", std::process::id()));
-        let mut out = File::create(&temporary).map_err(|error| ours("write", &temporary, error))?;
+        let (temporary, mut out) =
+            create_temporary(&folder).map_err(|error| ours("write", &folder, error))?;
         let mut digest = Sha256Stream::new();
         let mut length = 0;
         let mut buffer = vec![0; 1 << 17];
@@ -226,6 +227,19 @@ impl Repository {
                 path,
                 source,
             })
+    }
+}
+
+/// A file that nobody else writes: not another thread, nor another container with the same pid.
+fn create_temporary(folder: &Path) -> io::Result<(PathBuf, File)> {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    loop {
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let path = folder.join(format!(".{}-{number}.tmp", std::process::id()));
+        match File::create_new(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            created => return Ok((path, created?)),
+        }
     }
 }
 

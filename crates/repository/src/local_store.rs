@@ -76,6 +76,12 @@ impl LocalStore {
     ) -> io::Result<bool> {
         self.make_parent(target)?;
         let temporary = self.temporary(target);
+        // A crash may have left one of this name, and it may be a hard link: writing into it would
+        // write into the upload itself.
+        match fs::remove_file(&temporary) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         let placed = fill(&temporary).and_then(|()| {
             let flags = if new {
                 RenameFlags::NOREPLACE
@@ -130,7 +136,7 @@ impl Store for LocalStore {
         let target = self.locate(path);
         // A hard link where the file systems allow it: the same bytes need not be written again.
         let write = |temporary: &Path| {
-            fs::hard_link(file, temporary).or_else(|_| fs::copy(file, temporary).map(drop))
+            fs::hard_link(file, temporary).or_else(|_| copy_new(file, temporary))
         };
         if self
             .place(&target, true, write)
@@ -145,9 +151,21 @@ impl Store for LocalStore {
         Err(StoreError::Conflict { path: path.clone() })
     }
 
+    fn replace_by_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError> {
+        let target = self.locate(path);
+        self.place(&target, false, |temporary| copy_new(file, temporary))
+            .map_err(failed("replace", path))
+            .map(drop)
+    }
+
     fn link(&mut self, existing: &StorePath, path: &StorePath) -> Result<(), StoreError> {
         let source = self.locate(existing);
         self.put_new_file(path, &source)
+    }
+
+    fn relink(&mut self, existing: &StorePath, path: &StorePath) -> Result<(), StoreError> {
+        let source = self.locate(existing);
+        self.replace_by_file(path, &source)
     }
 
     fn put_pointer(&mut self, path: &StorePath, bytes: &[u8]) -> Result<(), StoreError> {
@@ -240,6 +258,14 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Copies a file to a name that must be free.
+fn copy_new(from: &Path, to: &Path) -> io::Result<()> {
+    let mut source = File::open(from)?;
+    let mut copy = File::create_new(to)?;
+    io::copy(&mut source, &mut copy)?;
+    copy.sync_all()
 }
 
 /// Whether two files have the same bytes.

@@ -78,8 +78,15 @@ pub trait Store: Send {
     /// The same from a file, which is kept where it is.
     fn put_new_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError>;
 
+    /// Replaces an object that a loss of power left damaged by a file, which is kept where it is. For
+    /// recovery alone, and only for objects that nothing published names yet.
+    fn replace_by_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError>;
+
     /// Gives an immutable object a second name.
     fn link(&mut self, existing: &StorePath, path: &StorePath) -> Result<(), StoreError>;
+
+    /// Gives an immutable object a second name, over whatever a crash left there.
+    fn relink(&mut self, existing: &StorePath, path: &StorePath) -> Result<(), StoreError>;
 
     /// Replaces a pointer: readers see the old bytes or the new, never a mixture.
     fn put_pointer(&mut self, path: &StorePath, bytes: &[u8]) -> Result<(), StoreError>;

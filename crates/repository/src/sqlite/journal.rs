@@ -9,7 +9,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use crate::change::{Change, ChangeId, Outcome};
 use crate::error::RepositoryError;
 use crate::offline_set::OfflineFile;
-use crate::record::{Phase, Source, Staged};
+use crate::record::{FileRecord, Phase, Source, Staged};
 use crate::sqlite::body::{ChangeBody, FileBody, OutcomeBody, StagedBody, encode};
 use crate::sqlite::{failed, history};
 
@@ -48,6 +48,7 @@ pub(super) fn enqueue(
                     params![file.filename.as_str(), file.sha256.to_string()],
                 )
                 .map_err(failed(DOING))?;
+                check_name(db, file)?;
             }
             let body = encode(&ChangeBody::of(change))?;
             let sql = "INSERT INTO changes (accepted, body) VALUES (?1, ?2)";
@@ -56,6 +57,25 @@ pub(super) fn enqueue(
             ids.push(ChangeId(db.last_insert_rowid()));
         }
         Ok(ids)
+    })
+}
+
+/// A name stands for the bytes it was first taken for, whoever asked at the same moment (reference
+/// F7).
+fn check_name(db: &Transaction<'_>, file: &FileRecord) -> Result<(), RepositoryError> {
+    let taken: String = db
+        .query_row(
+            "SELECT sha256 FROM names WHERE filename = ?1",
+            [file.filename.as_str()],
+            |row| row.get(0),
+        )
+        .map_err(failed("checking a file name"))?;
+    if taken == file.sha256.to_string() {
+        return Ok(());
+    }
+    Err(RepositoryError::NameTaken {
+        filename: file.filename.to_string(),
+        published: taken,
     })
 }
 

@@ -405,6 +405,14 @@ impl Store for WatchedStore {
         self.ask(path)?;
         self.inner.put_new_file(path, file)
     }
+    fn replace_by_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError> {
+        self.ask(path)?;
+        self.inner.replace_by_file(path, file)
+    }
+    fn relink(&mut self, existing: &StorePath, path: &StorePath) -> Result<(), StoreError> {
+        self.ask(path)?;
+        self.inner.relink(existing, path)
+    }
     fn link(&mut self, existing: &StorePath, path: &StorePath) -> Result<(), StoreError> {
         self.ask(path)?;
         self.inner.link(existing, path)
