@@ -106,7 +106,7 @@ fn put(
         let path = StorePath::parse(&object.path).ok_or_else(|| damaged(&object.path))?;
         match (&object.source, phase) {
             (Source::Bytes(bytes), Phase::Immutable | Phase::Root) => {
-                store.put_new(&path, bytes)?
+                store.put_new(&path, bytes)?;
             }
             (Source::Bytes(bytes), _) => store.put_pointer(&path, bytes)?,
             (Source::Incoming(digest), _) => {
