@@ -36,6 +36,7 @@ mod status_page;
 mod store;
 mod sweep;
 mod sync;
+mod take_over;
 mod timestamp_only;
 
 pub use alarm::Alarm;

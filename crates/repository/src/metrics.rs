@@ -1,4 +1,4 @@
-//! A status as Prometheus text, for a port or for node_exporter's textfile collector.
+//! A status as Prometheus text, for a port or for `node_exporter`'s textfile collector.
 
 use std::fmt::Write;
 

@@ -114,7 +114,7 @@ fn signers(status: &Status, role: &RoleStatus) -> String {
         let keys: Vec<String> = signers
             .keys
             .iter()
-            .map(|key| format!("<code>{}</code>", escape(&key.short())))
+            .map(|key| format!("<code>{}</code>", escape(key.short())))
             .collect();
         let (threshold, count) = (signers.threshold, keys.len());
         format!("{threshold} of {count}: {}", keys.join(" "))

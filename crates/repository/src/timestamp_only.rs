@@ -66,7 +66,7 @@ impl TimestampOnly<'_> {
             return Err(RepositoryError::ClockBehind { now, last });
         }
         let snapped = self.read_published(now)?;
-        self.check_floor(floor, &snapped)?;
+        check_floor(floor, &snapped)?;
         let published = snapped.timestamp();
         let mut report = TimestampReport {
             signed: None,
@@ -114,7 +114,7 @@ impl TimestampOnly<'_> {
             dialect: Dialect::Strict,
         };
         let limit = rules.limits.root;
-        let mut chain = RootChain::pinned(self.root, rules.clone()).map_err(refused)?;
+        let mut chain = RootChain::pinned(self.root, rules).map_err(refused)?;
         loop {
             let version = chain.next_version().map_err(refused)?;
             match self.read(&Role::Root.versioned_file_name(version), limit)? {
@@ -151,18 +151,6 @@ impl TimestampOnly<'_> {
         let path = StorePath::metadata(name);
         let file = path.map(|path| self.store.get(&path, limit)).transpose()?;
         Ok(file.flatten())
-    }
-
-    fn check_floor(&self, floor: Floor, snapped: &Snapped) -> Result<(), RepositoryError> {
-        for (role, floor, found) in [
-            (Role::Root, floor.root, snapped.root().version),
-            (Role::Snapshot, floor.snapshot, snapped.snapshot().version),
-        ] {
-            if found.get() < floor {
-                return Err(RepositoryError::BelowFloor { role, floor, found });
-            }
-        }
-        Ok(())
     }
 
     fn read_floor(&self) -> Result<Floor, RepositoryError> {
@@ -203,6 +191,18 @@ impl TimestampOnly<'_> {
             source,
         }
     }
+}
+
+fn check_floor(floor: Floor, snapped: &Snapped) -> Result<(), RepositoryError> {
+    for (role, floor, found) in [
+        (Role::Root, floor.root, snapped.root().version),
+        (Role::Snapshot, floor.snapshot, snapped.snapshot().version),
+    ] {
+        if found.get() < floor {
+            return Err(RepositoryError::BelowFloor { role, floor, found });
+        }
+    }
+    Ok(())
 }
 
 fn timestamp_path() -> Result<StorePath, RepositoryError> {

@@ -289,7 +289,7 @@ proptest! {
                 let page = page(index, name);
                 match expected.get(&file) {
                     Some(Some(why)) => {
-                        let mark = format!("\"yanked\":\"{}\"", why);
+                        let mark = format!("\"yanked\":\"{why}\"");
                         prop_assert!(page.contains(&mark), "{}", page);
                     }
                     _ => prop_assert!(!page.contains("\"yanked\":\""), "{}", page),

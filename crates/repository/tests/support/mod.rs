@@ -6,6 +6,8 @@
     reason = "each test binary uses its own part of this"
 )]
 
+pub mod fuse;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
