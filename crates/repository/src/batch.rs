@@ -19,6 +19,7 @@ use crate::pages::Applied;
 use crate::record::{Listing, RoleRecord, Settings};
 use crate::signers::OnlineSigners;
 use crate::state::State;
+use crate::status::is_bin;
 
 /// The offline-signed documents a batch is published under.
 pub(crate) struct InForce {
@@ -83,7 +84,7 @@ impl Builder<'_> {
         }
         let mut snapshot_version = None;
         if plan.snapshot.is_some() {
-            let snapshot = self.snapshot(&records)?;
+            let snapshot = self.snapshot(&records, bin_listing)?;
             snapshot_version = Some(snapshot.document().version);
             let file = snapshot.into_file();
             records.push(record(&file, Listing::None));
@@ -159,12 +160,22 @@ impl Builder<'_> {
     }
 
     /// The snapshot of all roles as they will be: the published ones overlaid with the new.
-    fn snapshot(&self, new: &[RoleRecord]) -> Result<Signed<Snapshot>, RepositoryError> {
+    /// Bins are listed by the keys of now: those signed earlier, too, when the snapshot's key changes.
+    fn snapshot(
+        &self,
+        new: &[RoleRecord],
+        bin_listing: Listing,
+    ) -> Result<Signed<Snapshot>, RepositoryError> {
         let version = self.next_version(&Role::Snapshot)?;
         let expires = Expiry::at(self.now + self.policy().roles.snapshot.lifetime);
         let mut document = Snapshot::new(version, expires);
         for record in self.roles.values().chain(new) {
-            if let Some(file) = record.meta_file() {
+            let listing = if is_bin(&record.role) {
+                bin_listing
+            } else {
+                record.listing
+            };
+            if let Some(file) = record.meta_file(listing) {
                 document.set(&record.role, file);
             }
         }
@@ -215,7 +226,7 @@ fn record(file: &SignedFile, listing: Listing) -> RoleRecord {
 }
 
 /// Whether two roles are served by the very same keys.
-fn same_keys(one: &RoleKeys, other: &RoleKeys) -> bool {
+pub(crate) fn same_keys(one: &RoleKeys, other: &RoleKeys) -> bool {
     let set = |keys: &RoleKeys| keys.keyids.iter().cloned().collect::<BTreeSet<_>>();
     set(one) == set(other)
 }

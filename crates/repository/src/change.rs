@@ -1,7 +1,7 @@
 //! Changes to the index, as they are queued.
 
 use chrono::{DateTime, Utc};
-use index::DistributionFilename;
+use index::{DistributionFilename, Yanked};
 use metadata::Version;
 
 use crate::record::FileRecord;
@@ -17,6 +17,8 @@ pub enum Change {
     Add(FileRecord),
     /// A file is removed; its name stays taken (reference F7).
     Remove(DistributionFilename),
+    /// A file is yanked, or no more: its page says so, its target stays (PEP 592, reference F5).
+    Yank(DistributionFilename, Yanked),
 }
 
 impl Change {
@@ -25,7 +27,7 @@ impl Change {
     pub fn filename(&self) -> &DistributionFilename {
         match self {
             Self::Add(file) => &file.filename,
-            Self::Remove(filename) => filename,
+            Self::Remove(filename) | Self::Yank(filename, _) => filename,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use draft::{Plan, Signed, plan};
+use draft::{Plan, Signed};
 use metadata::{Role, Root, Snapshot, Targets, Timestamp, Version};
 
 use crate::batch::Builder;
@@ -58,20 +58,16 @@ impl Repository {
         let _lock = self.lock()?;
         let mut report = TickReport::default();
         self.check_clock(now)?;
+        self.check_store()?;
         let incoming = self.incoming();
         match recover(self.state.as_mut(), self.store.as_mut(), &incoming, now)? {
             Recovery::Nothing => {}
             Recovery::Finished => report.finished_earlier = true,
             Recovery::Burned => report.burned_earlier = true,
         }
+        self.drop_bad_set(now)?;
         let mut work = self.look(now)?;
-        let plan = plan(
-            now,
-            &work.head,
-            &self.settings.policy,
-            &work.pending,
-            options.at_once,
-        );
+        let plan = work.plan(now, &self.settings.policy, options);
         report.next = plan.next;
         if plan.is_idle() {
             if plan.take_changes {
@@ -119,8 +115,19 @@ impl Repository {
         };
         let sets: Vec<i64> = work.set.iter().filter_map(|set| set.id).collect();
         report.offline_roles = offline_versions(work.set.as_ref());
-        let batch = builder.build(plan, work.set.take(), &work.applied)?;
-        let rehearsed = rehearse(batch, &work.before, &work.applied, self.rules(), now)?;
+        let rehearsed = builder
+            .build(plan, work.set.take(), &work.applied)
+            .and_then(|batch| rehearse(batch, &work.before, &work.applied, self.rules(), now));
+        let rehearsed = match rehearsed {
+            // A set our own client refuses must not stand in the way of everything else.
+            Err(error) if error.is_refusal() => {
+                for id in &sets {
+                    self.state.drop_set(*id)?;
+                }
+                return Err(error);
+            }
+            rehearsed => rehearsed?,
+        };
         let batch = rehearsed.batch();
         report.snapshot = batch.snapshot;
         report.bins = batch.bins;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use draft::{Refused, Unsigned};
-use index::{FilenameError, InspectError, PageError};
+use index::{FilenameError, InspectError, PageError, ProjectNameError};
 use keys::KeyError;
 use metadata::{MetadataError, Role, Sha256, Version};
 use trust::Rejection;
@@ -129,11 +129,64 @@ pub enum RepositoryError {
     /// A page that was built here is not valid; a defect.
     #[error("built an invalid project page")]
     Page(#[from] PageError),
+    /// Two calls at one moment want a file name for different bytes (reference F7).
+    #[error(
+        "`{filename}` was taken for other bytes ({published}) a moment ago; nothing was queued"
+    )]
+    NameTaken {
+        /// The name.
+        filename: String,
+        /// The digest it stands for.
+        published: String,
+    },
     /// A set of offline-signed roles was refused.
     #[error("the set was refused: {why}")]
     Set {
         /// Why.
         why: String,
+    },
+    /// A synchronisation would remove more than it may without being told so.
+    #[error("{removed} of {present} files would be removed, more than {percent} percent")]
+    SyncRemoves {
+        /// Files that would go.
+        removed: usize,
+        /// Files on the index.
+        present: usize,
+        /// The share allowed.
+        percent: u32,
+    },
+    /// The state is older than what is published, as after a backup was restored (reference F18).
+    #[error("the state knows timestamp v{ours}, but v{published} of another snapshot is published")]
+    StateBehind {
+        /// The timestamp the state knows.
+        ours: Version,
+        /// The timestamp that is published.
+        published: Version,
+    },
+    /// A role that the timestamp key cannot renew has expired.
+    #[error("{role} has expired, and the timestamp key cannot sign it")]
+    NotForThisKey {
+        /// The role.
+        role: Role,
+    },
+    /// The store shows an older version than was seen before.
+    #[error("the store shows {role} v{found}, but v{floor} was seen before")]
+    BelowFloor {
+        /// The role.
+        role: Role,
+        /// The version seen before.
+        floor: u64,
+        /// The version found.
+        found: Version,
+    },
+    /// The store has no `timestamp.json` to recover from.
+    #[error("the store holds no timestamp.json")]
+    NothingPublished,
+    /// The store lacks what the published metadata names.
+    #[error("the store does not hold {what}")]
+    NotInStore {
+        /// A metadata file or target.
+        what: String,
     },
     /// A file of a set was refused by the trust code.
     #[error("the set was refused")]
@@ -141,6 +194,23 @@ pub enum RepositoryError {
         /// Why.
         source: Rejection,
     },
+}
+
+impl RepositoryError {
+    /// Whether what was about to be signed or published was refused, as against keys or machines
+    /// that failed and may work again.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused(_)
+                | Self::Rehearsal { .. }
+                | Self::RehearsalLookup { .. }
+                | Self::Layout { .. }
+                | Self::Set { .. }
+                | Self::SetRejected { .. }
+        )
+    }
 }
 
 /// Why the store failed.
@@ -153,6 +223,12 @@ pub enum StoreError {
         doing: &'static str,
         /// The object.
         path: StorePath,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The objects could not be listed.
+    #[error("could not list the store")]
+    List {
         /// What the system said.
         source: io::Error,
     },
@@ -207,4 +283,10 @@ pub enum IntakeError {
     /// There is no such file on the index.
     #[error("is not on the index")]
     Unknown,
+    /// Not the name of a project.
+    #[error(transparent)]
+    Project(#[from] ProjectNameError),
+    /// Its page could not be published so: a reason with control characters, for example.
+    #[error(transparent)]
+    Page(#[from] PageError),
 }

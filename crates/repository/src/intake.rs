@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
-use index::{DistributionFilename, InspectLimits, inspect};
+use index::{DistributionFilename, InspectLimits, Yanked, inspect};
 use metadata::{Sha256, Sha256Stream};
 
-use crate::change::{Change, Queued};
+use crate::change::Change;
 use crate::error::{IntakeError, RepositoryError};
 use crate::record::FileRecord;
 use crate::repository::{Repository, incoming_path};
+use crate::standing::Standing;
 
 /// The result of one intake: what was taken in, and what was not and why. The good files are queued
 /// whatever becomes of the others.
@@ -45,6 +47,19 @@ impl Repository {
         paths: &[PathBuf],
         now: DateTime<Utc>,
     ) -> Result<Intake, RepositoryError> {
+        let mut standing = self.standing()?;
+        let (intake, changes) = self.take_in(paths, &mut standing, now)?;
+        self.state.enqueue(&changes, now)?;
+        Ok(intake)
+    }
+
+    /// Copies files into the intake folder and says which changes they come to; queues nothing.
+    pub(crate) fn take_in(
+        &self,
+        paths: &[PathBuf],
+        standing: &mut Standing,
+        now: DateTime<Utc>,
+    ) -> Result<(Intake, Vec<Change>), RepositoryError> {
         let mut intake = Intake::default();
         let mut read: BTreeMap<String, Vec<Candidate>> = BTreeMap::new();
         for path in paths {
@@ -58,74 +73,11 @@ impl Repository {
             }
         }
         let mut changes = Vec::new();
-        let queued = self.queued()?;
         for candidates in read.into_values() {
-            self.decide(candidates, &queued, &mut intake, &mut changes)?;
+            self.decide(candidates, standing, &mut intake, &mut changes)?;
         }
         self.sync_incoming()?;
-        self.state.enqueue(&changes, now)?;
-        Ok(intake)
-    }
-
-    /// Queues the removal of files.
-    pub fn remove_files(
-        &mut self,
-        filenames: &[String],
-        now: DateTime<Utc>,
-    ) -> Result<Intake, RepositoryError> {
-        let mut intake = Intake::default();
-        let mut changes = Vec::new();
-        let queued = self.queued()?;
-        for name in filenames {
-            let path = PathBuf::from(name);
-            match DistributionFilename::parse(name) {
-                Err(error) => intake.refused.push((path, error.into())),
-                Ok(filename) => match self.stands(&filename, &queued)? {
-                    None => intake.refused.push((path, IntakeError::Unknown)),
-                    Some(sha256) => {
-                        changes.push(Change::Remove(filename.clone()));
-                        intake.accepted.push(Accepted {
-                            path,
-                            filename,
-                            sha256,
-                            already: false,
-                        });
-                    }
-                },
-            }
-        }
-        self.state.enqueue(&changes, now)?;
-        Ok(intake)
-    }
-
-    /// What each name stands for once everything queued is published: its digest, or nothing.
-    fn queued(&self) -> Result<QueuedNames, RepositoryError> {
-        let name_and_digest = |queued: Queued| match queued.change {
-            Change::Add(file) => (file.filename.as_str().to_owned(), Some(file.sha256)),
-            Change::Remove(filename) => (filename.as_str().to_owned(), None),
-        };
-        Ok(self
-            .state
-            .pending()?
-            .into_iter()
-            .map(name_and_digest)
-            .collect())
-    }
-
-    /// The digest a file name stands for: an addition or removal still waiting counts as done.
-    fn stands(
-        &self,
-        filename: &DistributionFilename,
-        queued: &QueuedNames,
-    ) -> Result<Option<Sha256>, RepositoryError> {
-        if let Some(digest) = queued.get(filename.as_str()) {
-            return Ok(*digest);
-        }
-        let files = self.state.files(filename.project())?;
-        Ok(files
-            .into_iter()
-            .find(|file| file.filename == *filename)
-            .map(|file| file.sha256))
+        Ok((intake, changes))
     }
 
     /// Looks into a file and copies it, with its core metadata, into the intake folder.
@@ -177,6 +129,7 @@ impl Repository {
             requires_python,
             uploaded: now,
             core_metadata,
+            yanked: Yanked::No,
         };
         Ok(Ok(Candidate {
             path: path.to_owned(),
@@ -188,7 +141,7 @@ impl Repository {
     fn decide(
         &self,
         candidates: Vec<Candidate>,
-        queued: &QueuedNames,
+        standing: &mut Standing,
         intake: &mut Intake,
         changes: &mut Vec<Change>,
     ) -> Result<(), RepositoryError> {
@@ -215,7 +168,7 @@ impl Repository {
                     .push((path, IntakeError::NameTaken { published }));
             }
             known => {
-                let already = known.is_some() && self.stands(&filename, queued)?.is_some();
+                let already = known.is_some() && standing.file(self, &filename)?.is_some();
                 if !already {
                     changes.push(Change::Add(record));
                 }
@@ -240,8 +193,8 @@ impl Repository {
                 source,
             })
         };
-        let temporary = folder.join(format!(".{}.tmp", std::process::id()));
-        let mut out = File::create(&temporary).map_err(|error| ours("write", &temporary, error))?;
+        let (temporary, mut out) =
+            create_temporary(&folder).map_err(|error| ours("write", &folder, error))?;
         let mut digest = Sha256Stream::new();
         let mut length = 0;
         let mut buffer = vec![0; 1 << 17];
@@ -277,8 +230,18 @@ impl Repository {
     }
 }
 
-/// File names with a change waiting: the digest they will stand for, if any.
-type QueuedNames = BTreeMap<String, Option<Sha256>>;
+/// A file that nobody else writes: not another thread, nor another container with the same pid.
+fn create_temporary(folder: &Path) -> io::Result<(PathBuf, File)> {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    loop {
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let path = folder.join(format!(".{}-{number}.tmp", std::process::id()));
+        match File::create_new(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            created => return Ok((path, created?)),
+        }
+    }
+}
 
 struct Candidate {
     path: PathBuf,

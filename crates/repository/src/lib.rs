@@ -7,13 +7,17 @@
 //! Trusted: [`State`] (what was published, what waits), the keys, the policy. Not trusted: the
 //! [`Store`]; whatever is read back from it is checked against digests in the state.
 
+mod alarm;
 mod apply_set;
 mod batch;
 mod change;
 mod cycle;
+mod edit;
 mod error;
+mod history;
 mod intake;
 mod local_store;
+mod metrics;
 mod offline_set;
 mod outlook;
 mod pages;
@@ -22,22 +26,37 @@ mod record;
 mod recover;
 mod rehearse;
 mod repository;
+mod restore;
 mod signers;
 mod sqlite;
+mod standing;
 mod state;
 mod status;
+mod status_page;
 mod store;
+mod sweep;
+mod sync;
+mod take_over;
+mod timestamp_only;
 
+pub use alarm::Alarm;
 pub use change::{Change, ChangeId, Outcome, Queued};
 pub use cycle::{TickOptions, TickReport};
 pub use error::{IntakeError, RepositoryError, StoreError};
+pub use history::{History, Superseded};
 pub use intake::{Accepted, Intake};
 pub use local_store::LocalStore;
+pub use metrics::prometheus_text;
 pub use offline_set::{OfflineFile, OfflineSet};
 pub use record::{FileRecord, Listing, RoleRecord, Settings, Staged};
 pub use repository::Repository;
+pub use restore::RestoreReport;
 pub use signers::OnlineSigners;
 pub use sqlite::SqliteState;
 pub use state::{HeadRecord, State};
-pub use status::{RoleStatus, Status};
+pub use status::{HeadRoom, RoleSigners, RoleStatus, Status, StoreHealth};
+pub use status_page::html as status_html;
 pub use store::{Store, StorePath};
+pub use sweep::SweepReport;
+pub use sync::{SyncOptions, SyncPlan, SyncReport};
+pub use timestamp_only::{TimestampOnly, TimestampReport};

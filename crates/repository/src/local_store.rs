@@ -1,5 +1,8 @@
 //! A store in a local directory: atomic renames, one batch of fsyncs per flush.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -76,6 +79,12 @@ impl LocalStore {
     ) -> io::Result<bool> {
         self.make_parent(target)?;
         let temporary = self.temporary(target);
+        // A crash may have left one of this name, and it may be a hard link: writing into it would
+        // write into the upload itself.
+        match fs::remove_file(&temporary) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         let placed = fill(&temporary).and_then(|()| {
             let flags = if new {
                 RenameFlags::NOREPLACE
@@ -130,7 +139,7 @@ impl Store for LocalStore {
         let target = self.locate(path);
         // A hard link where the file systems allow it: the same bytes need not be written again.
         let write = |temporary: &Path| {
-            fs::hard_link(file, temporary).or_else(|_| fs::copy(file, temporary).map(drop))
+            fs::hard_link(file, temporary).or_else(|_| copy_new(file, temporary))
         };
         if self
             .place(&target, true, write)
@@ -145,9 +154,21 @@ impl Store for LocalStore {
         Err(StoreError::Conflict { path: path.clone() })
     }
 
+    fn replace_by_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError> {
+        let target = self.locate(path);
+        self.place(&target, false, |temporary| copy_new(file, temporary))
+            .map_err(failed("replace", path))
+            .map(drop)
+    }
+
     fn link(&mut self, existing: &StorePath, path: &StorePath) -> Result<(), StoreError> {
         let source = self.locate(existing);
         self.put_new_file(path, &source)
+    }
+
+    fn relink(&mut self, existing: &StorePath, path: &StorePath) -> Result<(), StoreError> {
+        let source = self.locate(existing);
+        self.replace_by_file(path, &source)
     }
 
     fn put_pointer(&mut self, path: &StorePath, bytes: &[u8]) -> Result<(), StoreError> {
@@ -189,6 +210,28 @@ impl Store for LocalStore {
         Ok(())
     }
 
+    fn list(&self) -> Result<Vec<StorePath>, StoreError> {
+        let mut files = Vec::new();
+        walk(&self.root, &mut files).map_err(|source| StoreError::List { source })?;
+        let name = |path: &PathBuf| {
+            let below = path.strip_prefix(&self.root).ok()?;
+            StorePath::parse(below.to_str()?)
+        };
+        Ok(files.iter().filter_map(name).collect())
+    }
+
+    fn remove(&mut self, path: &StorePath) -> Result<(), StoreError> {
+        let target = self.locate(path);
+        match fs::remove_file(&target) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(failed("remove", path)(error)),
+        }
+        self.unsynced.remove(&target);
+        self.unsynced.extend(target.parent().map(Path::to_owned));
+        Ok(())
+    }
+
     fn get(&self, path: &StorePath, limit: u64) -> Result<Option<Vec<u8>>, StoreError> {
         let file = match File::open(self.locate(path)) {
             Ok(file) => file,
@@ -205,6 +248,27 @@ impl Store for LocalStore {
         }
         Ok(Some(bytes))
     }
+}
+
+/// Every file below a folder.
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            walk(&entry.path(), files)?;
+        } else {
+            files.push(entry.path());
+        }
+    }
+    Ok(())
+}
+
+/// Copies a file to a name that must be free.
+fn copy_new(from: &Path, to: &Path) -> io::Result<()> {
+    let mut source = File::open(from)?;
+    let mut copy = File::create_new(to)?;
+    io::copy(&mut source, &mut copy)?;
+    copy.sync_all()
 }
 
 /// Whether two files have the same bytes.
@@ -224,83 +288,5 @@ fn same_content(one: &Path, other: &Path) -> io::Result<bool> {
         if left[..read] != right[..read] {
             return Ok(false);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn path(text: &str) -> StorePath {
-        StorePath::parse(text).unwrap()
-    }
-
-    #[test]
-    fn immutable_objects_are_written_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut store = LocalStore::open(folder.path()).unwrap();
-        let at = path("metadata/1.root.json");
-        store.put_new(&at, b"one").unwrap();
-        store.put_new(&at, b"one").unwrap();
-        assert!(matches!(
-            store.put_new(&at, b"two"),
-            Err(StoreError::Conflict { .. })
-        ));
-        assert_eq!(store.get(&at, 10).unwrap().unwrap(), b"one");
-        store.flush().unwrap();
-        let names: Vec<_> = fs::read_dir(folder.path().join("metadata"))
-            .unwrap()
-            .collect();
-        assert_eq!(names.len(), 1, "no temporary file is left");
-    }
-
-    #[test]
-    fn files_links_and_pointers() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut store = LocalStore::open(folder.path().join("store")).unwrap();
-        let incoming = folder.path().join("incoming");
-        fs::write(&incoming, b"wheel").unwrap();
-        store
-            .put_new_file(&path("targets/a/b.whl"), &incoming)
-            .unwrap();
-        store
-            .link(&path("targets/a/b.whl"), &path("packages/b.whl"))
-            .unwrap();
-        store
-            .link(&path("targets/a/b.whl"), &path("packages/b.whl"))
-            .unwrap();
-        fs::write(&incoming, b"other").ok();
-        let fresh = folder.path().join("fresh");
-        fs::write(&fresh, b"fresh").unwrap();
-        let conflict = store.put_new_file(&path("targets/a/b.whl"), &fresh);
-        assert!(matches!(conflict, Err(StoreError::Conflict { .. })));
-        store
-            .put_pointer(&path("metadata/timestamp.json"), b"1")
-            .unwrap();
-        store
-            .put_pointer(&path("metadata/timestamp.json"), b"2")
-            .unwrap();
-        assert_eq!(
-            store
-                .get(&path("metadata/timestamp.json"), 9)
-                .unwrap()
-                .unwrap(),
-            b"2"
-        );
-        store.flush().unwrap();
-    }
-
-    #[test]
-    fn reads_are_bounded_and_checked() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut store = LocalStore::open(folder.path()).unwrap();
-        store.put_new(&path("a"), b"abc").unwrap();
-        assert!(store.get(&path("a"), 2).is_err());
-        assert!(store.get(&path("b"), 2).unwrap().is_none());
-        let digest = metadata::Sha256::of(b"abc");
-        assert_eq!(store.get_checked(&path("a"), 3, digest).unwrap(), b"abc");
-        fs::write(folder.path().join("a"), b"abd").unwrap();
-        let altered = store.get_checked(&path("a"), 3, digest);
-        assert!(matches!(altered, Err(StoreError::Altered { .. })));
     }
 }

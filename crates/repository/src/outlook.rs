@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use draft::{Head, Pending, RoleState, Signed};
+use draft::{Head, Pending, Plan, RoleState, Signed};
 use metadata::{Document, Role, Targets, Wire};
+use policy::Policy;
 
 use crate::batch::{InForce, check_layout};
+use crate::cycle::TickOptions;
 use crate::error::RepositoryError;
 use crate::offline_set::{CheckedSet, Published, bins_role};
 use crate::pages::{self, Applied};
@@ -27,14 +29,21 @@ pub(crate) struct Outlook {
     pub(crate) generation: u64,
 }
 
+impl Outlook {
+    /// What there is to do.
+    pub(crate) fn plan(&self, now: DateTime<Utc>, policy: &Policy, options: TickOptions) -> Plan {
+        draft::plan(now, &self.head, policy, &self.pending, options.at_once)
+    }
+}
+
 impl Repository {
     /// Reads everything a cycle is decided and built from.
-    pub(crate) fn look(&mut self, now: DateTime<Utc>) -> Result<Outlook, RepositoryError> {
+    pub(crate) fn look(&self, now: DateTime<Utc>) -> Result<Outlook, RepositoryError> {
         let roles = self.roles_by_name()?;
         let head_record = self.state.head()?;
         let before = self.read_before(&roles, head_record.timestamp)?;
         let published = published(&before)?;
-        let set = self.check_sets(&published, now)?;
+        let set = self.check_set(&published, now)?;
         let queued = self.state.pending()?;
         let applied = pages::apply(self.state.as_ref(), &self.settings, &queued)?;
         let in_force = in_force(published, set.as_ref())?;
@@ -106,21 +115,41 @@ impl Repository {
         })
     }
 
-    /// The oldest waiting set, checked again. One that no longer passes is given up, so that it does
-    /// not stand in the way of everything else.
-    fn check_sets(
-        &mut self,
-        published: &Published,
-        now: DateTime<Utc>,
-    ) -> Result<Option<CheckedSet>, RepositoryError> {
+    /// What the cycle at `time` would do, as things stand: reads only.
+    pub fn plan_at(
+        &self,
+        time: DateTime<Utc>,
+        options: TickOptions,
+    ) -> Result<Plan, RepositoryError> {
+        let outlook = self.look(time)?;
+        Ok(outlook.plan(time, &self.settings.policy, options))
+    }
+
+    /// Gives up the oldest waiting set if it passes no more, so that it does not stand in the way of
+    /// everything else; the error says why.
+    pub(crate) fn drop_bad_set(&mut self, now: DateTime<Utc>) -> Result<(), RepositoryError> {
         let Some(set) = self.state.waiting_sets()?.into_iter().next() else {
-            return Ok(None);
+            return Ok(());
         };
-        let checked = set.check(published, &self.settings.policy, &self.rules(), now);
+        let roles = self.roles_by_name()?;
+        let published = published(&self.read_before(&roles, None)?)?;
+        let checked = set.check(&published, &self.settings.policy, &self.rules(), now);
         if checked.is_err() {
             self.state.drop_set(set.id)?;
         }
-        checked.map(Some)
+        checked.map(drop)
+    }
+
+    /// The oldest waiting set, checked again.
+    fn check_set(
+        &self,
+        published: &Published,
+        now: DateTime<Utc>,
+    ) -> Result<Option<CheckedSet>, RepositoryError> {
+        let waiting = self.state.waiting_sets()?.into_iter().next();
+        waiting
+            .map(|set| set.check(published, &self.settings.policy, &self.rules(), now))
+            .transpose()
     }
 
     /// All published roles.

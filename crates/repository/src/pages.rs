@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use index::{
-    BinIndex, DistributionFilename, PageFile, ProjectName, SimplePage, Yanked, file_path,
-    metadata_path, mirror_url, page_path,
+    BinIndex, DistributionFilename, PageFile, ProjectName, SimplePage, file_path, metadata_path,
+    mirror_url, page_path,
 };
 use metadata::{Sha256, TargetPath};
 use policy::TargetProfile;
@@ -77,13 +77,13 @@ pub(crate) fn apply(
 }
 
 /// A project's files by name, as published and as they will be.
-struct Project {
+pub(crate) struct Project {
     before: BTreeMap<String, FileRecord>,
-    now: BTreeMap<String, FileRecord>,
+    pub(crate) now: BTreeMap<String, FileRecord>,
 }
 
 impl Project {
-    fn load(state: &dyn State, name: &ProjectName) -> Result<Self, RepositoryError> {
+    pub(crate) fn load(state: &dyn State, name: &ProjectName) -> Result<Self, RepositoryError> {
         let by_name = |file: FileRecord| (file.filename.as_str().to_owned(), file);
         let before: BTreeMap<_, _> = state.files(name)?.into_iter().map(by_name).collect();
         Ok(Self {
@@ -92,7 +92,7 @@ impl Project {
         })
     }
 
-    fn apply(&mut self, change: &Change) -> Result<(), String> {
+    pub(crate) fn apply(&mut self, change: &Change) -> Result<(), String> {
         match change {
             Change::Add(file) => match self.now.get(file.filename.as_str()) {
                 Some(present) if present.sha256 == file.sha256 => Ok(()),
@@ -108,6 +108,13 @@ impl Project {
             },
             Change::Remove(filename) => match self.now.remove(filename.as_str()) {
                 Some(_) => Ok(()),
+                None => Err(format!("`{filename}` is not on the index")),
+            },
+            Change::Yank(filename, yanked) => match self.now.get_mut(filename.as_str()) {
+                Some(file) => {
+                    file.yanked = yanked.clone();
+                    Ok(())
+                }
                 None => Err(format!("`{filename}` is not on the index")),
             },
         }
@@ -130,8 +137,13 @@ impl Project {
             }
         }
         for (filename, file) in &self.now {
-            if self.before.get(filename) != Some(file) {
-                add_file(file, settings, applied);
+            match self.before.get(filename) {
+                Some(before) if before == file => {}
+                // Yanked, or not any more: the bytes are in the store already.
+                Some(before) if before.uploaded == file.uploaded => {
+                    applied.files.push(file.clone());
+                }
+                _ => add_file(file, settings, applied),
             }
         }
         self.render_page(name, settings, applied)
@@ -184,14 +196,14 @@ impl Project {
     }
 }
 
-fn page_file(file: &FileRecord) -> PageFile {
+pub(crate) fn page_file(file: &FileRecord) -> PageFile {
     PageFile {
         filename: file.filename.clone(),
         sha256: file.sha256,
         size: file.size,
         requires_python: file.requires_python.clone(),
         upload_time: Some(file.uploaded),
-        yanked: Yanked::No,
+        yanked: file.yanked.clone(),
         core_metadata: file.core_metadata.map(|(digest, _)| digest),
     }
 }

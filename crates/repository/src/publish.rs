@@ -2,21 +2,28 @@
 //!
 //! 1. Journal the exact bytes and give their versions out. Die before this line and nothing happened;
 //!    die after it and [`crate::recover`] finishes the work or burns the numbers.
-//! 2. Put target files, pages, bins, offline roles, snapshot: all immutable, none referenced yet. If we
-//!    die among them, no client notices; putting them again changes nothing.
+//! 2. Put target files, pages, bins, offline roles but roots, snapshot: all immutable, none referenced
+//!    yet. If we die among them, no client notices; putting them again changes nothing.
 //! 3. Flush: what comes next must not outlive what it names.
 //! 4. Move the head, compare-and-swap: the commit point. Die before it and the work can still be
 //!    burned; die after it and it must be finished, because its versions count as published.
-//! 5. Put `timestamp.json` and flush: clients see the new snapshot. Die before it and clients keep the
-//!    old state, whose files are all still there.
+//! 5. Put new roots, then `timestamp.json`, and flush: clients see the new snapshot. Die before it and
+//!    clients keep the old state, whose files are all still there. Die between the two, while a root
+//!    changes the timestamp key without overlap, and clients wait until we start again.
 //! 6. Put the pages of the plain mirror and flush. Die among them and they are put again.
 //! 7. Forget the journalled work. Die before this line and steps 5 and 6 are repeated, with the same
 //!    bytes.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::error::RepositoryError;
+use chrono::{DateTime, Utc};
+
+use metadata::Role;
+
+use crate::change::Change;
+use crate::error::{RepositoryError, StoreError};
 use crate::pages::Applied;
 use crate::record::{Object, Phase, Source, Staged};
 use crate::rehearse::Rehearsed;
@@ -29,6 +36,9 @@ use crate::store::{Store, StorePath};
 pub(crate) enum HeadIs {
     /// Steps 2 to 7 are left.
     Before,
+    /// The same after a crash. A loss of power may have left names without their bytes, and nothing
+    /// published refers to them: what differs from the journal is put again over them.
+    BeforeAgain,
     /// Steps 5 to 7 are left.
     Moved,
 }
@@ -42,12 +52,11 @@ pub(crate) fn stage_objects(rehearsed: &Rehearsed, applied: &mut Applied) -> Vec
         let Some(path) = StorePath::metadata(&file.file_name()) else {
             continue;
         };
-        let is_timestamp = *file.role() == metadata::Role::Timestamp;
         objects.push(Object {
-            phase: if is_timestamp {
-                Phase::Timestamp
-            } else {
-                Phase::Immutable
+            phase: match file.role() {
+                Role::Root => Phase::Root,
+                Role::Timestamp => Phase::Timestamp,
+                _ => Phase::Immutable,
             },
             path: path.as_str().to_owned(),
             source: Source::Bytes(file.bytes().to_vec()),
@@ -76,18 +85,18 @@ pub(crate) fn finish(
     staged: &Staged,
     head: HeadIs,
 ) -> Result<(), RepositoryError> {
-    if head == HeadIs::Before {
-        put(store, incoming, staged, Phase::Immutable)?; // 2
+    if head != HeadIs::Moved {
+        put(store, incoming, staged, Phase::Immutable, head)?; // 2
         store.flush()?; // 3
         state.move_head(staged)?; // 4
     }
-    put(store, incoming, staged, Phase::Timestamp)?; // 5
+    put(store, incoming, staged, Phase::Root, head)?; // 5
+    put(store, incoming, staged, Phase::Timestamp, head)?;
     store.flush()?;
-    put(store, incoming, staged, Phase::Mirror)?; // 6
+    put(store, incoming, staged, Phase::Mirror, head)?; // 6
     store.flush()?;
     state.clear_staged()?; // 7
-    forget_incoming(incoming, staged);
-    Ok(())
+    forget_incoming(state, incoming, staged)
 }
 
 fn put(
@@ -95,37 +104,102 @@ fn put(
     incoming: &Path,
     staged: &Staged,
     phase: Phase,
+    head: HeadIs,
 ) -> Result<(), RepositoryError> {
     let damaged = |path: &str| RepositoryError::Damaged {
         what: format!("object {path}"),
     };
     for object in staged.objects.iter().filter(|object| object.phase == phase) {
         let path = StorePath::parse(&object.path).ok_or_else(|| damaged(&object.path))?;
-        match (&object.source, phase) {
-            (Source::Bytes(bytes), Phase::Immutable) => store.put_new(&path, bytes)?,
-            (Source::Bytes(bytes), _) => store.put_pointer(&path, bytes)?,
-            (Source::Incoming(digest), _) => {
-                store.put_new_file(&path, &incoming_path(incoming, digest))?;
+        let put = put_one(store, incoming, object, &path, phase);
+        match put {
+            Err(RepositoryError::Store(StoreError::Conflict { .. }))
+                if head == HeadIs::BeforeAgain =>
+            {
+                replace_one(store, incoming, object, &path)?;
             }
-            (Source::Link(existing), _) => {
-                let existing = StorePath::parse(existing).ok_or_else(|| damaged(existing))?;
-                store.link(&existing, &path)?;
-            }
+            put => put?,
         }
     }
     Ok(())
 }
 
-/// Files taken in are in the store now. One that cannot be removed costs space, nothing else.
-fn forget_incoming(incoming: &Path, staged: &Staged) {
-    for object in &staged.objects {
-        if let Source::Incoming(digest) = &object.source {
-            let path = incoming_path(incoming, digest);
-            if let Err(error) = fs::remove_file(&path)
-                && error.kind() != std::io::ErrorKind::NotFound
-            {
-                tracing::warn!(path = %path.display(), %error, "a published upload stays behind");
-            }
+fn put_one(
+    store: &mut dyn Store,
+    incoming: &Path,
+    object: &Object,
+    path: &StorePath,
+    phase: Phase,
+) -> Result<(), RepositoryError> {
+    match (&object.source, phase) {
+        (Source::Bytes(bytes), Phase::Immutable | Phase::Root) => store.put_new(path, bytes)?,
+        (Source::Bytes(bytes), _) => store.put_pointer(path, bytes)?,
+        (Source::Incoming(digest), _) => {
+            store.put_new_file(path, &incoming_path(incoming, digest))?;
+        }
+        (Source::Link(existing), _) => store.link(&linked(existing)?, path)?,
+    }
+    Ok(())
+}
+
+fn replace_one(
+    store: &mut dyn Store,
+    incoming: &Path,
+    object: &Object,
+    path: &StorePath,
+) -> Result<(), RepositoryError> {
+    tracing::warn!(%path, "replaced what a crash left damaged");
+    match &object.source {
+        Source::Bytes(bytes) => store.put_pointer(path, bytes)?,
+        Source::Incoming(digest) => {
+            store.replace_by_file(path, &incoming_path(incoming, digest))?;
+        }
+        Source::Link(existing) => store.relink(&linked(existing)?, path)?,
+    }
+    Ok(())
+}
+
+fn linked(existing: &str) -> Result<StorePath, RepositoryError> {
+    StorePath::parse(existing).ok_or_else(|| RepositoryError::Damaged {
+        what: format!("object {existing}"),
+    })
+}
+
+/// Files taken in are in the store now, unless a change still waiting needs the same bytes (wheels of
+/// one release share their metadata) or they were taken in again meanwhile. One that cannot be
+/// removed costs space, nothing else.
+fn forget_incoming(
+    state: &dyn State,
+    incoming: &Path,
+    staged: &Staged,
+) -> Result<(), RepositoryError> {
+    let mut needed = BTreeSet::new();
+    for queued in state.pending()? {
+        if let Change::Add(file) = queued.change {
+            needed.insert(file.sha256);
+            needed.extend(file.core_metadata.map(|(digest, _)| digest));
         }
     }
+    for object in &staged.objects {
+        let Source::Incoming(digest) = &object.source else {
+            continue;
+        };
+        let path = incoming_path(incoming, digest);
+        if needed.contains(digest) || taken_in_after(&path, staged) {
+            continue;
+        }
+        if let Err(error) = fs::remove_file(&path)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(path = %path.display(), %error, "a published upload stays behind");
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file was written since the cycle was signed: then somebody is about to queue it.
+fn taken_in_after(path: &Path, staged: &Staged) -> bool {
+    fs::metadata(path)
+        .and_then(|about| about.modified())
+        .is_ok_and(|modified| DateTime::<Utc>::from(modified) > staged.signed)
 }

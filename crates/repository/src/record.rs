@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use draft::BinLayout;
-use index::{BinCount, DistributionFilename, ProjectName};
+use index::{BinCount, DistributionFilename, ProjectName, Yanked};
 use metadata::{MetaFile, Role, Sha256, Version};
 use policy::{Encoding, Policy, TargetProfile};
 use serde::{Deserialize, Serialize};
@@ -109,10 +109,10 @@ pub struct RoleRecord {
 }
 
 impl RoleRecord {
-    /// The entry of a snapshot, if it has one.
+    /// The entry of a snapshot that lists it so, if it has one.
     #[must_use]
-    pub fn meta_file(&self) -> Option<MetaFile> {
-        match self.listing {
+    pub fn meta_file(&self, listing: Listing) -> Option<MetaFile> {
+        match listing {
             Listing::None => None,
             Listing::Version => Some(MetaFile::version_only(self.version)),
             Listing::Full => Some(MetaFile {
@@ -139,6 +139,8 @@ pub struct FileRecord {
     pub uploaded: DateTime<Utc>,
     /// Digest and size of its core metadata file.
     pub core_metadata: Option<(Sha256, u64)>,
+    /// Whether resolvers should pass over it (PEP 592).
+    pub yanked: Yanked,
 }
 
 impl FileRecord {
@@ -176,7 +178,10 @@ pub enum Source {
 pub enum Phase {
     /// Before the head moves: everything immutable.
     Immutable,
-    /// After it: `timestamp.json`.
+    /// After it: roots, at the last moment. A client takes the newest root there is, and where a root
+    /// names other online keys it refuses the timestamp of before.
+    Root,
+    /// `timestamp.json`.
     Timestamp,
     /// Last: pages of the plain mirror.
     Mirror,

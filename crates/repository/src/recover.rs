@@ -44,7 +44,7 @@ pub(crate) fn recover(
     let head = if head_moved {
         HeadIs::Moved
     } else {
-        HeadIs::Before
+        HeadIs::BeforeAgain
     };
     finish(state, store, incoming, &staged, head)?;
     Ok(Recovery::Finished)

@@ -54,6 +54,12 @@ impl Repository {
         Self::assemble(folder, Box::new(state), Box::new(store))
     }
 
+    /// Brings the repository of an older program to this one's schema; says which version it had. The
+    /// old program cannot open it any more.
+    pub fn upgrade(folder: &Path) -> Result<i64, RepositoryError> {
+        SqliteState::upgrade(&folder.join(STATE))
+    }
+
     /// A repository of any state and store, for example ones that fail on purpose.
     pub fn assemble(
         folder: &Path,

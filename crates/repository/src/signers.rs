@@ -1,5 +1,6 @@
 //! The online keys, by the role they sign.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use draft::{Linted, Signed};
@@ -16,9 +17,12 @@ pub struct OnlineSigners {
 }
 
 impl OnlineSigners {
-    /// Signs with whichever of these keys a role lists.
+    /// Signs with whichever of these keys a role lists. A key named for several roles counts once: a
+    /// document signed twice by one key is refused everywhere.
     #[must_use]
-    pub fn new(signers: Vec<Arc<dyn Signer>>) -> Self {
+    pub fn new(mut signers: Vec<Arc<dyn Signer>>) -> Self {
+        let mut seen = BTreeSet::new();
+        signers.retain(|signer| seen.insert(signer.key_id().clone()));
         Self { signers }
     }
 

@@ -8,8 +8,10 @@ use metadata::{Role, Sha256, TargetPath, Version};
 
 use crate::change::{Change, ChangeId, Outcome, Queued};
 use crate::error::RepositoryError;
+use crate::history::History;
 use crate::offline_set::{OfflineFile, OfflineSet};
 use crate::record::{FileRecord, RoleRecord, Settings, Staged};
+use crate::store::StorePath;
 
 /// The head: what is published, as far as one line can say it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -90,4 +92,22 @@ pub trait State: Send {
 
     /// Forgets journalled work: because it is published whole, or because its numbers are burned.
     fn clear_staged(&mut self) -> Result<(), RepositoryError>;
+
+    /// Gives versions up for good: none of them, nor one below, is given out again. With `until`,
+    /// objects that the history does not know may be named until then.
+    fn give_up(
+        &mut self,
+        versions: &BTreeMap<Role, Version>,
+        until: Option<DateTime<Utc>>,
+    ) -> Result<(), RepositoryError>;
+
+    /// Which objects are, or can still be, named by a published timestamp.
+    fn history(&self) -> Result<History, RepositoryError>;
+
+    /// Forgets replaced objects that were deleted, and timestamps that expired before `expired`.
+    fn forget(
+        &mut self,
+        paths: &[StorePath],
+        expired: DateTime<Utc>,
+    ) -> Result<(), RepositoryError>;
 }

@@ -1,10 +1,14 @@
 //! Where a repository stands, for people and monitors.
 
-use chrono::{DateTime, Utc};
-use metadata::{Role, Version};
+use chrono::{DateTime, TimeDelta, Utc};
+use metadata::{DelegatedRoles, KeyId, Role, RoleKeys, Version};
 
-use crate::error::RepositoryError;
+use crate::alarm::{Alarm, alarms};
+use crate::error::{RepositoryError, StoreError};
+use crate::offline_set::Published;
+use crate::outlook::published;
 use crate::repository::Repository;
+use crate::store::StorePath;
 
 /// One role.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +21,46 @@ pub struct RoleStatus {
     pub expires: DateTime<Utc>,
     /// Seconds until then; negative once it has.
     pub seconds_left: i64,
+}
+
+/// The keys that sign a role, and how many it takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleSigners {
+    /// The role; `bins-0` stands for every bin, which share their keys.
+    pub role: Role,
+    /// Signatures needed.
+    pub threshold: u64,
+    /// The keys.
+    pub keys: Vec<KeyId>,
+}
+
+impl RoleSigners {
+    /// Whether they sign `role`.
+    #[must_use]
+    pub fn covers(&self, role: &Role) -> bool {
+        self.role == *role || (is_bin(&self.role) && is_bin(role))
+    }
+}
+
+/// Bytes used of those the policy allows, so that growth is seen before it is refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeadRoom {
+    /// Bytes of the published file.
+    pub used: u64,
+    /// Bytes allowed.
+    pub limit: u64,
+}
+
+/// Whether the offline roles and the snapshot in the store are what the state says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum StoreHealth {
+    /// They are.
+    #[default]
+    Intact,
+    /// One is gone or has other bytes.
+    Altered(StorePath),
+    /// The store does not answer.
+    Unreadable,
 }
 
 /// The whole.
@@ -40,6 +84,16 @@ pub struct Status {
     pub signed: Option<DateTime<Utc>>,
     /// Whether a crash left work to finish.
     pub unfinished: bool,
+    /// Roles with offline keys that need a ceremony soon, or at once.
+    pub alarms: Vec<Alarm>,
+    /// Who signs what, as the published root and delegations say; empty if they cannot be read.
+    pub signers: Vec<RoleSigners>,
+    /// The snapshot's size.
+    pub snapshot_room: HeadRoom,
+    /// The size of the largest targets role: `bins`, or a bin.
+    pub role_room: HeadRoom,
+    /// Whether the store still holds what was published.
+    pub store: StoreHealth,
 }
 
 impl Repository {
@@ -47,23 +101,44 @@ impl Repository {
     pub fn status(&self, now: DateTime<Utc>) -> Result<Status, RepositoryError> {
         let mut roles = Vec::new();
         let mut bins = Vec::new();
+        let limits = self.settings.policy.repository;
+        let mut snapshot_room = HeadRoom {
+            used: 0,
+            limit: limits.snapshot_bytes,
+        };
+        let mut role_room = HeadRoom {
+            used: 0,
+            limit: limits.role_bytes,
+        };
         for record in self.state.roles()? {
+            match record.role {
+                Role::Snapshot => snapshot_room.used = record.length,
+                Role::Targets | Role::Delegated(_) => {
+                    role_room.used = role_room.used.max(record.length);
+                }
+                Role::Root | Role::Timestamp => {}
+            }
             let status = RoleStatus {
                 seconds_left: (record.expires - now).num_seconds(),
                 version: record.version,
                 expires: record.expires,
                 role: record.role,
             };
-            let is_bin = matches!(&status.role, Role::Delegated(name)
-                if name.as_str() != draft::BINS_PREFIX);
-            if is_bin {
+            if is_bin(&status.role) {
                 bins.push(status);
             } else {
                 roles.push(status);
             }
         }
         roles.sort_by(|one, other| one.role.cmp(&other.role));
+        let (store, signers) = self.signers_and_health()?;
+        let alarms = alarms(&roles, &self.settings.policy.online.offline_alarms, now);
         Ok(Status {
+            alarms,
+            signers,
+            snapshot_room,
+            role_room,
+            store,
             roles,
             first_bin: bins.iter().min_by_key(|bin| bin.expires).cloned(),
             bins: bins.len(),
@@ -75,4 +150,79 @@ impl Repository {
             unfinished: self.state.staged()?.is_some(),
         })
     }
+
+    /// Reads the offline roles and the snapshot back.
+    fn signers_and_health(&self) -> Result<(StoreHealth, Vec<RoleSigners>), RepositoryError> {
+        let before = match self.read_before(&self.roles_by_name()?, None) {
+            Ok(before) => before,
+            Err(RepositoryError::Store(StoreError::Altered { path, .. })) => {
+                return Ok((StoreHealth::Altered(path), Vec::new()));
+            }
+            Err(RepositoryError::Store(_)) => return Ok((StoreHealth::Unreadable, Vec::new())),
+            Err(error) => return Err(error),
+        };
+        Ok((StoreHealth::Intact, signers(&published(&before)?)))
+    }
+}
+
+/// Who signs the published roles.
+fn signers(published: &Published) -> Vec<RoleSigners> {
+    let mut signers = Vec::new();
+    let mut push = |role: Role, keys: &RoleKeys| {
+        signers.push(RoleSigners {
+            role,
+            threshold: keys.threshold.into(),
+            keys: keys.keyids.clone(),
+        });
+    };
+    if let Some(root) = &published.root {
+        push(Role::Root, &root.root);
+        push(Role::Targets, &root.targets);
+        push(Role::Snapshot, &root.snapshot);
+        push(Role::Timestamp, &root.timestamp);
+    }
+    let delegators = [&published.targets, &published.bins].into_iter().flatten();
+    for delegations in delegators.filter_map(|targets| targets.delegations.as_ref()) {
+        match &delegations.roles {
+            DelegatedRoles::Listed(roles) => {
+                // The bins share their keys, so the first stands for all.
+                let mut bin_seen = false;
+                for role in roles {
+                    let delegated = Role::Delegated(role.name.clone());
+                    if !is_bin(&delegated) || !std::mem::replace(&mut bin_seen, true) {
+                        push(delegated, &role.keys);
+                    }
+                }
+            }
+            DelegatedRoles::Succinct(bins) => {
+                if let Ok(first) = Role::parse(&format!("{}-0", draft::BINS_PREFIX)) {
+                    push(first, &bins.keys);
+                }
+            }
+        }
+    }
+    signers
+}
+
+pub(crate) fn is_bin(role: &Role) -> bool {
+    matches!(role, Role::Delegated(name) if name.as_str() != draft::BINS_PREFIX)
+}
+
+/// A span of time as people say it: its two largest units.
+pub(crate) fn in_words(span: TimeDelta) -> String {
+    let seconds = span.num_seconds();
+    if seconds <= 0 {
+        return "expired".to_owned();
+    }
+    let units = [
+        (seconds / 86_400, "d"),
+        (seconds / 3_600 % 24, "h"),
+        (seconds / 60 % 60, "min"),
+        (seconds % 60, "s"),
+    ];
+    let words = units.iter().skip_while(|(count, _)| *count == 0).take(2);
+    words
+        .map(|(count, unit)| format!("{count} {unit}"))
+        .collect::<Vec<_>>()
+        .join(" ")
 }

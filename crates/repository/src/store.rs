@@ -78,8 +78,15 @@ pub trait Store: Send {
     /// The same from a file, which is kept where it is.
     fn put_new_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError>;
 
+    /// Replaces an object that a loss of power left damaged by a file, which is kept where it is. For
+    /// recovery alone, and only for objects that nothing published names yet.
+    fn replace_by_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError>;
+
     /// Gives an immutable object a second name.
     fn link(&mut self, existing: &StorePath, path: &StorePath) -> Result<(), StoreError>;
+
+    /// Gives an immutable object a second name, over whatever a crash left there.
+    fn relink(&mut self, existing: &StorePath, path: &StorePath) -> Result<(), StoreError>;
 
     /// Replaces a pointer: readers see the old bytes or the new, never a mixture.
     fn put_pointer(&mut self, path: &StorePath, bytes: &[u8]) -> Result<(), StoreError>;
@@ -90,6 +97,12 @@ pub trait Store: Send {
 
     /// Reads an object of at most `limit` bytes; `None` if there is none.
     fn get(&self, path: &StorePath, limit: u64) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// All objects whose names could be ours, in no order.
+    fn list(&self) -> Result<Vec<StorePath>, StoreError>;
+
+    /// Deletes an object; nothing happens if there is none.
+    fn remove(&mut self, path: &StorePath) -> Result<(), StoreError>;
 
     /// Reads an object that must have this digest.
     fn get_checked(

@@ -3,228 +3,65 @@
 
 mod support;
 
-use std::collections::BTreeMap;
-use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
-use countersign_repository::{
-    Change, ChangeId, FileRecord, HeadRecord, LocalStore, OfflineFile, OfflineSet, Queued,
-    Repository, RepositoryError, RoleRecord, Settings, SqliteState, Staged, State, Store,
-    StoreError, StorePath, TickOptions,
-};
-use index::ProjectName;
-use metadata::{Role, Sha256, TargetPath, Version};
-use support::{Ceremony, Reader, samples, start};
+use countersign_repository::{Repository, SqliteState, State, TickOptions};
+use support::fuse::{Failure, Fuse, failing};
+use support::{Ceremony, Reader, Warm, samples, start};
 
 const AT_ONCE: TickOptions = TickOptions { at_once: true };
 
-/// How an operation fails.
+/// What is under way when the process dies.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Failure {
-    /// It does not happen.
-    Lost,
-    /// It happens and is reported failed.
-    Reported,
+enum Work {
+    /// Files are published.
+    Files,
+    /// Files, together with a set of offline roles and a new online key.
+    Rotation,
+    /// What nobody needs any more is deleted.
+    Sweep,
 }
 
-/// Lets a number of writes through, fails one, and then all: the process is dead.
-#[derive(Clone)]
-struct Fuse(Arc<Mutex<(usize, Failure)>>);
-
-impl Fuse {
-    fn new(writes: usize, failure: Failure) -> Self {
-        Self(Arc::new(Mutex::new((writes, failure))))
-    }
-
-    /// What becomes of the next write: `None` lets it through.
-    fn burn(&self) -> Option<Failure> {
-        let mut inner = self.0.lock().unwrap();
-        if inner.0 > 0 {
-            inner.0 -= 1;
-            return None;
-        }
-        Some(std::mem::replace(&mut inner.1, Failure::Lost))
-    }
-
-    fn blew(&self) -> bool {
-        self.0.lock().unwrap().0 == 0
-    }
-}
-
-struct FailingStore {
-    inner: LocalStore,
-    fuse: Fuse,
-}
-
-impl FailingStore {
-    fn run(
-        &mut self,
-        write: impl FnOnce(&mut LocalStore) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
-        match self.fuse.burn() {
-            None => write(&mut self.inner),
-            Some(failure) => {
-                if failure == Failure::Reported {
-                    write(&mut self.inner)?;
-                }
-                let path = StorePath::parse("fuse").unwrap();
-                let source = io::Error::other("the fuse blew");
-                Err(StoreError::Io {
-                    doing: "write",
-                    path,
-                    source,
-                })
-            }
-        }
-    }
-}
-
-impl Store for FailingStore {
-    fn put_new(&mut self, path: &StorePath, bytes: &[u8]) -> Result<(), StoreError> {
-        self.run(|store| store.put_new(path, bytes))
-    }
-    fn put_new_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError> {
-        self.run(|store| store.put_new_file(path, file))
-    }
-    fn link(&mut self, existing: &StorePath, path: &StorePath) -> Result<(), StoreError> {
-        self.run(|store| store.link(existing, path))
-    }
-    fn put_pointer(&mut self, path: &StorePath, bytes: &[u8]) -> Result<(), StoreError> {
-        self.run(|store| store.put_pointer(path, bytes))
-    }
-    fn flush(&mut self) -> Result<(), StoreError> {
-        self.run(Store::flush)
-    }
-    fn get(&self, path: &StorePath, limit: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        self.inner.get(path, limit)
-    }
-}
-
-struct FailingState {
-    inner: SqliteState,
-    fuse: Fuse,
-}
-
-type Outcome<T> = Result<T, RepositoryError>;
-
-impl FailingState {
-    fn run(&mut self, write: impl FnOnce(&mut SqliteState) -> Outcome<()>) -> Outcome<()> {
-        match self.fuse.burn() {
-            None => write(&mut self.inner),
-            Some(failure) => {
-                if failure == Failure::Reported {
-                    write(&mut self.inner)?;
-                }
-                Err(RepositoryError::Damaged {
-                    what: "the fuse".to_owned(),
-                })
-            }
-        }
-    }
-}
-
-impl State for FailingState {
-    fn settings(&self) -> Outcome<Settings> {
-        self.inner.settings()
-    }
-    fn head(&self) -> Outcome<HeadRecord> {
-        self.inner.head()
-    }
-    fn roles(&self) -> Outcome<Vec<RoleRecord>> {
-        self.inner.roles()
-    }
-    fn allocated(&self) -> Outcome<BTreeMap<Role, Version>> {
-        self.inner.allocated()
-    }
-    fn enqueue(&mut self, changes: &[Change], now: DateTime<Utc>) -> Outcome<Vec<ChangeId>> {
-        self.inner.enqueue(changes, now)
-    }
-    fn pending(&self) -> Outcome<Vec<Queued>> {
-        self.inner.pending()
-    }
-    fn settle(&mut self, outcomes: &[(ChangeId, countersign_repository::Outcome)]) -> Outcome<()> {
-        self.run(|state| state.settle(outcomes))
-    }
-    fn files(&self, project: &ProjectName) -> Outcome<Vec<FileRecord>> {
-        self.inner.files(project)
-    }
-    fn projects(&self) -> Outcome<Vec<ProjectName>> {
-        self.inner.projects()
-    }
-    fn digest_of_name(&self, filename: &str) -> Outcome<Option<Sha256>> {
-        self.inner.digest_of_name(filename)
-    }
-    fn bin_targets(&self, bin: u16) -> Outcome<Vec<(TargetPath, u64, Sha256)>> {
-        self.inner.bin_targets(bin)
-    }
-    fn target_count(&self) -> Outcome<u64> {
-        self.inner.target_count()
-    }
-    fn enqueue_set(&mut self, files: &[OfflineFile], now: DateTime<Utc>) -> Outcome<i64> {
-        self.inner.enqueue_set(files, now)
-    }
-    fn waiting_sets(&self) -> Outcome<Vec<OfflineSet>> {
-        self.inner.waiting_sets()
-    }
-    fn drop_set(&mut self, id: i64) -> Outcome<()> {
-        self.inner.drop_set(id)
-    }
-    fn stage(&mut self, staged: &Staged) -> Outcome<()> {
-        self.run(|state| state.stage(staged))
-    }
-    fn staged(&self) -> Outcome<Option<(Staged, bool)>> {
-        self.inner.staged()
-    }
-    fn move_head(&mut self, staged: &Staged) -> Outcome<()> {
-        self.run(|state| state.move_head(staged))
-    }
-    fn clear_staged(&mut self) -> Outcome<()> {
-        self.run(State::clear_staged)
-    }
-}
-
-fn failing(folder: &Path, fuse: &Fuse) -> Repository {
-    let state = SqliteState::open(&folder.join("state.sqlite")).unwrap();
-    let store = LocalStore::open(folder.join("repository")).unwrap();
-    Repository::assemble(
-        folder,
-        Box::new(FailingState {
-            inner: state,
-            fuse: fuse.clone(),
-        }),
-        Box::new(FailingStore {
-            inner: store,
-            fuse: fuse.clone(),
-        }),
-    )
-    .unwrap()
-}
-
-/// Publishes the samples with a fuse of `writes`; says whether it blew.
-fn die_and_recover(writes: usize, failure: Failure) -> bool {
+/// Does `work` with a fuse of `writes`, starts again, and checks; says whether the fuse blew.
+fn die_and_recover(work: Work, writes: usize, failure: Failure) -> bool {
     let folder = tempfile::tempdir().unwrap();
-    let ceremony = Ceremony::new();
-    drop(support::published(folder.path(), &ceremony));
+    let mut ceremony = Ceremony::new();
+    let now = prepare(folder.path(), &mut ceremony, work);
     let fuse = Fuse::new(writes, failure);
     let mut index = failing(folder.path(), &fuse);
-    index.add_files(&samples(), start()).unwrap();
-    let died = index.tick(&ceremony.online(), start(), AT_ONCE).is_err();
+    let warm = Warm::of(&index, now);
+    let died = match work {
+        Work::Sweep => index.sweep(now).is_err(),
+        _ => index.tick(&ceremony.online(), now, AT_ONCE).is_err(),
+    };
     assert_eq!(died, fuse.blew() && died);
     // Whatever was written: a client sees a whole state, the old or the new.
-    Reader::of(&index, &ceremony, start());
+    if !is_between_root_and_timestamp(&index) {
+        Reader::of(&index, &ceremony, now);
+        Reader::after(&index, &warm, now);
+    }
     drop(index);
 
     let mut index = Repository::open(folder.path()).unwrap();
-    index.tick(&ceremony.online(), start(), AT_ONCE).unwrap();
-    let reader = Reader::of(&index, &ceremony, start());
+    index.tick(&ceremony.online(), now, AT_ONCE).unwrap();
+    if work == Work::Sweep {
+        index.sweep(now).unwrap();
+        assert!(index.sweep(now).unwrap().objects.is_empty());
+    }
+    let readers = [
+        Reader::of(&index, &ceremony, now),
+        Reader::after(&index, &warm, now),
+    ];
     for path in samples() {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        assert!(
-            reader.file(&name).is_some(),
-            "{name} after {writes} writes, {failure:?}"
-        );
+        for reader in &readers {
+            let found = reader.file(&name);
+            assert!(
+                found.is_some(),
+                "{name}: {work:?}, {writes} writes, {failure:?}"
+            );
+        }
         let project = index::DistributionFilename::parse(&name)
             .unwrap()
             .project()
@@ -234,23 +71,75 @@ fn die_and_recover(writes: usize, failure: Failure) -> bool {
             .join(format!("repository/simple/{project}/index.html"));
         assert!(page.exists(), "the plain mirror is rebuilt");
     }
-    let status = index.status(start()).unwrap();
+    let status = index.status(now).unwrap();
     assert_eq!((status.pending, status.unfinished), (0, false));
+    assert_eq!(status.waiting_sets, 0);
     died
+}
+
+/// The one moment of a rotation without overlap at which clients have to wait: the root names another
+/// timestamp key already, the timestamp of before stands still.
+fn is_between_root_and_timestamp(index: &Repository) -> bool {
+    let metadata = index.store_folder().join("metadata");
+    let timestamp = std::fs::read_to_string(metadata.join("timestamp.json")).unwrap();
+    metadata.join("2.root.json").exists() && timestamp.contains("\"version\":1}")
+}
+
+/// Brings a repository to the moment before the work; says when that is.
+fn prepare(folder: &Path, ceremony: &mut Ceremony, work: Work) -> DateTime<Utc> {
+    let mut index = support::published(folder, ceremony);
+    index.add_files(&samples(), start()).unwrap();
+    match work {
+        Work::Files => start(),
+        Work::Rotation => {
+            ceremony.replace_online_key();
+            let set = ceremony.renewal(folder, start(), 2);
+            index.apply_set(&set, start()).unwrap();
+            start()
+        }
+        Work::Sweep => {
+            let policy = index.settings().policy.clone();
+            let lifetime = policy.roles.timestamp.lifetime;
+            index.tick(&ceremony.online(), start(), AT_ONCE).unwrap();
+            let later = start() + lifetime * 2 + policy.retention.snapshots;
+            index.tick(&ceremony.online(), later, AT_ONCE).unwrap();
+            later
+        }
+    }
+}
+
+/// Every write of a kind of work may be the last; says how many there are.
+fn exhaust(work: Work, step: usize) -> usize {
+    let mut most = 0;
+    for failure in [Failure::Lost, Failure::Reported] {
+        let mut writes = 0;
+        while die_and_recover(work, writes, failure) {
+            writes += step;
+        }
+        most = most.max(writes);
+    }
+    most
 }
 
 #[test]
 fn every_write_of_a_publication_may_be_the_last() {
-    for failure in [Failure::Lost, Failure::Reported] {
-        let mut writes = 0;
-        while die_and_recover(writes, failure) {
-            writes += 1;
-        }
-        assert!(
-            writes > 20,
-            "a publication of three files has {writes} writes"
-        );
-    }
+    let writes = exhaust(Work::Files, 1);
+    assert!(
+        writes > 20,
+        "a publication of three files has {writes} writes"
+    );
+}
+
+#[test]
+fn every_third_write_of_a_rotation_may_be_the_last() {
+    let writes = exhaust(Work::Rotation, 3);
+    assert!(writes > 40, "a rotation signs 16 bins: {writes} writes");
+}
+
+#[test]
+fn every_write_of_a_sweep_may_be_the_last() {
+    let writes = exhaust(Work::Sweep, 2);
+    assert!(writes > 10, "a sweep has {writes} writes");
 }
 
 /// Work whose timestamp has expired before anybody saw it is given up; its versions stay burned.
@@ -279,4 +168,93 @@ fn expired_work_is_burned_and_its_versions_are_not_used_again() {
     );
     assert_eq!(report.outcomes.len(), 3);
     Reader::of(&index, &ceremony, later);
+}
+
+/// After a loss of power names may stand without their bytes. Nothing published refers to them, so
+/// recovery puts the journalled bytes over them.
+#[test]
+fn names_without_bytes_are_put_again() {
+    for writes in 1..40 {
+        let folder = tempfile::tempdir().unwrap();
+        let ceremony = Ceremony::new();
+        drop(support::published(folder.path(), &ceremony));
+        let before = all_files(&folder.path().join("repository"));
+        let fuse = Fuse::new(writes, Failure::Lost);
+        let mut index = failing(folder.path(), &fuse);
+        index.add_files(&samples(), start()).unwrap();
+        let died = index.tick(&ceremony.online(), start(), AT_ONCE).is_err();
+        drop(index);
+        if !died {
+            break;
+        }
+        let head = SqliteState::open(&folder.path().join("state.sqlite")).unwrap();
+        let head_moved = head.staged().unwrap().is_none_or(|(_, moved)| moved);
+        drop(head);
+        if head_moved {
+            // By then everything was flushed.
+            continue;
+        }
+        for path in all_files(&folder.path().join("repository")) {
+            if !before.contains(&path) {
+                // A name of its own: linked uploads keep their bytes, they were synced.
+                std::fs::remove_file(&path).unwrap();
+                std::fs::write(&path, b"").unwrap();
+            }
+        }
+        let mut index = Repository::open(folder.path()).unwrap();
+        index.tick(&ceremony.online(), start(), AT_ONCE).unwrap();
+        let reader = Reader::of(&index, &ceremony, start());
+        for path in samples() {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            assert!(reader.file(&name).is_some(), "{name} after {writes} writes");
+        }
+    }
+}
+
+fn all_files(folder: &Path) -> std::collections::BTreeSet<std::path::PathBuf> {
+    let mut found = std::collections::BTreeSet::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(all_files(&path));
+        } else {
+            found.insert(path);
+        }
+    }
+    found
+}
+
+/// Files of one release often share their metadata; a crash between them must not lose it.
+#[test]
+fn bytes_that_a_waiting_change_needs_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let ceremony = Ceremony::new();
+    let mut index = support::published(folder.path(), &ceremony);
+    let wheel = samples()
+        .into_iter()
+        .find(|path| path.extension().is_some_and(|e| e == "whl"))
+        .unwrap();
+    index
+        .add_files(std::slice::from_ref(&wheel), start())
+        .unwrap();
+    let fuse = Fuse::new(5, Failure::Lost);
+    drop(index);
+    let mut index = failing(folder.path(), &fuse);
+    assert!(index.tick(&ceremony.online(), start(), AT_ONCE).is_err());
+    drop(index);
+    // The same wheel under another tag: other name, same metadata.
+    let name = wheel
+        .file_name()
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .replace("-py3-", "-py2-");
+    let sibling = folder.path().join(&name);
+    std::fs::copy(&wheel, &sibling).unwrap();
+    let mut index = Repository::open(folder.path()).unwrap();
+    let intake = index.add_files(&[sibling], start()).unwrap();
+    assert_eq!(intake.refused.len(), 0, "{:?}", intake.refused);
+    index.tick(&ceremony.online(), start(), AT_ONCE).unwrap();
+    index.tick(&ceremony.online(), start(), AT_ONCE).unwrap();
+    assert!(Reader::of(&index, &ceremony, start()).file(&name).is_some());
 }

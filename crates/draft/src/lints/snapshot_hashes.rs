@@ -11,7 +11,8 @@ pub(super) const RULE: Rule = Rule {
 };
 
 /// With versions alone, a thief of a role's key and a man in the middle could swap the bytes of a
-/// published version. The bins are signed with the snapshot's own key (`bins-share-snapshot-key`).
+/// published version. Bins may be listed by version where they share the
+/// key of the snapshot; the repository lists them in full where they do not.
 fn check(case: &Case<'_>) -> Vec<String> {
     let Subject::Snapshot { new, .. } = case.subject else {
         return Vec::new();

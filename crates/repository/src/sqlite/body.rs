@@ -1,7 +1,7 @@
 //! Records as they stand in the database: JSON in text columns, digests and times in their plain
 //! forms, so that a person with the `sqlite3` shell can read them.
 
-use index::DistributionFilename;
+use index::{DistributionFilename, Yanked};
 use metadata::{Role, Sha256, TargetPath, Version};
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,25 @@ pub(super) struct FileBody {
     requires_python: Option<String>,
     uploaded: i64,
     core_metadata: Option<(String, u64)>,
+    /// The reason; empty without one. Files of schema version 1 have no such member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    yanked: Option<String>,
+}
+
+fn yanked_text(yanked: &Yanked) -> Option<String> {
+    match yanked {
+        Yanked::No => None,
+        Yanked::Yes => Some(String::new()),
+        Yanked::Because(reason) => Some(reason.clone()),
+    }
+}
+
+fn read_yanked(text: Option<String>) -> Yanked {
+    match text {
+        None => Yanked::No,
+        Some(reason) if reason.is_empty() => Yanked::Yes,
+        Some(reason) => Yanked::Because(reason),
+    }
 }
 
 impl FileBody {
@@ -34,6 +53,7 @@ impl FileBody {
             core_metadata: file
                 .core_metadata
                 .map(|(digest, size)| (digest.to_string(), size)),
+            yanked: yanked_text(&file.yanked),
         }
     }
 
@@ -51,6 +71,7 @@ impl FileBody {
                 .map(|(text, size)| digest(text).map(|digest| (digest, *size)))
                 .transpose()?,
             requires_python: self.requires_python,
+            yanked: read_yanked(self.yanked),
         })
     }
 }
@@ -66,7 +87,15 @@ fn read_filename(project: &str, filename: &str) -> Result<DistributionFilename, 
 #[serde(rename_all = "kebab-case")]
 pub(super) enum ChangeBody {
     Add(FileBody),
-    Remove { project: String, filename: String },
+    Remove {
+        project: String,
+        filename: String,
+    },
+    Yank {
+        project: String,
+        filename: String,
+        yanked: Option<String>,
+    },
 }
 
 impl ChangeBody {
@@ -77,6 +106,11 @@ impl ChangeBody {
                 project: filename.project().as_str().to_owned(),
                 filename: filename.as_str().to_owned(),
             },
+            Change::Yank(filename, yanked) => Self::Yank {
+                project: filename.project().as_str().to_owned(),
+                filename: filename.as_str().to_owned(),
+                yanked: yanked_text(yanked),
+            },
         }
     }
 
@@ -86,6 +120,11 @@ impl ChangeBody {
             Self::Remove { project, filename } => {
                 Change::Remove(read_filename(&project, &filename)?)
             }
+            Self::Yank {
+                project,
+                filename,
+                yanked,
+            } => Change::Yank(read_filename(&project, &filename)?, read_yanked(yanked)),
         })
     }
 }

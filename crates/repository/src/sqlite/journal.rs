@@ -1,17 +1,20 @@
 //! Everything that is written to the database, one transaction each.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
+use metadata::{Role, Version};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use crate::change::{Change, ChangeId, Outcome};
 use crate::error::RepositoryError;
 use crate::offline_set::OfflineFile;
-use crate::record::{Phase, RoleRecord, Source, Staged};
+use crate::record::{FileRecord, Phase, Source, Staged};
 use crate::sqlite::body::{ChangeBody, FileBody, OutcomeBody, StagedBody, encode};
-use crate::sqlite::failed;
+use crate::sqlite::{failed, history};
 
 /// Runs `work` in a transaction that takes the write lock at once.
-fn transact<T>(
+pub(super) fn transact<T>(
     db: &mut Connection,
     doing: &'static str,
     work: impl FnOnce(&Transaction<'_>) -> Result<T, RepositoryError>,
@@ -45,6 +48,7 @@ pub(super) fn enqueue(
                     params![file.filename.as_str(), file.sha256.to_string()],
                 )
                 .map_err(failed(DOING))?;
+                check_name(db, file)?;
             }
             let body = encode(&ChangeBody::of(change))?;
             let sql = "INSERT INTO changes (accepted, body) VALUES (?1, ?2)";
@@ -53,6 +57,25 @@ pub(super) fn enqueue(
             ids.push(ChangeId(db.last_insert_rowid()));
         }
         Ok(ids)
+    })
+}
+
+/// A name stands for the bytes it was first taken for, whoever asked at the same moment (reference
+/// F7).
+fn check_name(db: &Transaction<'_>, file: &FileRecord) -> Result<(), RepositoryError> {
+    let taken: String = db
+        .query_row(
+            "SELECT sha256 FROM names WHERE filename = ?1",
+            [file.filename.as_str()],
+            |row| row.get(0),
+        )
+        .map_err(failed("checking a file name"))?;
+    if taken == file.sha256.to_string() {
+        return Ok(());
+    }
+    Err(RepositoryError::NameTaken {
+        filename: file.filename.to_string(),
+        published: taken,
     })
 }
 
@@ -82,7 +105,7 @@ pub(super) fn stage(db: &mut Connection, staged: &Staged) -> Result<(), Reposito
     const DOING: &str = "journalling a cycle";
     transact(db, DOING, |db| {
         for record in &staged.roles {
-            allocate(db, record).map_err(failed(DOING))?;
+            allocate(db, &record.role, record.version).map_err(failed(DOING))?;
         }
         let row = params![
             signed(staged.base),
@@ -99,6 +122,7 @@ pub(super) fn stage(db: &mut Connection, staged: &Staged) -> Result<(), Reposito
         for object in &staged.objects {
             let phase = match object.phase {
                 Phase::Immutable => "immutable",
+                Phase::Root => "root",
                 Phase::Timestamp => "timestamp",
                 Phase::Mirror => "mirror",
             };
@@ -119,11 +143,27 @@ pub(super) fn stage(db: &mut Connection, staged: &Staged) -> Result<(), Reposito
     })
 }
 
-fn allocate(db: &Transaction<'_>, record: &RoleRecord) -> rusqlite::Result<usize> {
+pub(super) fn give_up(
+    db: &mut Connection,
+    versions: &BTreeMap<Role, Version>,
+    until: Option<DateTime<Utc>>,
+) -> Result<(), RepositoryError> {
+    const DOING: &str = "giving versions up";
+    transact(db, DOING, |db| {
+        for (role, version) in versions {
+            allocate(db, role, *version).map_err(failed(DOING))?;
+        }
+        let until = until.map(|until| until.timestamp());
+        let sql = "UPDATE unrecorded SET until = max(coalesce(until, ?1), ?1) WHERE ?1 NOTNULL";
+        db.execute(sql, [until]).map(drop).map_err(failed(DOING))
+    })
+}
+
+fn allocate(db: &Transaction<'_>, role: &Role, version: Version) -> rusqlite::Result<usize> {
     db.execute(
         "INSERT INTO allocated VALUES (?1, ?2)
          ON CONFLICT (role) DO UPDATE SET version = max(version, excluded.version)",
-        params![record.role.name(), signed(record.version.get())],
+        params![role.name(), signed(version.get())],
     )
 }
 
@@ -154,6 +194,7 @@ pub(super) fn move_head(db: &mut Connection, staged: &Staged) -> Result<(), Repo
                 found,
             });
         }
+        history::supersede(db, staged)?;
         apply_rows(db, staged)
     })
 }
@@ -186,6 +227,9 @@ fn apply_rows(db: &Transaction<'_>, staged: &Staged) -> Result<(), RepositoryErr
             "INSERT OR IGNORE INTO projects VALUES (?1)",
             params![project],
         )?;
+        // Taken when it was queued; here for files that a recovery found published.
+        let name = params![file.filename.as_str(), file.sha256.to_string()];
+        run("INSERT OR IGNORE INTO names VALUES (?1, ?2)", name)?;
         let row = params![project, file.filename.as_str(), body];
         run("INSERT OR REPLACE INTO files VALUES (?1, ?2, ?3)", row)?;
     }

@@ -1,6 +1,7 @@
 //! The state in an embedded SQLite database: one machine, one writer.
 
 mod body;
+mod history;
 mod journal;
 mod read;
 mod schema;
@@ -15,9 +16,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::change::{Change, ChangeId, Outcome, Queued};
 use crate::error::RepositoryError;
+use crate::history::History;
 use crate::offline_set::{OfflineFile, OfflineSet};
 use crate::record::{FileRecord, RoleRecord, Settings, Staged};
 use crate::state::{HeadRecord, State};
+use crate::store::StorePath;
 
 /// A [`State`] in one SQLite file. Commits are synced in full: what is acknowledged survives a loss of
 /// power.
@@ -48,6 +51,16 @@ impl SqliteState {
         let db = schema::open(path)?;
         schema::check_version(&db)?;
         Ok(Self { db })
+    }
+
+    /// Brings an older database to this program's schema; says which version it had.
+    pub fn upgrade(path: &Path) -> Result<i64, RepositoryError> {
+        if !path.exists() {
+            return Err(RepositoryError::Missing {
+                path: path.to_owned(),
+            });
+        }
+        schema::upgrade(&mut schema::open(path)?)
     }
 }
 
@@ -190,5 +203,25 @@ impl State for SqliteState {
 
     fn clear_staged(&mut self) -> Result<(), RepositoryError> {
         journal::clear_staged(&mut self.db)
+    }
+
+    fn give_up(
+        &mut self,
+        versions: &BTreeMap<Role, Version>,
+        until: Option<DateTime<Utc>>,
+    ) -> Result<(), RepositoryError> {
+        journal::give_up(&mut self.db, versions, until)
+    }
+
+    fn history(&self) -> Result<History, RepositoryError> {
+        history::read(&self.db)
+    }
+
+    fn forget(
+        &mut self,
+        paths: &[StorePath],
+        expired: DateTime<Utc>,
+    ) -> Result<(), RepositoryError> {
+        history::forget(&mut self.db, paths, expired)
     }
 }

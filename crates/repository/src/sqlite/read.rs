@@ -113,6 +113,36 @@ pub(super) fn files(
     .collect()
 }
 
+/// Every file of the index.
+pub(super) fn all_files(db: &Connection) -> Result<Vec<FileRecord>, RepositoryError> {
+    let sql = "SELECT body FROM files";
+    rows(db, "reading files", sql, [], |row| row.get::<_, String>(0))?
+        .iter()
+        .map(|body| decode::<FileBody>(body, "a file")?.read())
+        .collect()
+}
+
+/// Every target of the index.
+pub(super) fn all_targets(db: &Connection) -> Result<Vec<(TargetPath, Sha256)>, RepositoryError> {
+    let sql = "SELECT path, sha256 FROM targets";
+    rows(db, "reading targets", sql, [], pair::<String, [u8; 32]>)?
+        .into_iter()
+        .map(|(path, digest)| {
+            let path = TargetPath::parse(path).map_err(|_| damaged("a target"))?;
+            Ok((path, Sha256::from_bytes(digest)))
+        })
+        .collect()
+}
+
+/// Objects no longer named, with the time the last timestamp naming them, or one before it, expires.
+pub(super) fn superseded(db: &Connection) -> Result<Vec<(String, i64)>, RepositoryError> {
+    // A shortened policy may make a later timestamp expire before an earlier one.
+    let sql =
+        "SELECT path, coalesce((SELECT max(expires) FROM timestamps WHERE version <= last), 0)
+               FROM superseded";
+    rows(db, "reading replaced objects", sql, [], pair::<String, i64>)
+}
+
 pub(super) fn projects(db: &Connection) -> Result<Vec<ProjectName>, RepositoryError> {
     let sql = "SELECT project FROM projects ORDER BY project";
     rows(db, "reading projects", sql, [], |row| {
@@ -207,6 +237,7 @@ pub(super) fn staged(db: &Connection) -> Result<Option<(Staged, bool)>, Reposito
         let unreadable = || damaged(format!("object {path}"));
         let phase = match phase.as_str() {
             "immutable" => Phase::Immutable,
+            "root" => Phase::Root,
             "timestamp" => Phase::Timestamp,
             "mirror" => Phase::Mirror,
             _ => return Err(unreadable()),

@@ -10,10 +10,22 @@ use crate::record::Settings;
 use crate::sqlite::failed;
 
 /// Grows with every change of the tables; `index upgrade` migrates older ones.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 /// How long a command waits for another to finish its transaction.
 const BUSY: Duration = Duration::from_secs(30);
+
+/// What version 2 added: which published timestamps can still name objects that were replaced.
+const HISTORY: &str = "
+    -- Every published timestamp until it is swept; times in seconds since 1970.
+    CREATE TABLE timestamps (version INTEGER PRIMARY KEY, expires INTEGER NOT NULL) STRICT;
+    -- Objects no longer named, with the last timestamp whose snapshot named them.
+    CREATE TABLE superseded (path TEXT PRIMARY KEY, last INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    -- One line: until when objects that this database knows nothing of may still be named, because
+    -- they were published before it kept this history or after the backup it came from.
+    CREATE TABLE unrecorded (one INTEGER PRIMARY KEY CHECK (one = 1), until INTEGER) STRICT;
+    INSERT INTO unrecorded VALUES (1, NULL);
+";
 
 const TABLES: &str = "
     CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -111,6 +123,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, RepositoryError> {
 pub(super) fn create(db: &mut Connection, settings: &Settings) -> rusqlite::Result<()> {
     let transaction = db.transaction()?;
     transaction.execute_batch(TABLES)?;
+    transaction.execute_batch(HISTORY)?;
     for (name, value) in settings.encode() {
         transaction.execute("INSERT INTO settings VALUES (?1, ?2)", (name, value))?;
     }
@@ -129,4 +142,35 @@ pub(super) fn check_version(db: &Connection) -> Result<(), RepositoryError> {
         found,
         expected: SCHEMA_VERSION,
     })
+}
+
+/// Brings an older database to this version, in one transaction; says which version it had.
+pub(super) fn upgrade(db: &mut Connection) -> Result<i64, RepositoryError> {
+    const DOING: &str = "upgrading it";
+    let found: i64 = db
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(failed(DOING))?;
+    match found {
+        SCHEMA_VERSION => return Ok(found),
+        1 => {}
+        _ => {
+            return Err(RepositoryError::Schema {
+                found,
+                expected: SCHEMA_VERSION,
+            });
+        }
+    }
+    let mut migrate = || -> rusqlite::Result<()> {
+        let transaction = db.transaction()?;
+        transaction.execute_batch(HISTORY)?;
+        // Older timestamps lived no longer than this one, so nothing outlives it unnoticed.
+        transaction.execute_batch(
+            "INSERT INTO timestamps SELECT version, expires FROM roles WHERE role = 'timestamp';
+             UPDATE unrecorded SET until = (SELECT max(expires) FROM timestamps);",
+        )?;
+        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        transaction.commit()
+    };
+    migrate().map_err(failed(DOING))?;
+    Ok(found)
 }

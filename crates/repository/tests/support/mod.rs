@@ -6,12 +6,17 @@
     reason = "each test binary uses its own part of this"
 )]
 
+pub mod fuse;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use chrono::{DateTime, TimeZone, Utc};
-use countersign_repository::{OnlineSigners, Repository, Settings, TickOptions};
+use countersign_repository::{
+    LocalStore, OnlineSigners, Repository, Settings, SqliteState, Store, StoreError, StorePath,
+    TickOptions,
+};
 use draft::{BinLayout, Draft, DraftDocument, Setting, bins_role, first_root, top_targets};
 use index::{DistributionFilename, file_path, page_path};
 use keys::{FileKey, KeyType, Signer};
@@ -63,12 +68,17 @@ pub struct Ceremony {
     root: Vec<Arc<FileKey>>,
     targets: Vec<Arc<FileKey>>,
     bins: Vec<Arc<FileKey>>,
-    online: Arc<FileKey>,
+    /// Timestamp, snapshot, bins: one key for all unless they are told apart.
+    online: [Arc<FileKey>; 3],
     policy: Policy,
 }
 
 fn key() -> Arc<FileKey> {
     Arc::new(FileKey::generate(KeyType::Ed25519, &ring::rand::SystemRandom::new()).unwrap())
+}
+
+fn one_for_all(key: Arc<FileKey>) -> [Arc<FileKey>; 3] {
+    [Arc::clone(&key), Arc::clone(&key), key]
 }
 
 fn public(keys: &[Arc<FileKey>]) -> Vec<PublicKey> {
@@ -84,17 +94,44 @@ impl Ceremony {
             root: many(roles.root.keys),
             targets: many(roles.targets.keys),
             bins: many(roles.bins.keys),
-            online: key(),
+            online: one_for_all(key()),
             policy,
         }
     }
 
+    /// The same with an online key kept as test data.
+    pub fn with_online_key(pem: &str) -> Self {
+        Self {
+            online: one_for_all(Arc::new(FileKey::from_pkcs8_pem(pem).unwrap())),
+            ..Self::new()
+        }
+    }
+
     pub fn replace_online_key(&mut self) {
-        self.online = key();
+        self.online = one_for_all(key());
+    }
+
+    /// One online key for each of timestamp, snapshot, bins.
+    pub fn tell_online_keys_apart(&mut self) {
+        self.online = [key(), key(), key()];
+    }
+
+    /// The key of one online role alone: 0 timestamp, 1 snapshot, 2 bins.
+    pub fn only(&self, role: usize) -> OnlineSigners {
+        OnlineSigners::new(vec![Arc::clone(&self.online[role]) as Arc<dyn Signer>])
+    }
+
+    /// A new snapshot key; the others stay.
+    pub fn replace_snapshot_key(&mut self) {
+        self.online[1] = key();
     }
 
     pub fn online(&self) -> OnlineSigners {
-        OnlineSigners::new(vec![Arc::clone(&self.online) as Arc<dyn Signer>])
+        let signers = self
+            .online
+            .iter()
+            .map(|key| Arc::clone(key) as Arc<dyn Signer>);
+        OnlineSigners::new(signers.collect())
     }
 
     /// The first set, as a folder.
@@ -111,15 +148,16 @@ impl Ceremony {
     fn set(&self, folder: &Path, now: DateTime<Utc>, number: u64, old: Option<&Root>) -> PathBuf {
         let set = folder.join(format!("set-{number}-{}", self.root[0].key_id().short()));
         fs::create_dir(&set).unwrap();
-        let online = [self.online.public_key().clone()];
+        let [timestamp, snapshot, bin] =
+            [0, 1, 2].map(|role| [self.online[role].public_key().clone()]);
         let [root, targets, bins] =
             [&self.root, &self.targets, &self.bins].map(|keys| public(keys));
-        let mut new = first_root(&self.policy, now, [&root, &online, &online, &targets]);
+        let mut new = first_root(&self.policy, now, [&root, &timestamp, &snapshot, &targets]);
         new.version = version(number);
         let settings = Settings::from_policy(&POLICY).unwrap();
         let layout: BinLayout = settings.layout;
         let top = top_targets(&self.policy, now, version(number), &bins).unwrap();
-        let bins = bins_role(&self.policy, now, version(number), layout, &online).unwrap();
+        let bins = bins_role(&self.policy, now, version(number), layout, &bin).unwrap();
 
         let clone = new.clone();
         let own = Authority::new("the root itself", &clone.keys, &clone.root);
@@ -223,9 +261,13 @@ impl Reader {
     /// A full update from the first root; panics if anything is refused.
     pub fn of(index: &Repository, _: &Ceremony, now: DateTime<Utc>) -> Self {
         let folder = index.store_folder();
+        let root = fs::read(folder.join("metadata/1.root.json")).unwrap();
+        Self::update(folder, &root, Held::default(), now)
+    }
+
+    fn update(folder: PathBuf, root: &[u8], held: Held<'_>, now: DateTime<Utc>) -> Self {
         let read = |name: String| fs::read(folder.join("metadata").join(name));
-        let mut chain =
-            RootChain::pinned(&read("1.root.json".into()).unwrap(), Rules::default()).unwrap();
+        let mut chain = RootChain::pinned(root, Rules::default()).unwrap();
         while let Ok(next) = read(format!("{}.root.json", chain.next_version().unwrap())) {
             chain = chain.advance(&next).unwrap();
         }
@@ -233,7 +275,7 @@ impl Reader {
         let timed = chain
             .close(now)
             .unwrap()
-            .timestamp(&timestamp, Held::default())
+            .timestamp(&timestamp, held)
             .unwrap();
         let request = timed.snapshot_request();
         let snapshot = read(request.role.versioned_file_name(request.version)).unwrap();
@@ -246,6 +288,15 @@ impl Reader {
             snapped,
             targets,
         }
+    }
+
+    /// An update as a client makes that holds the files of `warm`.
+    pub fn after(index: &Repository, warm: &Warm, now: DateTime<Utc>) -> Self {
+        let held = Held {
+            timestamp: Some(&warm.timestamp),
+            snapshot: Some(&warm.snapshot),
+        };
+        Self::update(index.store_folder(), &warm.root, held, now)
     }
 
     /// The bytes of a distribution file, if it is a target and on its project's page.
@@ -288,5 +339,101 @@ impl Reader {
             Answer::Unclaimed => None,
             other => panic!("{path}: {other:?}"),
         }
+    }
+}
+
+/// What a client holds that updated at some moment, and the session it is in the middle of.
+pub struct Warm {
+    pub root: Vec<u8>,
+    pub timestamp: Vec<u8>,
+    pub snapshot: Vec<u8>,
+    session: Reader,
+}
+
+impl Warm {
+    pub fn of(index: &Repository, now: DateTime<Utc>) -> Self {
+        let folder = index.store_folder();
+        let root = fs::read(folder.join("metadata/1.root.json")).unwrap();
+        let session = Reader::update(folder, &root, Held::default(), now);
+        Self {
+            root: session.snapped.root().file().to_vec(),
+            timestamp: session.snapped.timestamp().file().to_vec(),
+            snapshot: session.snapped.snapshot().file().to_vec(),
+            session,
+        }
+    }
+
+    /// Goes on with the session: every file of then is still found, with its bytes.
+    pub fn finds(&self, names: &[String]) {
+        for name in names {
+            assert!(self.session.file(name).is_some(), "{name}");
+        }
+    }
+}
+
+/// Asked before each write, by path: an error fails it.
+pub type Watcher = Box<dyn FnMut(&str) -> std::io::Result<()> + Send>;
+
+/// A local store whose writes are watched.
+pub struct WatchedStore {
+    inner: LocalStore,
+    watcher: Watcher,
+}
+
+/// Opens a repository with a watched store.
+pub fn watched(folder: &Path, watcher: Watcher) -> Repository {
+    let state = SqliteState::open(&folder.join("state.sqlite")).unwrap();
+    let inner = LocalStore::open(folder.join("repository")).unwrap();
+    let store = WatchedStore { inner, watcher };
+    Repository::assemble(folder, Box::new(state), Box::new(store)).unwrap()
+}
+
+impl WatchedStore {
+    fn ask(&mut self, path: &StorePath) -> Result<(), StoreError> {
+        (self.watcher)(path.as_str()).map_err(|source| StoreError::Io {
+            doing: "write",
+            path: path.clone(),
+            source,
+        })
+    }
+}
+
+impl Store for WatchedStore {
+    fn put_new(&mut self, path: &StorePath, bytes: &[u8]) -> Result<(), StoreError> {
+        self.ask(path)?;
+        self.inner.put_new(path, bytes)
+    }
+    fn put_new_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError> {
+        self.ask(path)?;
+        self.inner.put_new_file(path, file)
+    }
+    fn replace_by_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError> {
+        self.ask(path)?;
+        self.inner.replace_by_file(path, file)
+    }
+    fn relink(&mut self, existing: &StorePath, path: &StorePath) -> Result<(), StoreError> {
+        self.ask(path)?;
+        self.inner.relink(existing, path)
+    }
+    fn link(&mut self, existing: &StorePath, path: &StorePath) -> Result<(), StoreError> {
+        self.ask(path)?;
+        self.inner.link(existing, path)
+    }
+    fn put_pointer(&mut self, path: &StorePath, bytes: &[u8]) -> Result<(), StoreError> {
+        self.ask(path)?;
+        self.inner.put_pointer(path, bytes)
+    }
+    fn flush(&mut self) -> Result<(), StoreError> {
+        self.inner.flush()
+    }
+    fn get(&self, path: &StorePath, limit: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.get(path, limit)
+    }
+    fn list(&self) -> Result<Vec<StorePath>, StoreError> {
+        self.inner.list()
+    }
+    fn remove(&mut self, path: &StorePath) -> Result<(), StoreError> {
+        self.ask(path)?;
+        self.inner.remove(path)
     }
 }

@@ -1,0 +1,162 @@
+//! A status as one self-contained HTML page, worth publishing: no script, no font, no request.
+
+use std::fmt::Write;
+
+use chrono::{DateTime, Utc};
+
+use crate::status::{HeadRoom, RoleStatus, Status, StoreHealth};
+
+/// Renders `status` as a static page.
+#[must_use]
+pub fn html(status: &Status, now: DateTime<Utc>) -> String {
+    let mut page = String::new();
+    let (class, verdict) = verdict(status, now);
+    let time = now.format("%Y-%m-%d %H:%M:%S UTC");
+    // Writing to a string does not fail.
+    let _ = write!(
+        page,
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>Index status</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n\
+         <h1>Index status</h1>\n<p class=\"verdict {class}\">{verdict}</p>\n\
+         <p>As of <time datetime=\"{}\">{time}</time>.</p>\n",
+        now.format("%Y-%m-%dT%H:%M:%SZ"),
+    );
+    roles(&mut page, status, now);
+    numbers(&mut page, status);
+    page.push_str("</main>\n</body>\n</html>\n");
+    page
+}
+
+const STYLE: &str = "\
+:root{color-scheme:light dark;--line:#8884}\
+body{font:1rem/1.5 system-ui,sans-serif;margin:0}\
+main{max-width:56rem;margin:0 auto;padding:1.5rem}\
+h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}\
+.wide{overflow-x:auto}\
+table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}\
+th,td{text-align:left;padding:.4rem .8rem .4rem 0;border-bottom:1px solid var(--line)}\
+th{font-weight:600}.n{text-align:right}\
+code{font-size:.85em}\
+.verdict{font-weight:600;padding:.6rem .8rem;border-left:.4rem solid}\
+.good{border-color:#2a7d2a}.warn{border-color:#b36b00}.bad{border-color:#b00020}\
+td.good,td.warn,td.bad{border-left:.25rem solid;padding-left:.6rem}\
+td.good{border-left-color:#2a7d2a}td.warn{border-left-color:#b36b00}td.bad{border-left-color:#b00020}\
+";
+
+fn verdict(status: &Status, now: DateTime<Utc>) -> (&'static str, String) {
+    let all = || status.roles.iter().chain(&status.first_bin);
+    if let Some(role) = all().find(|role| role.expires <= now) {
+        let name = escape(role.role.name());
+        return (
+            "bad",
+            format!("{name} has expired: clients refuse the index."),
+        );
+    }
+    if all().next().is_none() {
+        return ("bad", "Nothing is published yet.".to_owned());
+    }
+    match &status.store {
+        StoreHealth::Intact => {}
+        StoreHealth::Altered(path) => {
+            let path = escape(path.as_str());
+            return ("bad", format!("{path} is not what was published."));
+        }
+        StoreHealth::Unreadable => return ("bad", "The store cannot be read.".to_owned()),
+    }
+    if let Some(alarm) = status.alarms.iter().max_by_key(|alarm| alarm.level) {
+        let days = (alarm.expires - now).num_days();
+        let name = escape(alarm.role.name());
+        return (
+            "warn",
+            format!("{name} needs a ceremony: it expires in {days} days."),
+        );
+    }
+    ("good", "Every role is current.".to_owned())
+}
+
+fn roles(page: &mut String, status: &Status, now: DateTime<Utc>) {
+    page.push_str(
+        "<h2>Roles</h2>\n<div class=\"wide\"><table>\n<thead><tr><th scope=\"col\">Role</th>\
+         <th scope=\"col\" class=\"n\">Version</th><th scope=\"col\">Expires</th>\
+         <th scope=\"col\">Left</th><th scope=\"col\">Signers</th></tr></thead>\n<tbody>\n",
+    );
+    for role in status.roles.iter().chain(&status.first_bin) {
+        let left = role.expires - now;
+        let is_alarm = status.alarms.iter().any(|alarm| alarm.role == role.role);
+        let class = if role.expires <= now {
+            "bad"
+        } else if is_alarm {
+            "warn"
+        } else {
+            "good"
+        };
+        let expires = role.expires.format("%Y-%m-%d %H:%M:%S UTC");
+        let _ = writeln!(
+            page,
+            "<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td><td>{expires}</td>\
+             <td class=\"{class}\">{}</td><td>{}</td></tr>",
+            escape(role.role.name()),
+            role.version,
+            escape(&crate::status::in_words(left)),
+            signers(status, role),
+        );
+    }
+    page.push_str("</tbody>\n</table></div>\n");
+}
+
+fn signers(status: &Status, role: &RoleStatus) -> String {
+    let found = status
+        .signers
+        .iter()
+        .find(|signers| signers.covers(&role.role));
+    found.map_or_else(String::new, |signers| {
+        let keys: Vec<String> = signers
+            .keys
+            .iter()
+            .map(|key| format!("<code>{}</code>", escape(key.short())))
+            .collect();
+        let (threshold, count) = (signers.threshold, keys.len());
+        format!("{threshold} of {count}: {}", keys.join(" "))
+    })
+}
+
+fn numbers(page: &mut String, status: &Status) {
+    let room = |room: HeadRoom| format!("{} of {} bytes", room.used, room.limit);
+    let mut rows = vec![
+        ("Projects", status.projects.to_string()),
+        ("Targets", status.targets.to_string()),
+        ("Bins", status.bins.to_string()),
+        ("Changes waiting", status.pending.to_string()),
+        ("Offline sets waiting", status.waiting_sets.to_string()),
+        ("Snapshot", room(status.snapshot_room)),
+        ("Largest role", room(status.role_room)),
+    ];
+    if let Some(signed) = status.signed {
+        let time = signed.format("%Y-%m-%d %H:%M:%S UTC");
+        rows.push(("Last signature", time.to_string()));
+    }
+    page.push_str("<h2>Numbers</h2>\n<div class=\"wide\"><table>\n<tbody>\n");
+    for (name, value) in rows {
+        let _ = writeln!(
+            page,
+            "<tr><th scope=\"row\">{name}</th><td class=\"n\">{value}</td></tr>"
+        );
+    }
+    page.push_str("</tbody>\n</table></div>\n");
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}

@@ -1,0 +1,222 @@
+//! A store and a state that let a number of writes through and then fail: a process that dies.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use chrono::{DateTime, Utc};
+use countersign_repository::{
+    Change, ChangeId, FileRecord, HeadRecord, History, LocalStore, OfflineFile, OfflineSet, Queued,
+    Repository, RepositoryError, RoleRecord, Settings, SqliteState, Staged, State, Store,
+    StoreError, StorePath,
+};
+use index::ProjectName;
+use metadata::{Role, Sha256, TargetPath, Version};
+
+/// How an operation fails.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Failure {
+    /// It does not happen.
+    Lost,
+    /// It happens and is reported failed.
+    Reported,
+}
+
+/// Lets a number of writes through, fails one, and then all: the process is dead.
+#[derive(Clone)]
+pub struct Fuse(Arc<Mutex<(usize, Failure)>>);
+
+impl Fuse {
+    pub fn new(writes: usize, failure: Failure) -> Self {
+        Self(Arc::new(Mutex::new((writes, failure))))
+    }
+
+    /// What becomes of the next write: `None` lets it through.
+    fn burn(&self) -> Option<Failure> {
+        let mut inner = self.0.lock().unwrap();
+        if inner.0 > 0 {
+            inner.0 -= 1;
+            return None;
+        }
+        Some(std::mem::replace(&mut inner.1, Failure::Lost))
+    }
+
+    pub fn blew(&self) -> bool {
+        self.0.lock().unwrap().0 == 0
+    }
+}
+
+struct FailingStore {
+    inner: LocalStore,
+    fuse: Fuse,
+}
+
+impl FailingStore {
+    fn run(
+        &mut self,
+        write: impl FnOnce(&mut LocalStore) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        match self.fuse.burn() {
+            None => write(&mut self.inner),
+            Some(failure) => {
+                if failure == Failure::Reported {
+                    write(&mut self.inner)?;
+                }
+                let path = StorePath::parse("fuse").unwrap();
+                let source = io::Error::other("the fuse blew");
+                Err(StoreError::Io {
+                    doing: "write",
+                    path,
+                    source,
+                })
+            }
+        }
+    }
+}
+
+impl Store for FailingStore {
+    fn put_new(&mut self, path: &StorePath, bytes: &[u8]) -> Result<(), StoreError> {
+        self.run(|store| store.put_new(path, bytes))
+    }
+    fn put_new_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError> {
+        self.run(|store| store.put_new_file(path, file))
+    }
+    fn replace_by_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError> {
+        self.run(|store| store.replace_by_file(path, file))
+    }
+    fn relink(&mut self, existing: &StorePath, path: &StorePath) -> Result<(), StoreError> {
+        self.run(|store| store.relink(existing, path))
+    }
+    fn link(&mut self, existing: &StorePath, path: &StorePath) -> Result<(), StoreError> {
+        self.run(|store| store.link(existing, path))
+    }
+    fn put_pointer(&mut self, path: &StorePath, bytes: &[u8]) -> Result<(), StoreError> {
+        self.run(|store| store.put_pointer(path, bytes))
+    }
+    fn flush(&mut self) -> Result<(), StoreError> {
+        self.run(Store::flush)
+    }
+    fn get(&self, path: &StorePath, limit: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.inner.get(path, limit)
+    }
+    fn list(&self) -> Result<Vec<StorePath>, StoreError> {
+        self.inner.list()
+    }
+    fn remove(&mut self, path: &StorePath) -> Result<(), StoreError> {
+        self.run(|store| store.remove(path))
+    }
+}
+
+struct FailingState {
+    inner: SqliteState,
+    fuse: Fuse,
+}
+
+type Outcome<T> = Result<T, RepositoryError>;
+
+impl FailingState {
+    fn run(&mut self, write: impl FnOnce(&mut SqliteState) -> Outcome<()>) -> Outcome<()> {
+        match self.fuse.burn() {
+            None => write(&mut self.inner),
+            Some(failure) => {
+                if failure == Failure::Reported {
+                    write(&mut self.inner)?;
+                }
+                Err(RepositoryError::Damaged {
+                    what: "the fuse".to_owned(),
+                })
+            }
+        }
+    }
+}
+
+impl State for FailingState {
+    fn settings(&self) -> Outcome<Settings> {
+        self.inner.settings()
+    }
+    fn head(&self) -> Outcome<HeadRecord> {
+        self.inner.head()
+    }
+    fn roles(&self) -> Outcome<Vec<RoleRecord>> {
+        self.inner.roles()
+    }
+    fn allocated(&self) -> Outcome<BTreeMap<Role, Version>> {
+        self.inner.allocated()
+    }
+    fn enqueue(&mut self, changes: &[Change], now: DateTime<Utc>) -> Outcome<Vec<ChangeId>> {
+        self.inner.enqueue(changes, now)
+    }
+    fn pending(&self) -> Outcome<Vec<Queued>> {
+        self.inner.pending()
+    }
+    fn settle(&mut self, outcomes: &[(ChangeId, countersign_repository::Outcome)]) -> Outcome<()> {
+        self.run(|state| state.settle(outcomes))
+    }
+    fn files(&self, project: &ProjectName) -> Outcome<Vec<FileRecord>> {
+        self.inner.files(project)
+    }
+    fn projects(&self) -> Outcome<Vec<ProjectName>> {
+        self.inner.projects()
+    }
+    fn digest_of_name(&self, filename: &str) -> Outcome<Option<Sha256>> {
+        self.inner.digest_of_name(filename)
+    }
+    fn bin_targets(&self, bin: u16) -> Outcome<Vec<(TargetPath, u64, Sha256)>> {
+        self.inner.bin_targets(bin)
+    }
+    fn target_count(&self) -> Outcome<u64> {
+        self.inner.target_count()
+    }
+    fn enqueue_set(&mut self, files: &[OfflineFile], now: DateTime<Utc>) -> Outcome<i64> {
+        self.inner.enqueue_set(files, now)
+    }
+    fn waiting_sets(&self) -> Outcome<Vec<OfflineSet>> {
+        self.inner.waiting_sets()
+    }
+    fn drop_set(&mut self, id: i64) -> Outcome<()> {
+        self.inner.drop_set(id)
+    }
+    fn stage(&mut self, staged: &Staged) -> Outcome<()> {
+        self.run(|state| state.stage(staged))
+    }
+    fn staged(&self) -> Outcome<Option<(Staged, bool)>> {
+        self.inner.staged()
+    }
+    fn move_head(&mut self, staged: &Staged) -> Outcome<()> {
+        self.run(|state| state.move_head(staged))
+    }
+    fn clear_staged(&mut self) -> Outcome<()> {
+        self.run(State::clear_staged)
+    }
+    fn give_up(
+        &mut self,
+        versions: &BTreeMap<Role, Version>,
+        until: Option<DateTime<Utc>>,
+    ) -> Outcome<()> {
+        self.run(|state| state.give_up(versions, until))
+    }
+    fn history(&self) -> Outcome<History> {
+        self.inner.history()
+    }
+    fn forget(&mut self, paths: &[StorePath], expired: DateTime<Utc>) -> Outcome<()> {
+        self.run(|state| state.forget(paths, expired))
+    }
+}
+
+pub fn failing(folder: &Path, fuse: &Fuse) -> Repository {
+    let state = SqliteState::open(&folder.join("state.sqlite")).unwrap();
+    let store = LocalStore::open(folder.join("repository")).unwrap();
+    Repository::assemble(
+        folder,
+        Box::new(FailingState {
+            inner: state,
+            fuse: fuse.clone(),
+        }),
+        Box::new(FailingStore {
+            inner: store,
+            fuse: fuse.clone(),
+        }),
+    )
+    .unwrap()
+}
