@@ -4,6 +4,7 @@
 // The tests of `countersign-keys` have the machinery; they know their crate by its full name.
 extern crate keys as countersign_keys;
 
+#[allow(dead_code, reason = "the tests of the crate use the rest")]
 #[path = "../../crates/keys/tests/real/common.rs"]
 mod common;
 #[allow(dead_code)]

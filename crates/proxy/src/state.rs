@@ -103,7 +103,7 @@ impl ProxyState {
 
     /// The session in force: at most one refresh an interval, shared by all requests.
     ///
-    /// When the index cannot be reached, the session before stays in force until the first of its
+    /// When the index cannot be reached or the datastore not used, the session before stays in force until the first of its
     /// top-level roles expires. When what it serves is refused, nothing is served: an attack is
     /// reported, not waited out.
     pub async fn session(&self) -> Result<Arc<Session>, Problem> {
@@ -170,7 +170,7 @@ impl ProxyState {
             }
             Err(error) => {
                 let problem = Problem::from(&error);
-                if error.kind() == Kind::Network && current.is_valid(self.now()) {
+                if is_passing(&error) && current.is_valid(self.now()) {
                     tracing::warn!(detail = %problem.detail, "refresh failed, using the last session");
                     return;
                 }
@@ -180,6 +180,13 @@ impl ProxyState {
             }
         }
     }
+}
+
+/// Whether a failure says nothing against the session before: the index was not reached, another
+/// process updates, or this machine's disk failed.
+fn is_passing(error: &ClientError) -> bool {
+    error.kind() == Kind::Network
+        || matches!(error, ClientError::Busy { .. } | ClientError::File { .. })
 }
 
 impl Current {
@@ -197,5 +204,23 @@ impl Current {
             (None, Some(session)) if now < session.valid_until() => Ok(Arc::clone(session)),
             _ => Err(Problem::internal("there is no session in force")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_or_failing_datastore_is_bridged_and_another_root_is_not() {
+        let path = PathBuf::from("md");
+        let failing = ClientError::File {
+            path: path.clone(),
+            action: "read",
+            source: std::io::ErrorKind::StorageFull.into(),
+        };
+        assert!(is_passing(&ClientError::Busy { path: path.clone() }));
+        assert!(is_passing(&failing));
+        assert!(!is_passing(&ClientError::NoRoot { path }));
     }
 }

@@ -23,14 +23,14 @@ impl Repository {
         let roles = self.roles_by_name()?;
         let before = self.read_before(&roles, None)?;
         let published = published(&before)?;
+        if !self.state.waiting_sets()?.is_empty() {
+            let why = "another set still waits for the next cycle".to_owned();
+            return Err(RepositoryError::Set { why });
+        }
         let set = OfflineSet { id: 0, files };
         let checked = set.check(&published, &self.settings.policy, &self.rules(), now)?;
         let versions = offline_versions(Some(&checked));
         check_layout(&in_force(published, Some(&checked))?.bins, &self.settings)?;
-        // The newer of two sets counts: a ceremony that was mended takes the place of the first.
-        for waiting in self.state.waiting_sets()? {
-            self.state.drop_set(waiting.id)?;
-        }
         self.state.enqueue_set(&set.files, now)?;
         Ok(versions)
     }

@@ -119,7 +119,8 @@ impl Repository {
             .build(plan, work.set.take(), &work.applied)
             .and_then(|batch| rehearse(batch, &work.before, &work.applied, self.rules(), now));
         let rehearsed = match rehearsed {
-            // A set our own client refuses must not stand in the way of everything else.
+            // A set our own client refuses, or these keys cannot serve, must not stand in the way of
+            // everything else; it can be applied again.
             Err(error) if error.is_refusal() => {
                 for id in &sets {
                     self.state.drop_set(*id)?;

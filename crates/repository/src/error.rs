@@ -197,13 +197,14 @@ pub enum RepositoryError {
 }
 
 impl RepositoryError {
-    /// Whether what was about to be signed or published was refused, as against keys or machines
-    /// that failed and may work again.
+    /// Whether what was about to be signed or published was refused, or cannot be signed with the keys
+    /// at hand, as against machines that failed and may work again.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         matches!(
             self,
             Self::Refused(_)
+                | Self::Unsigned(_)
                 | Self::Rehearsal { .. }
                 | Self::RehearsalLookup { .. }
                 | Self::Layout { .. }

@@ -288,3 +288,24 @@ fn an_altered_store_is_noticed() {
     let refused = index.tick(&ceremony.online(), start(), AT_ONCE);
     assert!(matches!(refused, Err(RepositoryError::Store(_))));
 }
+
+/// A set can pass by itself and still not be publishable: here nobody at hand holds the online key it
+/// names. It is given up, and what was published is renewed as before.
+#[test]
+fn a_set_that_cannot_be_published_does_not_block_the_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ceremony = Ceremony::new();
+    let mut index = support::published(folder.path(), &ceremony);
+    let online = ceremony.online();
+    ceremony.replace_online_key();
+    let set = ceremony.renewal(folder.path(), start(), 2);
+    index.apply_set(&set, start()).unwrap();
+    assert!(index.tick(&online, start(), AT_ONCE).is_err());
+    index.add_files(&samples(), start()).unwrap();
+    let report = index.tick(&online, start(), AT_ONCE).unwrap();
+    assert_eq!(report.outcomes.len(), 3);
+    // With the right key the set can be applied again.
+    index.apply_set(&set, start()).unwrap();
+    let report = index.tick(&ceremony.online(), start(), AT_ONCE).unwrap();
+    assert_eq!(report.offline_roles.len(), 3);
+}

@@ -62,6 +62,7 @@ fn enqueue(folder: &Path, count: u32, now: DateTime<Utc>) {
             let sha256 = Sha256::of(bytes);
             fs::write(folder.join("incoming").join(sha256.to_string()), bytes).unwrap();
             Change::Add(FileRecord {
+                yanked: index::Yanked::No,
                 filename: DistributionFilename::parse(&name).unwrap(),
                 sha256,
                 size: bytes.len() as u64,

@@ -36,7 +36,9 @@ impl Args {
     pub(super) fn run(&self, _edge: &Edge<'_>) -> Result<Outcome, KeyCommandError> {
         let file = |key: &KeyUri| match key {
             KeyUri::File(path) => Ok(path.clone()),
-            other => Err(KeyCommandError::NotAFile { key: other.clone() }),
+            other => Err(KeyCommandError::NotAFile {
+                key: Box::new(other.clone()),
+            }),
         };
         let (old, new) = (file(&self.old.0)?, file(&self.new.0)?);
         // What is weak about the old file is about to be put right.
@@ -46,12 +48,11 @@ impl Args {
         };
         let LoadedKey { key, .. } = FileKey::load(&old, &self.passphrases.source(), options)?;
         let name = self.new.0.to_string();
-        let passphrase = match &self.new_passphrase_file {
-            Some(path) => Passphrase::from_file(path)?,
-            None => {
-                let none = PassphraseArgs::default();
-                self.new_passphrase.passphrase(&name, &none)?
-            }
+        let passphrase = if let Some(path) = &self.new_passphrase_file {
+            Passphrase::from_file(path)?
+        } else {
+            let none = PassphraseArgs::default();
+            self.new_passphrase.passphrase(&name, &none)?
         };
         let kdf = self.new_passphrase.kdf();
         let made = key.save_and_reopen(&new, &passphrase, kdf)?;

@@ -54,13 +54,13 @@ pub enum KeyCommandError {
     #[error("{key} is not made here: only keys in files and on tokens are")]
     NotMadeHere {
         /// The key.
-        key: KeyUri,
+        key: Box<KeyUri>,
     },
     /// Files and tokens have different kinds of key.
     #[error("{key} cannot be of type {key_type}")]
     Type {
         /// The key.
-        key: KeyUri,
+        key: Box<KeyUri>,
         /// The type asked for.
         key_type: &'static str,
     },
@@ -68,7 +68,7 @@ pub enum KeyCommandError {
     #[error("{key} is not in a file: its private key does not leave where it is")]
     NotAFile {
         /// The key.
-        key: KeyUri,
+        key: Box<KeyUri>,
     },
     /// None of the documents given count the key's signatures.
     #[error("{key} signs, but serves no role of the metadata given")]
@@ -93,7 +93,7 @@ impl KeyCommandError {
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             Self::PassphrasesDiffer => "try again",
-            Self::NotMadeHere { key } => match key {
+            Self::NotMadeHere { key } => match key.as_ref() {
                 KeyUri::SshAgent(_) => "make it with ssh-keygen and add it with ssh-add",
                 KeyUri::AwsKms(_) => {
                     "make it with `aws kms create-key --key-usage SIGN_VERIFY \

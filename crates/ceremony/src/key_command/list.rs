@@ -36,7 +36,7 @@ pub(super) struct Args {
 /// What holds keys.
 #[derive(Clone, Debug)]
 enum Place {
-    Tokens(Pkcs11Uri),
+    Tokens(Box<Pkcs11Uri>),
     Agent,
 }
 
@@ -47,7 +47,7 @@ impl FromStr for Place {
         match text {
             "ssh-agent" | "ssh-agent:" => Ok(Self::Agent),
             other => match other.parse()? {
-                KeyUri::Pkcs11(uri) => Ok(Self::Tokens(uri)),
+                KeyUri::Pkcs11(uri) => Ok(Self::Tokens(Box::new(uri))),
                 _ => Err(UriError::NoScheme {
                     known: &["pkcs11", "ssh-agent"],
                 }),

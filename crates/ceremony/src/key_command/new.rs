@@ -115,7 +115,9 @@ impl Args {
         match &self.key.0 {
             KeyUri::File(file) => self.in_file(file),
             KeyUri::Pkcs11(token) => self.on_token(token, edge),
-            other => Err(KeyCommandError::NotMadeHere { key: other.clone() }),
+            other => Err(KeyCommandError::NotMadeHere {
+                key: Box::new(other.clone()),
+            }),
         }
     }
 
@@ -126,7 +128,10 @@ impl Args {
             Some(TypeArg::Rsa3072) => {
                 let key = self.key.0.clone();
                 let key_type = "rsa-3072";
-                return Err(KeyCommandError::Type { key, key_type });
+                return Err(KeyCommandError::Type {
+                    key: Box::new(key),
+                    key_type,
+                });
             }
         };
         let name = self.key.0.to_string();

@@ -26,7 +26,7 @@ pub(crate) enum Command {
     Client(client::Args),
     Proxy(proxy::Args),
     Audit(audit::Args),
-    Key(key::Args),
+    Key(Box<key::Args>),
     Config(config::Args),
     Generate(generate::Args),
 }
