@@ -46,7 +46,7 @@ pub(crate) enum Failure {
     },
     /// A key file where the policy asks for hardware.
     #[error("{key} is a file, and the policy does not allow offline keys in files")]
-    KeyInFile { key: keys::KeyUri },
+    KeyInFile { key: Box<keys::KeyUri> },
     /// Signing without saying what was reviewed.
     #[error("nothing was signed: the digest that was reviewed has to be given")]
     NotReviewed { digest: Sha256 },
