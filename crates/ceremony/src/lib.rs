@@ -10,6 +10,7 @@
 //! payload/2.root.json …   exactly the bytes to sign (canonical JSON)
 //! signatures/             one file per role and key: ROLE.KEYID.json
 //! publish-set/            the files for the index, nothing secret in them
+//! transcript/             one file per step: who, when, with what, following which steps
 //! ```
 //!
 //! Nothing in it is ever overwritten. A signature is given only after every rule has passed again on
@@ -21,6 +22,7 @@ mod error;
 mod event;
 mod folder;
 mod genesis;
+mod merge;
 mod published;
 mod renew;
 mod review;
@@ -28,6 +30,7 @@ mod rotate;
 mod sign;
 mod slot;
 mod status;
+mod transcript;
 mod verify;
 
 pub use combine::PublishSet;
@@ -40,4 +43,5 @@ pub use review::{Review, RoleReview};
 pub use rotate::{KeyChange, RotatePlan};
 pub use sign::Given;
 pub use status::{Standing, Status};
+pub use transcript::{Entry, FileDigest, Step, Transcript};
 pub use verify::Verdict;

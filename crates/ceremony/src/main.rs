@@ -18,7 +18,9 @@ fn main() -> ExitCode {
         Command::Review(args) => args.run(),
         Command::Sign(args) => args.run(),
         Command::Status(args) => args.run(),
+        Command::Merge(args) => args.run(),
         Command::Combine(args) => args.run(),
+        Command::Transcript(args) => args.run(),
         Command::Verify(args) => args.run(),
         Command::Key(args) => args.run(),
     };

@@ -69,13 +69,14 @@ impl Failure {
                 }
             }
             Self::Ceremony(CeremonyError::Event { flaw, .. }) => match flaw {
-                EventFlaw::Digest { .. } => DIGEST,
+                EventFlaw::Digest { .. } | EventFlaw::Transcript { .. } => DIGEST,
                 EventFlaw::Signature { .. }
                 | EventFlaw::ForeignKey { .. }
                 | EventFlaw::OtherPayload { .. } => SIGNATURES,
                 _ => REFUSED,
             },
-            Self::OtherReview { .. } => DIGEST,
+            Self::Ceremony(CeremonyError::Conflict { .. } | CeremonyError::OtherEvent { .. })
+            | Self::OtherReview { .. } => DIGEST,
             Self::NotReviewed { .. } | Self::UnknownPolicy { .. } => USAGE,
             _ => REFUSED,
         }
@@ -110,6 +111,13 @@ impl Failure {
 fn ceremony_hint(error: &CeremonyError) -> Option<&'static str> {
     Some(match error {
         CeremonyError::Exists { .. } => "choose a new folder or name; an event is never changed",
+        CeremonyError::Clock { .. } => {
+            "set the clock of this machine; if it is right, the other one was wrong: plan anew"
+        }
+        CeremonyError::Conflict { .. } => {
+            "two machines worked under one name or one copy was changed; find out which before going on"
+        }
+        CeremonyError::OtherEvent { .. } => "take copies of one event only; compare the digests",
         CeremonyError::Unsigned(_) => "let the missing holders sign, then try again",
         CeremonyError::NoRole { .. } => "`review` names the keys that sign in this event",
         CeremonyError::Event { flaw, .. } => match flaw {
@@ -121,6 +129,9 @@ fn ceremony_hint(error: &CeremonyError) -> Option<&'static str> {
             }
             EventFlaw::Signature { .. } | EventFlaw::Json(_) | EventFlaw::ForeignKey { .. } => {
                 "move the file out of the folder and have that holder sign again"
+            }
+            EventFlaw::Transcript { .. } => {
+                "this copy of the event was changed or is not whole; get it again from its holder"
             }
             EventFlaw::Stray => "move the file out of the folder",
             _ => return None,

@@ -3,12 +3,14 @@
 mod combine;
 mod failure;
 mod key;
+mod merge;
 pub(crate) mod output;
 mod passphrase;
 mod plan;
 mod review;
 mod sign;
 mod status;
+mod transcript;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -53,10 +55,14 @@ pub(crate) enum Command {
     Sign(sign::Args),
     /// Say who has signed and who has not
     Status(status::Args),
+    /// Put copies of an event together
+    Merge(merge::Args),
     /// Put documents and signatures together into the files for the index
     Combine(combine::Args),
     /// Check everything again from the folder alone
     Verify(verify::Args),
+    /// Show who did what, as the transcript has it
+    Transcript(transcript::Args),
     /// Make and show keys
     Key(key::Args),
 }
