@@ -31,6 +31,9 @@ pub(crate) enum Failure {
     /// A new passphrase was typed in two ways.
     #[error("the two passphrases differ; no key was made")]
     PassphrasesDiffer,
+    /// A key on a token has no name that a file could have.
+    #[error("no file for the public key was named")]
+    NoPublicFile,
     /// A policy that is neither shipped nor a file.
     #[error("there is no policy `{name}`")]
     UnknownPolicy { name: String },
@@ -48,7 +51,7 @@ pub(crate) enum Failure {
     },
     /// A key file where the policy asks for hardware.
     #[error("{key} is a file, and the policy does not allow offline keys in files")]
-    KeyInFile { key: keys::KeyUri },
+    KeyInFile { key: Box<keys::KeyUri> },
     /// Signing without saying what was reviewed.
     #[error("nothing was signed: the digest that was reviewed has to be given")]
     NotReviewed { digest: Sha256 },
@@ -77,7 +80,7 @@ impl Failure {
             },
             Self::Ceremony(CeremonyError::Conflict { .. } | CeremonyError::OtherEvent { .. })
             | Self::OtherReview { .. } => DIGEST,
-            Self::NotReviewed { .. } | Self::UnknownPolicy { .. } => USAGE,
+            Self::NotReviewed { .. } | Self::UnknownPolicy { .. } | Self::NoPublicFile => USAGE,
             _ => REFUSED,
         }
     }
@@ -86,6 +89,7 @@ impl Failure {
     pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Ceremony(error) => return ceremony_hint(error).map(str::to_owned),
+            Self::NoPublicFile => "add `--public FILE`".to_owned(),
             Self::UnknownPolicy { .. } => {
                 let names: Vec<&str> = policy::Policy::built_in_names().collect();
                 format!("give a policy file or one of {}", names.join(", "))

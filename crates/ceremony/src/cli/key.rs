@@ -5,7 +5,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use keys::{FileKey, Kdf, KeyType, Signer, public_key_from_pem, public_key_to_pem};
+use keys::{
+    FileKey, Kdf, KeyType, KeyUri, NewTokenKey, Pkcs11Key, Pkcs11Options, Pkcs11Uri, Signer,
+    TokenKeyType, public_key_from_pem, public_key_to_pem,
+};
 use metadata::PublicKey;
 use metadata::canonical::{Writer, to_json};
 use ring::rand::SystemRandom;
@@ -24,7 +27,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Make a key: an encrypted file, and its public half beside it
+    /// Make a key: an encrypted file, or one that stays on a token, and its public half beside it
     New(New),
     /// Show the key id of a public key
     Show(Show),
@@ -32,8 +35,13 @@ enum What {
 
 #[derive(Debug, clap::Args)]
 struct New {
-    /// File to make; the public key goes to the same name with `.pub` after it
-    file: PathBuf,
+    /// File to make, or `pkcs11:token=…;object=…?module-path=…` for a key on a token
+    #[arg(value_name = "FILE|URI")]
+    place: String,
+
+    /// File for the public key; without it, the private key's name with `.pub` after it
+    #[arg(long, value_name = "FILE")]
+    public: Option<PathBuf>,
 
     /// What kind of key
     #[arg(long = "type", value_name = "TYPE", env = "COUNTERSIGN_KEY_TYPE")]
@@ -61,21 +69,42 @@ impl Args {
 
 impl New {
     fn run(self) -> Done {
+        if let Ok(KeyUri::Pkcs11(uri)) = self.place.parse() {
+            return self.on_token(&uri);
+        }
+        let file = PathBuf::from(&self.place);
         let key_type = match self.key_type.as_str() {
             "ecdsa-p256" => KeyType::EcdsaP256,
             _ => KeyType::Ed25519,
         };
-        let mut public = self.file.clone().into_os_string();
-        public.push(".pub");
-        let public = PathBuf::from(public);
-        let passphrase = self
-            .passphrase
-            .new_passphrase(&self.file.display().to_string())?;
+        let mut beside = file.clone().into_os_string();
+        beside.push(".pub");
+        let public = self.public.clone().unwrap_or_else(|| beside.into());
+        let passphrase = self.passphrase.new_passphrase(&self.place)?;
         let key = FileKey::generate(key_type, &SystemRandom::new())?;
         // The private key first: a public one without it would be a promise nobody can keep.
-        key.save_encrypted(&self.file, &passphrase, Kdf::default())?;
+        key.save_encrypted(&file, &passphrase, Kdf::default())?;
         save_public(&public, key.public_key())?;
         let more = format!("public key in {}\n", public.display());
+        Ok(report(key.public_key(), &more))
+    }
+
+    fn on_token(&self, uri: &Pkcs11Uri) -> Done {
+        let Some(public) = &self.public else {
+            return Err(Failure::NoPublicFile);
+        };
+        let new = NewTokenKey {
+            key_type: match self.key_type.as_str() {
+                "ecdsa-p256" => TokenKeyType::EcdsaP256,
+                _ => TokenKeyType::Ed25519,
+            },
+            always_authenticate: false,
+        };
+        let options = Pkcs11Options::default();
+        let key = Pkcs11Key::generate(uri, new, &self.passphrase, options)?;
+        save_public(public, key.public_key())?;
+        let (name, place) = (key.describe(), public.display());
+        let more = format!("private key {name}\npublic key in {place}\n");
         Ok(report(key.public_key(), &more))
     }
 }

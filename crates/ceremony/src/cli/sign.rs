@@ -73,7 +73,8 @@ fn check_reviewed(event: &Event, reviewed: Option<&str>) -> Result<(), Failure> 
 /// Whether keys of offline roles may be files is the policy's to say (policy 8.2).
 fn check_place(event: &Event, uri: &KeyUri) -> Result<(), Failure> {
     if matches!(uri, KeyUri::File(_)) && !event.policy().keys.offline_keys_in_files {
-        return Err(Failure::KeyInFile { key: uri.clone() });
+        let key = Box::new(uri.clone());
+        return Err(Failure::KeyInFile { key });
     }
     Ok(())
 }
