@@ -106,6 +106,28 @@ pub enum CeremonyError {
         /// Its id.
         keyid: KeyId,
     },
+    /// The event does not sign this role.
+    #[error("this ceremony signs no {role}")]
+    NoPayload {
+        /// The role.
+        role: Role,
+    },
+    /// What another program made is no signature of this payload by any of its keys.
+    #[error("this is no signature over {role} v{version} by any key that signs for it")]
+    ForeignSignature {
+        /// The role.
+        role: Role,
+        /// The version.
+        version: Version,
+    },
+    /// A key file that overwriting would not destroy.
+    #[error("`{}` {why}; the key was not destroyed", path.display())]
+    NotDestroyed {
+        /// The file.
+        path: PathBuf,
+        /// What is in the way.
+        why: &'static str,
+    },
     /// A key could not be used.
     #[error(transparent)]
     Key(#[from] keys::KeyError),

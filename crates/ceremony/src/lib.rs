@@ -18,8 +18,10 @@
 
 mod combine;
 mod description;
+mod destroy;
 mod error;
 mod event;
+mod exchange;
 mod folder;
 mod genesis;
 mod merge;

@@ -18,10 +18,13 @@ fn main() -> ExitCode {
         Command::Review(args) => args.run(),
         Command::Sign(args) => args.run(),
         Command::Status(args) => args.run(),
+        Command::ExportPayload(args) => args.run(),
+        Command::ImportSignature(args) => args.run(),
         Command::Merge(args) => args.run(),
         Command::Combine(args) => args.run(),
         Command::Transcript(args) => args.run(),
         Command::Verify(args) => args.run(),
+        Command::Destroy(args) => args.run(),
         Command::Key(args) => args.run(),
     };
     match done {

@@ -196,7 +196,7 @@ impl Event {
 
 /// `signatures/ROLE.KEYID.json`. Key ids of an event are digests in hex, a rule of `draft`; of
 /// published roots, those of other form simply have no file.
-fn signature_file(role: &Role, keyid: &KeyId) -> String {
+pub(crate) fn signature_file(role: &Role, keyid: &KeyId) -> String {
     format!("{FOLDER}/{}.{}.json", role.name(), file_safe(keyid))
 }
 
@@ -210,7 +210,7 @@ fn parse_name(name: &str) -> Option<(&str, &str)> {
     name.strip_suffix(".json")?.split_once('.')
 }
 
-fn write(signature: &Signature, signed: &Sha256) -> Vec<u8> {
+pub(crate) fn write(signature: &Signature, signed: &Sha256) -> Vec<u8> {
     let mut out = Writer::new();
     out.object(|out| {
         out.key("keyid").string(signature.keyid.as_str());

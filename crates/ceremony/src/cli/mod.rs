@@ -1,6 +1,8 @@
 //! The command line: one file per command.
 
 mod combine;
+mod destroy;
+mod exchange;
 mod failure;
 mod key;
 mod merge;
@@ -55,6 +57,10 @@ pub(crate) enum Command {
     Sign(sign::Args),
     /// Say who has signed and who has not
     Status(status::Args),
+    /// Write out the bytes to sign, for another program
+    ExportPayload(exchange::Export),
+    /// Take in a signature that another program made
+    ImportSignature(exchange::Import),
     /// Put copies of an event together
     Merge(merge::Args),
     /// Put documents and signatures together into the files for the index
@@ -63,6 +69,8 @@ pub(crate) enum Command {
     Verify(verify::Args),
     /// Show who did what, as the transcript has it
     Transcript(transcript::Args),
+    /// Destroy a key file that was made for one ceremony
+    Destroy(destroy::Args),
     /// Make and show keys
     Key(key::Args),
 }

@@ -3,7 +3,7 @@
 mod rotate;
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -231,16 +231,22 @@ fn held(files: &[HolderFile]) -> Result<Vec<HeldKey>, Failure> {
 
 /// Reads a text of at most `limit` bytes.
 pub(crate) fn read(path: &Path, limit: u64) -> Result<String, Failure> {
-    use std::io::Read;
+    String::from_utf8(read_bytes(path, limit)?).map_err(|error| Failure::Read {
+        path: path.to_owned(),
+        source: io::Error::new(ErrorKind::InvalidData, error),
+    })
+}
 
-    let mut text = String::new();
+/// Reads a file of at most `limit` bytes.
+pub(crate) fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
     fs::File::open(path)
-        .and_then(|file| file.take(limit + 1).read_to_string(&mut text))
+        .and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))
         .and_then(|length| {
             if length as u64 > limit {
                 return Err(ErrorKind::FileTooLarge.into());
             }
-            Ok(text)
+            Ok(bytes)
         })
         .map_err(|source| Failure::Read {
             path: path.to_owned(),

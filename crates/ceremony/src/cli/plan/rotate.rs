@@ -75,25 +75,25 @@ impl FromStr for RoleThreshold {
 #[group(required = true, multiple = true)]
 struct OfflineKeys {
     /// A root key: the holder's name and the public key's file
-    #[arg(long, value_name = "HOLDER=FILE")]
-    root_key: Vec<HolderFile>,
+    #[arg(long = "root-key", value_name = "HOLDER=FILE")]
+    root: Vec<HolderFile>,
 
     /// A key of targets
-    #[arg(long, value_name = "HOLDER=FILE")]
-    targets_key: Vec<HolderFile>,
+    #[arg(long = "targets-key", value_name = "HOLDER=FILE")]
+    targets: Vec<HolderFile>,
 
     /// A key of bins
-    #[arg(long, value_name = "HOLDER=FILE")]
-    bins_key: Vec<HolderFile>,
+    #[arg(long = "bins-key", value_name = "HOLDER=FILE")]
+    bins: Vec<HolderFile>,
 }
 
 impl OfflineKeys {
     fn held(&self) -> Result<Vec<(KeyRole, HeldKey)>, Failure> {
         let mut out = Vec::new();
         for (role, files) in [
-            (KeyRole::Root, &self.root_key),
-            (KeyRole::Targets, &self.targets_key),
-            (KeyRole::Bins, &self.bins_key),
+            (KeyRole::Root, &self.root),
+            (KeyRole::Targets, &self.targets),
+            (KeyRole::Bins, &self.bins),
         ] {
             out.extend(held(files)?.into_iter().map(|one| (role, one)));
         }
