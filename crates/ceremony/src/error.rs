@@ -128,6 +128,9 @@ pub enum CeremonyError {
         /// What is in the way.
         why: &'static str,
     },
+    /// No nonce could be made.
+    #[error("the system gives no random bytes")]
+    Randomness,
     /// A key could not be used.
     #[error(transparent)]
     Key(#[from] keys::KeyError),
@@ -211,6 +214,12 @@ pub enum EventFlaw {
     /// A file that has no business here.
     #[error("does not belong here")]
     Stray,
+    /// A proof of possession that proves nothing here.
+    #[error("{what}")]
+    Join {
+        /// What is wrong.
+        what: &'static str,
+    },
     /// The transcript does not hold together.
     #[error("{what}")]
     Transcript {

@@ -9,6 +9,7 @@
 //! previous/1.root.json …  what is published now, where a ceremony follows another
 //! payload/2.root.json …   exactly the bytes to sign (canonical JSON)
 //! signatures/             one file per role and key: ROLE.KEYID.json
+//! joins/                  proofs that holders have the keys they gave, where they were asked for
 //! publish-set/            the files for the index, nothing secret in them
 //! transcript/             one file per step: who, when, with what, following which steps
 //! ```
@@ -24,6 +25,7 @@ mod event;
 mod exchange;
 mod folder;
 mod genesis;
+mod join;
 mod merge;
 mod published;
 mod renew;
@@ -40,6 +42,7 @@ pub use description::{HeldKey, KeyRole, Kind};
 pub use error::{CeremonyError, EventFlaw};
 pub use event::Event;
 pub use genesis::GenesisPlan;
+pub use join::{Device, Invitation, Join};
 pub use renew::RenewPlan;
 pub use review::{Review, RoleReview};
 pub use rotate::{KeyChange, RotatePlan};

@@ -14,6 +14,8 @@ fn main() -> ExitCode {
     keep_keys_out_of_core_files();
     let Cli { command, json } = Cli::parse();
     let done = match command {
+        Command::Invite(args) => args.run(),
+        Command::Join(args) => args.run(),
         Command::Plan(args) => args.run(),
         Command::Review(args) => args.run(),
         Command::Sign(args) => args.run(),

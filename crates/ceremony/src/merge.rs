@@ -5,11 +5,16 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 
 use crate::transcript::{self, Done};
-use crate::{CeremonyError, Event, FileDigest, Step, combine, sign};
+use crate::{CeremonyError, Event, FileDigest, Step, combine, join, sign};
 
 /// Folders whose files come from holders; in this order, so that what an entry names is there
 /// before the entry.
-const FOLDERS: [&str; 3] = [sign::FOLDER, combine::FOLDER, transcript::FOLDER];
+const FOLDERS: [&str; 4] = [
+    join::FOLDER,
+    sign::FOLDER,
+    combine::FOLDER,
+    transcript::FOLDER,
+];
 
 impl Event {
     /// Takes over what other copies of this event have and this one has not. Everything is checked

@@ -250,7 +250,9 @@ impl Event {
     /// A file that an entry names; none if it is not there or no step makes such files.
     fn output(&self, name: &str) -> Result<Option<Vec<u8>>, CeremonyError> {
         let made = match name.split_once('/') {
-            Some(("signatures" | "publish-set", file)) => !file.contains(['/', '\\', '\0']),
+            Some(("joins" | "signatures" | "publish-set", file)) => {
+                !file.contains(['/', '\\', '\0'])
+            }
             _ => name == crate::description::FILE,
         };
         if made {

@@ -9,7 +9,7 @@ use trust::{Envelope, RootChain, Rules};
 use crate::combine::FOLDER;
 use crate::event::{Voucher, bins_entry};
 use crate::folder;
-use crate::{CeremonyError, Event, EventFlaw, Standing, Transcript, sign};
+use crate::{CeremonyError, Event, EventFlaw, Standing, Transcript, join, sign};
 
 /// What a stranger can say of an event.
 #[derive(Clone, Debug)]
@@ -31,7 +31,8 @@ impl Event {
         self.check_publish_set(&files)?;
         self.check_as_client(&files)?;
         let roles = self.status()?.roles;
-        let transcript = self.check_recorded(&[sign::FOLDER, FOLDER])?;
+        self.check_joins()?;
+        let transcript = self.check_recorded(&[join::FOLDER, sign::FOLDER, FOLDER])?;
         Ok(Verdict {
             roles,
             files,

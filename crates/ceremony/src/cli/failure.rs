@@ -31,6 +31,9 @@ pub(crate) enum Failure {
     /// A new passphrase was typed in two ways.
     #[error("the two passphrases differ; no key was made")]
     PassphrasesDiffer,
+    /// A proof that somebody else made.
+    #[error("`{}` is a proof by {holder}", path.display())]
+    OtherHolder { path: PathBuf, holder: String },
     /// A key on a token has no name that a file could have.
     #[error("no file for the public key was named")]
     NoPublicFile,
@@ -74,6 +77,7 @@ impl Failure {
             Self::Ceremony(CeremonyError::Event { flaw, .. }) => match flaw {
                 EventFlaw::Digest { .. } | EventFlaw::Transcript { .. } => DIGEST,
                 EventFlaw::Signature { .. }
+                | EventFlaw::Join { .. }
                 | EventFlaw::ForeignKey { .. }
                 | EventFlaw::OtherPayload { .. } => SIGNATURES,
                 _ => REFUSED,

@@ -4,6 +4,7 @@ mod combine;
 mod destroy;
 mod exchange;
 mod failure;
+mod join;
 mod key;
 mod merge;
 pub(crate) mod output;
@@ -49,6 +50,10 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write an invitation, for which holders prove their keys
+    Invite(join::Invite),
+    /// Prove a key for an invitation
+    Join(join::Args),
     /// Write a new event folder
     Plan(plan::Args),
     /// Say in words what an event will sign

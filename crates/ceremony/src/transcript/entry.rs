@@ -21,6 +21,8 @@ const MAX_SIGNATURES: usize = 8;
 pub enum Step {
     /// The event was written.
     Planned,
+    /// The proofs of the keys were put beside it.
+    Joined,
     /// A holder looked at it.
     Reviewed,
     /// A key signed.
