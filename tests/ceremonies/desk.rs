@@ -117,6 +117,23 @@ impl Desk {
         ]);
     }
 
+    /// Proves a key for the invitation, in `TOKEN-OBJECT.join`.
+    pub(crate) fn join(&self, holder: &str, token: &str, object: &str) {
+        let (uri, proof) = (Self::uri(token, object), format!("{token}-{object}.join"));
+        self.ok(&[
+            "join",
+            "invitation.json",
+            "--holder",
+            holder,
+            "--key",
+            &uri,
+            "--out",
+            &proof,
+            "--passphrase-file",
+            "pin",
+        ]);
+    }
+
     /// Makes an online key, which the index signs with from now on.
     pub(crate) fn online_key(&mut self, name: &str) {
         let key = FileKey::generate(KeyType::Ed25519, &SystemRandom::new()).unwrap();

@@ -34,15 +34,27 @@ fn from_genesis_to_a_new_majority_of_holders() {
     majority_replaced(&mut desk);
 }
 
+/// Every offline key is proved for the invitation, with what its token says of itself.
 fn genesis(desk: &mut Desk) {
+    desk.ok(&["invite", "invitation.json", "--name", "genesis"]);
+    for (holder, token, object) in [
+        ("Ada", "ada", "root"),
+        ("Ada", "ada", "targets"),
+        ("Bo", "bo", "root"),
+        ("Bo", "bo", "bins"),
+        ("Cleo", "cleo", "root"),
+    ] {
+        desk.join(holder, token, object);
+    }
     let event = desk.plan(
         "genesis",
         &[
-            "--root-key=Ada=ada-root.pub",
-            "--root-key=Bo=bo-root.pub",
-            "--root-key=Cleo=cleo-root.pub",
-            "--targets-key=Ada=ada-targets.pub",
-            "--bins-key=Bo=bo-bins.pub",
+            "--invitation=invitation.json",
+            "--root-key=Ada=ada-root.join",
+            "--root-key=Bo=bo-root.join",
+            "--root-key=Cleo=cleo-root.join",
+            "--targets-key=Ada=ada-targets.join",
+            "--bins-key=Bo=bo-bins.join",
             "--online-key=signer=online.pub",
         ],
     );
