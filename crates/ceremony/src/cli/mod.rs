@@ -56,7 +56,7 @@ pub(crate) enum Command {
     Combine(combine::Args),
     /// Check everything again from the folder alone
     Verify(verify::Args),
-    Key(KeyArgs),
+    Key(Box<KeyArgs>),
 }
 
 /// What this program brings to opening keys: nothing that needs a network.
