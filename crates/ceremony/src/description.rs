@@ -27,6 +27,32 @@ pub enum Kind {
     Genesis,
     /// New versions with the same keys and fresh expiries.
     Renew,
+    /// Other root keys, or another threshold of them.
+    RotateRoot,
+    /// Other online keys.
+    RotateOnline,
+    /// One more holder.
+    AddHolder,
+    /// A holder's keys replaced, by another's or by new ones of the same holder.
+    ReplaceHolder,
+    /// One holder less.
+    RemoveHolder,
+}
+
+impl Kind {
+    /// The name, as `plan` and `ceremony.toml` have it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Genesis => "genesis",
+            Self::Renew => "renew",
+            Self::RotateRoot => "rotate-root",
+            Self::RotateOnline => "rotate-online",
+            Self::AddHolder => "add-holder",
+            Self::ReplaceHolder => "replace-holder",
+            Self::RemoveHolder => "remove-holder",
+        }
+    }
 }
 
 /// The roles whose keys a ceremony knows holders for.
@@ -96,6 +122,17 @@ pub(crate) struct Description {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) previous: Vec<PayloadPart>,
     pub(crate) key: Vec<KeyPart>,
+    /// Names for published keys that no role lists any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) former: Vec<FormerPart>,
+}
+
+/// Who held a key that the ceremony takes out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FormerPart {
+    pub(crate) holder: String,
+    pub(crate) keyid: String,
 }
 
 /// How many bins, and how `bins` lists them.
@@ -189,6 +226,7 @@ impl Description {
             payload: Vec::new(),
             previous: Vec::new(),
             key: Vec::new(),
+            former: Vec::new(),
         }
     }
 
@@ -275,7 +313,7 @@ impl Description {
 }
 
 /// Names go to terminals and into reports, so nothing that moves a cursor may stand in them.
-fn check_holder(holder: &str) -> Result<(), CeremonyError> {
+pub(crate) fn check_holder(holder: &str) -> Result<(), CeremonyError> {
     let why = if holder.trim().is_empty() {
         "has no name"
     } else if holder.chars().count() > 64 {

@@ -65,6 +65,9 @@ pub enum CeremonyError {
     /// A renewal of a role that an event does not handle, or of none at all.
     #[error("nothing to renew: name at least one of root, targets and bins")]
     NothingToRenew,
+    /// A change that leaves every key and threshold as it is.
+    #[error("nothing to change: every role keeps its keys and its threshold")]
+    NothingToChange,
     /// The draft breaks rules.
     #[error(transparent)]
     Refused(#[from] draft::Refused),

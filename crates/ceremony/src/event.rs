@@ -13,7 +13,7 @@ use metadata::{
 use policy::Policy;
 use trust::Authority;
 
-use crate::description::{self, Description, KeyPart, PayloadPart};
+use crate::description::{self, Description, KeyPart, PayloadPart, check_holder};
 use crate::folder::Folder;
 use crate::slot::Slot;
 use crate::{CeremonyError, EventFlaw, KeyRole, Kind};
@@ -229,6 +229,19 @@ impl Event {
                 return Err(EventFlaw::Keys { role }.at(self.folder.file(description::FILE)));
             }
         }
+        self.check_former_holders()
+    }
+
+    /// One person counts once for the published root too.
+    fn check_former_holders(&self) -> Result<(), CeremonyError> {
+        let mut people = BTreeSet::new();
+        let old = self.root.previous.iter();
+        for keyid in old.flat_map(|old| &old.document.root.keyids) {
+            if !people.insert(self.holder(keyid)) {
+                let role = "the published root";
+                return Err(EventFlaw::HolderTwice { role }.at(self.folder.file(description::FILE)));
+            }
+        }
         Ok(())
     }
 }
@@ -280,6 +293,14 @@ pub(crate) fn holders(
     for part in &description.key {
         let held = part.held(path)?;
         holders.entry(held.key.id()).or_default().push(held.holder);
+    }
+    for part in &description.former {
+        check_holder(&part.holder)?;
+        let named = holders.insert(KeyId::parse(&part.keyid)?, vec![part.holder.clone()]);
+        if named.is_some() {
+            let (what, found) = ("former key", part.keyid.clone());
+            return Err(EventFlaw::Value { what, found }.at(path));
+        }
     }
     Ok(holders)
 }

@@ -11,8 +11,9 @@ use crate::CeremonyError;
 /// Largest file of an event: a `bins` of 16,384 roles has 3 MB.
 const MAX_FILE: u64 = 8_000_000;
 
-/// Most files in one folder of an event; a ceremony has a few dozen.
-const MAX_ENTRIES: usize = 4_096;
+/// Most files in one folder that is read: an event has a few dozen, but the folder of what is
+/// published holds every bin's versions too.
+const MAX_ENTRIES: usize = 1_000_000;
 
 /// The folder of one event.
 #[derive(Clone, Debug)]

@@ -1,5 +1,7 @@
 //! What a ceremony is about to sign, in words, so that a person can say yes or no to it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use draft::{Change, DraftDocument, difference};
 use metadata::{Expiry, KeyId, Role, RoleKeys, Sha256, Version};
 
@@ -14,6 +16,10 @@ pub struct Review {
     pub digest: Sha256,
     /// One entry per document to be signed.
     pub roles: Vec<RoleReview>,
+    /// What deserves a second thought about the event as a whole.
+    pub concerns: Vec<String>,
+    /// How many signatures each holder may give, by name: some tokens want the PIN for each.
+    pub signatures: BTreeMap<String, usize>,
 }
 
 /// One document to be signed.
@@ -41,8 +47,46 @@ impl Event {
         roles.extend(self.review_one(&self.root)?);
         roles.extend(self.review_one(&self.targets)?);
         roles.extend(self.review_one(&self.bins)?);
-        let digest = self.digest;
-        Ok(Review { digest, roles })
+        Ok(Review {
+            digest: self.digest,
+            roles,
+            concerns: self.concerns(),
+            signatures: self.signatures_to_give()?,
+        })
+    }
+
+    /// Broken rules, and a root that nobody renews in time.
+    fn concerns(&self) -> Vec<String> {
+        let mut concerns = Vec::new();
+        if let Err(CeremonyError::Refused(refused)) = self.lint(self.planned) {
+            let (role, version) = (&refused.role, refused.version);
+            let broken = refused.findings.iter();
+            concerns.extend(broken.map(|one| format!("{role} v{version}: {one}")));
+        }
+        if let (None, Some(old)) = (&self.root.new, &self.root.previous) {
+            let expires = old.document.expires;
+            if expires.instant() - self.planned < self.policy.roles.root.lifetime / 3 {
+                concerns.push(format!(
+                    "root is in the last third of its life, expires {expires}, and is not renewed"
+                ));
+            }
+        }
+        concerns
+    }
+
+    fn signatures_to_give(&self) -> Result<BTreeMap<String, usize>, CeremonyError> {
+        let mut count = BTreeMap::new();
+        for (role, _) in self.payloads() {
+            let vouchers = self.vouchers(role)?;
+            let keys: BTreeSet<&KeyId> = vouchers
+                .iter()
+                .flat_map(|one| &one.role_keys.keyids)
+                .collect();
+            for keyid in keys {
+                *count.entry(self.holder(keyid)).or_default() += 1;
+            }
+        }
+        Ok(count)
     }
 
     fn review_one<R: DraftDocument>(
@@ -78,6 +122,9 @@ fn concern(change: &Change) -> Option<String> {
             to,
             ..
         } if to < from => Some(format!("{role} will need only {to} signatures, not {from}")),
+        Change::DelegationRemoved { role } => Some(format!(
+            "clients will find nothing more through {role}; what it listed is gone for them"
+        )),
         Change::Expires { from, to } if to.instant() < from.instant() => Some(format!(
             "it expires earlier ({to}) than what is published ({from})"
         )),

@@ -1,5 +1,7 @@
 //! `plan`: writes a new event folder.
 
+mod rotate;
+
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -28,6 +30,16 @@ enum What {
     Genesis(Genesis),
     /// New versions with the same keys and fresh expiries
     Renew(Renew),
+    /// Other root keys, all given anew
+    RotateRoot(rotate::RotateRoot),
+    /// Other online keys
+    RotateOnline(rotate::RotateOnline),
+    /// One more holder
+    AddHolder(rotate::AddHolder),
+    /// Another holder's keys, or new ones of the same holder, instead of a holder's
+    ReplaceHolder(rotate::ReplaceHolder),
+    /// One holder less
+    RemoveHolder(rotate::RemoveHolder),
 }
 
 #[derive(Debug, clap::Args)]
@@ -125,6 +137,11 @@ impl Args {
         match self.what {
             What::Genesis(genesis) => genesis.run(),
             What::Renew(renew) => renew.run(),
+            What::RotateRoot(rotate) => rotate.run(),
+            What::RotateOnline(rotate) => rotate.run(),
+            What::AddHolder(add) => add.run(),
+            What::ReplaceHolder(replace) => replace.run(),
+            What::RemoveHolder(remove) => remove.run(),
         }
     }
 }

@@ -31,12 +31,23 @@ pub(crate) fn report(event: &Event) -> Done {
     for role in &review.roles {
         describe(role, &mut text);
     }
+    // Writing to a String cannot fail, here and below.
+    for concern in &review.concerns {
+        let _ = writeln!(text, "CAUTION: {concern}");
+    }
+    for (holder, count) in &review.signatures {
+        let _ = writeln!(text, "{holder} may sign {count} of these");
+    }
     let digest = review.digest.to_string();
     let grouped: Vec<&str> = (0..8).map(|at| &digest[at * 8..at * 8 + 8]).collect();
-    // Writing to a String cannot fail.
     let _ = writeln!(text, "digest of the event: {}", grouped.join(" "));
     let roles: Vec<_> = review.roles.iter().map(role_json).collect();
-    let json = json!({ "digest": digest, "roles": roles });
+    let json = json!({
+        "digest": digest,
+        "roles": roles,
+        "concerns": review.concerns,
+        "signatures": review.signatures,
+    });
     Ok(Report::new(text, json))
 }
 

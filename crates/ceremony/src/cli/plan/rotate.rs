@@ -1,0 +1,215 @@
+//! `plan rotate-root`, `rotate-online`, `add-holder`, `replace-holder`, `remove-holder`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use chrono::Utc;
+use countersign_ceremony::{Event, HeldKey, KeyChange, KeyRole, RotatePlan};
+
+use super::{Done, Failure, HolderFile, held, policy_text, review};
+
+/// What every change of keys begins from.
+#[derive(Debug, clap::Args)]
+struct Base {
+    /// Folder to make
+    event: PathBuf,
+
+    /// Folder with the published metadata
+    #[arg(long, value_name = "FOLDER", env = "COUNTERSIGN_FROM")]
+    from: PathBuf,
+
+    /// Earlier event that names the holders of the keys
+    #[arg(long, value_name = "EVENT", env = "COUNTERSIGN_AFTER")]
+    after: Option<PathBuf>,
+
+    /// Name of a shipped policy, or a policy file
+    #[arg(long, value_name = "NAME|FILE", env = "COUNTERSIGN_POLICY")]
+    #[arg(default_value = "small-index")]
+    policy: String,
+
+    /// Another threshold for a role; roles not named keep theirs
+    #[arg(long, value_name = "ROLE=NUMBER")]
+    threshold: Vec<RoleThreshold>,
+}
+
+impl Base {
+    fn plan(&self, change: KeyChange) -> Done {
+        let text = policy_text(&self.policy)?;
+        let after = self.after.as_deref().map(Event::open).transpose()?;
+        let thresholds = self.threshold.iter().map(|one| (one.role, one.number));
+        let plan = RotatePlan {
+            policy: &text,
+            now: Utc::now(),
+            published: &self.from,
+            after: after.as_ref(),
+            change,
+            thresholds: thresholds.collect(),
+        };
+        review::report(&Event::plan_rotate(&self.event, plan)?)
+    }
+}
+
+/// `ROLE=NUMBER`.
+#[derive(Clone, Debug)]
+struct RoleThreshold {
+    role: KeyRole,
+    number: u32,
+}
+
+impl FromStr for RoleThreshold {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (role, number) = text.split_once('=').ok_or("write ROLE=NUMBER")?;
+        let role = KeyRole::ALL.into_iter().find(|one| one.as_str() == role);
+        Ok(Self {
+            role: role.ok_or("there is no such role")?,
+            number: number.parse().map_err(|_| "write ROLE=NUMBER")?,
+        })
+    }
+}
+
+/// Keys of offline roles.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = true)]
+struct OfflineKeys {
+    /// A root key: the holder's name and the public key's file
+    #[arg(long, value_name = "HOLDER=FILE")]
+    root_key: Vec<HolderFile>,
+
+    /// A key of targets
+    #[arg(long, value_name = "HOLDER=FILE")]
+    targets_key: Vec<HolderFile>,
+
+    /// A key of bins
+    #[arg(long, value_name = "HOLDER=FILE")]
+    bins_key: Vec<HolderFile>,
+}
+
+impl OfflineKeys {
+    fn held(&self) -> Result<Vec<(KeyRole, HeldKey)>, Failure> {
+        let mut out = Vec::new();
+        for (role, files) in [
+            (KeyRole::Root, &self.root_key),
+            (KeyRole::Targets, &self.targets_key),
+            (KeyRole::Bins, &self.bins_key),
+        ] {
+            out.extend(held(files)?.into_iter().map(|one| (role, one)));
+        }
+        Ok(out)
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct RotateRoot {
+    #[command(flatten)]
+    base: Base,
+
+    /// A root key: the holder's name and the public key's file; once for every key there will be
+    #[arg(long, value_name = "HOLDER=FILE", required = true)]
+    root_key: Vec<HolderFile>,
+}
+
+impl RotateRoot {
+    pub(super) fn run(self) -> Done {
+        self.base.plan(KeyChange::Root(held(&self.root_key)?))
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct RotateOnline {
+    #[command(flatten)]
+    base: Base,
+
+    /// A new online key: signs every bin and the snapshot, and the timestamp if that has no other
+    #[arg(long, value_name = "NAME=FILE", required = true)]
+    online_key: Vec<HolderFile>,
+
+    /// A new online key of the timestamp alone
+    #[arg(long, value_name = "NAME=FILE")]
+    timestamp_key: Vec<HolderFile>,
+
+    /// Keep the keys in use beside the new ones; a later rotation without this drops them
+    #[arg(long)]
+    overlap: bool,
+}
+
+impl RotateOnline {
+    pub(super) fn run(self) -> Done {
+        let snapshot = held(&self.online_key)?;
+        let timestamp = if self.timestamp_key.is_empty() {
+            snapshot.clone()
+        } else {
+            held(&self.timestamp_key)?
+        };
+        self.base.plan(KeyChange::Online {
+            snapshot,
+            timestamp,
+            overlap: self.overlap,
+        })
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct AddHolder {
+    #[command(flatten)]
+    base: Base,
+
+    #[command(flatten)]
+    keys: OfflineKeys,
+}
+
+impl AddHolder {
+    pub(super) fn run(self) -> Done {
+        self.base.plan(KeyChange::Add(self.keys.held()?))
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ReplaceHolder {
+    #[command(flatten)]
+    base: Base,
+
+    /// Whose key goes
+    #[arg(long, value_name = "NAME")]
+    holder: String,
+
+    #[command(flatten)]
+    keys: OfflineKeys,
+}
+
+impl ReplaceHolder {
+    pub(super) fn run(self) -> Done {
+        let with = self.keys.held()?;
+        let holder = self.holder;
+        self.base.plan(KeyChange::Replace { holder, with })
+    }
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct RemoveHolder {
+    #[command(flatten)]
+    base: Base,
+
+    /// Whose keys go
+    #[arg(long, value_name = "NAME")]
+    holder: String,
+
+    /// Roles to leave; without it, all offline ones
+    #[arg(long, value_name = "ROLE", value_delimiter = ',')]
+    #[arg(value_parser = ["root", "targets", "bins"])]
+    roles: Vec<String>,
+}
+
+impl RemoveHolder {
+    pub(super) fn run(self) -> Done {
+        let named: BTreeMap<&str, KeyRole> = KeyRole::ALL.map(|role| (role.as_str(), role)).into();
+        let roles = self.roles.iter();
+        let roles = roles.filter_map(|name| named.get(name.as_str()).copied());
+        self.base.plan(KeyChange::Remove {
+            roles: roles.collect(),
+            holder: self.holder,
+        })
+    }
+}
