@@ -7,7 +7,8 @@ use draft::{DraftDocument, Linted, SignedFile};
 use trust::Authority;
 
 use crate::event::{LintedEvent, Voucher};
-use crate::{CeremonyError, Event};
+use crate::transcript::Done;
+use crate::{CeremonyError, Event, FileDigest, Step, sign};
 
 /// Folder of the result.
 pub(crate) const FOLDER: &str = "publish-set";
@@ -27,9 +28,25 @@ impl Event {
     /// string: TUF 4.4).
     pub fn combine(&self, now: DateTime<Utc>) -> Result<PublishSet, CeremonyError> {
         let files = self.sealed(self.lint(now)?)?;
+        let transcript = self.check_recorded(&[sign::FOLDER])?;
+        self.check_clock(now)?;
         for file in &files {
             self.folder
                 .create_file(&format!("{FOLDER}/{}", file.file_name()), file.bytes())?;
+        }
+        let made = |file: &SignedFile| FileDigest {
+            name: format!("{FOLDER}/{}", file.file_name()),
+            sha256: file.sha256().to_string(),
+        };
+        let outputs: Vec<FileDigest> = files.iter().map(made).collect();
+        if !outputs.iter().all(|file| transcript.records(file)) {
+            let done = Done {
+                step: Step::Combined,
+                inputs: Vec::new(),
+                outputs,
+                note: String::new(),
+            };
+            self.record(&self.actor, now, done, None)?;
         }
         let folder = self.publish_set_path();
         Ok(PublishSet { folder, files })

@@ -68,6 +68,30 @@ pub enum CeremonyError {
     /// A change that leaves every key and threshold as it is.
     #[error("nothing to change: every role keeps its keys and its threshold")]
     NothingToChange,
+    /// This machine's clock, or that of another that wrote to the transcript, is wrong.
+    #[error("the clock says {now}, and the transcript already has an entry of {last}")]
+    Clock {
+        /// The latest entry's time.
+        last: String,
+        /// This machine's.
+        now: String,
+    },
+    /// A copy has a file of the same name with other bytes.
+    #[error("`{}` differs in the two copies", path.display())]
+    Conflict {
+        /// The file in the other copy.
+        path: PathBuf,
+    },
+    /// A copy of another event.
+    #[error("`{}` is a copy of another event: its digest is {found}, not {expected}", path.display())]
+    OtherEvent {
+        /// The other copy's folder.
+        path: PathBuf,
+        /// This event's digest.
+        expected: Sha256,
+        /// The other's.
+        found: Sha256,
+    },
     /// The draft breaks rules.
     #[error(transparent)]
     Refused(#[from] draft::Refused),
@@ -82,6 +106,31 @@ pub enum CeremonyError {
         /// Its id.
         keyid: KeyId,
     },
+    /// The event does not sign this role.
+    #[error("this ceremony signs no {role}")]
+    NoPayload {
+        /// The role.
+        role: Role,
+    },
+    /// What another program made is no signature of this payload by any of its keys.
+    #[error("this is no signature over {role} v{version} by any key that signs for it")]
+    ForeignSignature {
+        /// The role.
+        role: Role,
+        /// The version.
+        version: Version,
+    },
+    /// A key file that overwriting would not destroy.
+    #[error("`{}` {why}; the key was not destroyed", path.display())]
+    NotDestroyed {
+        /// The file.
+        path: PathBuf,
+        /// What is in the way.
+        why: &'static str,
+    },
+    /// No nonce could be made.
+    #[error("the system gives no random bytes")]
+    Randomness,
     /// A key could not be used.
     #[error(transparent)]
     Key(#[from] keys::KeyError),
@@ -165,6 +214,18 @@ pub enum EventFlaw {
     /// A file that has no business here.
     #[error("does not belong here")]
     Stray,
+    /// A proof of possession that proves nothing here.
+    #[error("{what}")]
+    Join {
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// The transcript does not hold together.
+    #[error("{what}")]
+    Transcript {
+        /// What is wrong.
+        what: &'static str,
+    },
     /// A signature over other bytes than the payload's.
     #[error("signs bytes with the digest {found}; {role} v{version} has {expected}")]
     OtherPayload {

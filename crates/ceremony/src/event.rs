@@ -36,7 +36,12 @@ pub struct Event {
     pub(crate) bins: Slot<Targets>,
     /// Who holds which key.
     pub(crate) holders: BTreeMap<KeyId, Vec<String>>,
+    /// Who takes the steps that need no key.
+    pub(crate) actor: String,
 }
+
+/// Who takes the steps that need no key, unless somebody is named.
+pub(crate) const ADMINISTRATOR: &str = "administrator";
 
 /// Whose signatures a payload needs.
 pub(crate) struct Voucher<'a> {
@@ -82,6 +87,7 @@ impl Event {
             targets: Slot::read(&folder, &description, Role::Targets)?,
             bins: Slot::read(&folder, &description, bins)?,
             holders: holders(&description, &at)?,
+            actor: ADMINISTRATOR.to_owned(),
             digest: Sha256::of(&bytes),
             folder,
             description,
@@ -91,6 +97,14 @@ impl Event {
         event.check_previous()?;
         event.check_keys()?;
         Ok(event)
+    }
+
+    /// The same event with another name in the transcript for steps that need no key, which else
+    /// are the administrator's.
+    pub fn acting_as(mut self, name: &str) -> Result<Self, CeremonyError> {
+        check_holder(name)?;
+        name.clone_into(&mut self.actor);
+        Ok(self)
     }
 
     /// SHA-256 of `ceremony.toml`, which names the digests of policy and payloads: the number that

@@ -11,7 +11,8 @@ use crate::description::{self, Description, PayloadPart};
 use crate::event::{self, POLICY_FILE};
 use crate::folder::Folder;
 use crate::slot::{Payload, Slot};
-use crate::{CeremonyError, Event, HeldKey, KeyRole, Kind};
+use crate::transcript::Done;
+use crate::{CeremonyError, Event, FileDigest, HeldKey, KeyRole, Kind, Step};
 
 /// Everything a genesis is made of.
 #[derive(Clone, Debug)]
@@ -120,7 +121,15 @@ impl Planned<'_> {
         write_slot(&folder, &event.root)?;
         write_slot(&folder, &event.targets)?;
         write_slot(&folder, &event.bins)?;
-        folder.create_file(description::FILE, event.description.write()?.as_bytes())?;
+        let text = event.description.write()?;
+        let done = Done {
+            step: Step::Planned,
+            inputs: Vec::new(),
+            outputs: vec![FileDigest::of(description::FILE, text.as_bytes())],
+            note: event.description.kind.as_str().to_owned(),
+        };
+        event.record(event::ADMINISTRATOR, now, done, None)?;
+        folder.create_file(description::FILE, text.as_bytes())?;
         Event::open(path)
     }
 
@@ -131,6 +140,7 @@ impl Planned<'_> {
         describe(&mut description, &self.bins);
         Ok(Event {
             holders: event::holders(&description, path)?,
+            actor: event::ADMINISTRATOR.to_owned(),
             folder: Folder::new(path),
             digest: Sha256::of(description.write()?.as_bytes()),
             description,

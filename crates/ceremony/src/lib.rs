@@ -9,7 +9,9 @@
 //! previous/1.root.json …  what is published now, where a ceremony follows another
 //! payload/2.root.json …   exactly the bytes to sign (canonical JSON)
 //! signatures/             one file per role and key: ROLE.KEYID.json
+//! joins/                  proofs that holders have the keys they gave, where they were asked for
 //! publish-set/            the files for the index, nothing secret in them
+//! transcript/             one file per step: who, when, with what, following which steps
 //! ```
 //!
 //! Nothing in it is ever overwritten. A signature is given only after every rule has passed again on
@@ -17,11 +19,16 @@
 
 mod combine;
 mod description;
+mod destroy;
 mod error;
 mod event;
+mod exchange;
 mod folder;
 mod genesis;
+mod join;
 pub mod key_command;
+mod kind;
+mod merge;
 mod published;
 mod renew;
 mod review;
@@ -29,16 +36,20 @@ mod rotate;
 mod sign;
 mod slot;
 mod status;
+mod transcript;
 mod verify;
 
 pub use combine::PublishSet;
-pub use description::{HeldKey, KeyRole, Kind};
+pub use description::HeldKey;
 pub use error::{CeremonyError, EventFlaw};
 pub use event::Event;
 pub use genesis::GenesisPlan;
+pub use join::{Device, Invitation, Join};
+pub use kind::{KeyRole, Kind};
 pub use renew::RenewPlan;
 pub use review::{Review, RoleReview};
 pub use rotate::{KeyChange, RotatePlan};
 pub use sign::Given;
 pub use status::{Standing, Status};
+pub use transcript::{Entry, FileDigest, Step, Transcript};
 pub use verify::Verdict;

@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use draft::{Change, DraftDocument, difference};
 use metadata::{Expiry, KeyId, Role, RoleKeys, Sha256, Version};
 
+use crate::description::check_holder;
 use crate::slot::Slot;
-use crate::{CeremonyError, Event};
+use crate::transcript::Done;
+use crate::{CeremonyError, Event, FileDigest, Step};
 
 /// Everything a holder has to know before signing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +56,26 @@ impl Event {
             concerns: self.concerns(),
             signatures: self.signatures_to_give()?,
         })
+    }
+
+    /// Enters in the transcript that somebody has looked at the event.
+    pub fn record_review(&self, holder: &str, now: DateTime<Utc>) -> Result<(), CeremonyError> {
+        check_holder(holder)?;
+        let payloads = self.payloads();
+        let file = |(role, bytes): &(&Role, &[u8])| {
+            let name = role.versioned_file_name(self.version(role)?);
+            Ok(FileDigest::of(format!("payload/{name}"), bytes))
+        };
+        let done = Done {
+            step: Step::Reviewed,
+            inputs: payloads
+                .iter()
+                .map(file)
+                .collect::<Result<_, CeremonyError>>()?,
+            outputs: Vec::new(),
+            note: String::new(),
+        };
+        self.record(holder, now, done, None)
     }
 
     /// Broken rules, and a root that nobody renews in time.

@@ -1,12 +1,15 @@
 //! Everything again from the folder alone, as a stranger would check a ceremony years later.
 
+use std::path::Path;
+
 use draft::SignedFile;
-use metadata::{Role, Targets};
+use metadata::{Role, Sha256, Targets};
 use trust::{Envelope, RootChain, Rules};
 
 use crate::combine::FOLDER;
 use crate::event::{Voucher, bins_entry};
-use crate::{CeremonyError, Event, EventFlaw, Standing};
+use crate::folder;
+use crate::{CeremonyError, Event, EventFlaw, Standing, Transcript, join, sign};
 
 /// What a stranger can say of an event.
 #[derive(Clone, Debug)]
@@ -15,6 +18,8 @@ pub struct Verdict {
     pub roles: Vec<Standing>,
     /// The files for the index, as the signatures make them.
     pub files: Vec<SignedFile>,
+    /// How it came about.
+    pub transcript: Transcript,
 }
 
 impl Event {
@@ -26,7 +31,26 @@ impl Event {
         self.check_publish_set(&files)?;
         self.check_as_client(&files)?;
         let roles = self.status()?.roles;
-        Ok(Verdict { roles, files })
+        self.check_joins()?;
+        let transcript = self.check_recorded(&[join::FOLDER, sign::FOLDER, FOLDER])?;
+        Ok(Verdict {
+            roles,
+            files,
+            transcript,
+        })
+    }
+
+    /// Checks that a folder of published metadata holds every file of the event as it is here.
+    pub fn verify_against(&self, verdict: &Verdict, published: &Path) -> Result<(), CeremonyError> {
+        for file in &verdict.files {
+            let path = published.join(file.file_name());
+            let found = Sha256::of(&folder::read(&path)?);
+            let expected = file.sha256();
+            if found != expected {
+                return Err(EventFlaw::Digest { expected, found }.at(path));
+            }
+        }
+        Ok(())
     }
 
     fn check_publish_set(&self, files: &[SignedFile]) -> Result<(), CeremonyError> {
@@ -39,7 +63,7 @@ impl Event {
             let name = format!("{FOLDER}/{}", file.file_name());
             if self.folder.read(&name)? != file.bytes() {
                 let (expected, found) = (file.sha256(), self.folder.read(&name)?);
-                let found = metadata::Sha256::of(&found);
+                let found = Sha256::of(&found);
                 return Err(EventFlaw::Digest { expected, found }.at(self.folder.file(&name)));
             }
         }

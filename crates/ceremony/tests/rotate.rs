@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use common::{new_key, now, signed};
-use countersign_ceremony::{CeremonyError, Event, HeldKey, KeyChange, KeyRole, Kind, RotatePlan};
+use countersign_ceremony::{
+    CeremonyError, Event, EventFlaw, HeldKey, KeyChange, KeyRole, Kind, RotatePlan,
+};
 use keys::{FileKey, KeyType, Signer};
 use trust::{RootChain, Rules};
 
@@ -77,8 +79,20 @@ impl Chain {
             event.sign(*key, later()).unwrap();
         }
         let set = event.combine(later()).unwrap();
-        Event::open(event.path()).unwrap().verify().unwrap();
+        let verdict = Event::open(event.path()).unwrap().verify().unwrap();
+        let early = event.verify_against(&verdict, &self.published);
+        assert!(
+            matches!(early, Err(CeremonyError::Read { .. })),
+            "{early:?}"
+        );
         publish(&set.folder, &self.published);
+        event.verify_against(&verdict, &self.published).unwrap();
+        let first = self.published.join(set.files[0].file_name());
+        let good = fs::read_to_string(&first).unwrap();
+        fs::write(&first, format!("{good} ")).unwrap();
+        let other = common::flaw(event.verify_against(&verdict, &self.published));
+        assert!(matches!(other, EventFlaw::Digest { .. }), "{other}");
+        fs::write(&first, good).unwrap();
         self.after = event;
         set.files.iter().map(draft::SignedFile::file_name).collect()
     }
@@ -269,8 +283,5 @@ fn former_holders_are_named_once() {
     let file = event.path().join("ceremony.toml");
     common::tamper(&file, "holder = \"Cleo\"", "holder = \"Ada\"");
     let twice = common::flaw(Event::open(event.path()));
-    assert!(
-        matches!(twice, countersign_ceremony::EventFlaw::HolderTwice { .. }),
-        "{twice}"
-    );
+    assert!(matches!(twice, EventFlaw::HolderTwice { .. }), "{twice}");
 }

@@ -26,6 +26,9 @@ pub(crate) enum Failure {
     /// A key could not be used.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// A proof that somebody else made.
+    #[error("`{}` is a proof by {holder}", path.display())]
+    OtherHolder { path: PathBuf, holder: String },
     /// A `key` command was refused or failed.
     #[error(transparent)]
     KeyCommand(#[from] KeyCommandError),
@@ -38,6 +41,9 @@ pub(crate) enum Failure {
     /// A file of the caller's.
     #[error("cannot read `{}`", path.display())]
     Read { path: PathBuf, source: io::Error },
+    /// A new file of the caller's.
+    #[error("cannot write `{}`", path.display())]
+    Write { path: PathBuf, source: io::Error },
     /// A public key that is none.
     #[error("`{}` holds no public key", path.display())]
     PublicKey {
@@ -67,13 +73,15 @@ impl Failure {
                 }
             }
             Self::Ceremony(CeremonyError::Event { flaw, .. }) => match flaw {
-                EventFlaw::Digest { .. } => DIGEST,
+                EventFlaw::Digest { .. } | EventFlaw::Transcript { .. } => DIGEST,
                 EventFlaw::Signature { .. }
+                | EventFlaw::Join { .. }
                 | EventFlaw::ForeignKey { .. }
                 | EventFlaw::OtherPayload { .. } => SIGNATURES,
                 _ => REFUSED,
             },
-            Self::OtherReview { .. } => DIGEST,
+            Self::Ceremony(CeremonyError::Conflict { .. } | CeremonyError::OtherEvent { .. })
+            | Self::OtherReview { .. } => DIGEST,
             Self::KeyCommand(error) if error.is_usage() => USAGE,
             Self::NotReviewed { .. } | Self::UnknownPolicy { .. } | Self::Passphrases { .. } => {
                 USAGE
@@ -111,6 +119,13 @@ impl Failure {
 fn ceremony_hint(error: &CeremonyError) -> Option<&'static str> {
     Some(match error {
         CeremonyError::Exists { .. } => "choose a new folder or name; an event is never changed",
+        CeremonyError::Clock { .. } => {
+            "set the clock of this machine; if it is right, the other one was wrong: plan anew"
+        }
+        CeremonyError::Conflict { .. } => {
+            "two machines worked under one name or one copy was changed; find out which before going on"
+        }
+        CeremonyError::OtherEvent { .. } => "take copies of one event only; compare the digests",
         CeremonyError::Unsigned(_) => "let the missing holders sign, then try again",
         CeremonyError::NoRole { .. } => "`review` names the keys that sign in this event",
         CeremonyError::Event { flaw, .. } => match flaw {
@@ -122,6 +137,9 @@ fn ceremony_hint(error: &CeremonyError) -> Option<&'static str> {
             }
             EventFlaw::Signature { .. } | EventFlaw::Json(_) | EventFlaw::ForeignKey { .. } => {
                 "move the file out of the folder and have that holder sign again"
+            }
+            EventFlaw::Transcript { .. } => {
+                "this copy of the event was changed or is not whole; get it again from its holder"
             }
             EventFlaw::Stray => "move the file out of the folder",
             _ => return None,

@@ -1,12 +1,18 @@
 //! The command line: one file per command.
 
 mod combine;
+mod destroy;
+mod exchange;
 mod failure;
+mod files;
+mod join;
+mod merge;
 pub(crate) mod output;
 mod plan;
 mod review;
 mod sign;
 mod status;
+mod transcript;
 mod verify;
 
 use clap::{Parser, Subcommand};
@@ -44,6 +50,10 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write an invitation, for which holders prove their keys
+    Invite(join::Invite),
+    /// Prove a key for an invitation
+    Join(join::Args),
     /// Write a new event folder
     Plan(plan::Args),
     /// Say in words what an event will sign
@@ -52,10 +62,20 @@ pub(crate) enum Command {
     Sign(sign::Args),
     /// Say who has signed and who has not
     Status(status::Args),
+    /// Write out the bytes to sign, for another program
+    ExportPayload(exchange::Export),
+    /// Take in a signature that another program made
+    ImportSignature(exchange::Import),
+    /// Put copies of an event together
+    Merge(merge::Args),
     /// Put documents and signatures together into the files for the index
     Combine(combine::Args),
     /// Check everything again from the folder alone
     Verify(verify::Args),
+    /// Show who did what, as the transcript has it
+    Transcript(transcript::Args),
+    /// Destroy a key file that was made for one ceremony
+    Destroy(destroy::Args),
     Key(Box<KeyArgs>),
 }
 

@@ -2,20 +2,20 @@
 
 mod rotate;
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use chrono::Utc;
 use clap::Subcommand;
-use countersign_ceremony::{Event, GenesisPlan, HeldKey, RenewPlan};
+use countersign_ceremony::{Event, GenesisPlan, HeldKey, Invitation, RenewPlan};
 use draft::BinLayout;
 use index::BinCount;
 use keys::public_key_from_pem;
 use policy::{Encoding, MAX_POLICY_BYTES, Policy};
 
-use super::{Done, Failure, review};
+use super::files::read;
+use super::{Done, Failure, join, review};
 
 /// Write a new event folder
 #[derive(Debug, clap::Args)]
@@ -61,7 +61,11 @@ struct Genesis {
     #[arg(value_parser = ["path-hash-prefixes", "succinct"])]
     encoding: Option<String>,
 
-    /// A root key: the holder's name and the public key's file; once per key
+    /// The invitation for which the keys were proved; without it, keys are taken as they are
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_INVITATION")]
+    invitation: Option<PathBuf>,
+
+    /// A root key: the holder's name and the file of the public key, or of its proof; once per key
     #[arg(long, value_name = "HOLDER=FILE", required = true)]
     root_key: Vec<HolderFile>,
 
@@ -150,15 +154,16 @@ impl Genesis {
     fn run(self) -> Done {
         let text = policy_text(&self.policy)?;
         let layout = self.layout(&text);
+        let mut desk = KeyDesk::open(self.invitation.as_deref())?;
         let online = held(&self.online_key)?;
         let timestamp = held(&self.timestamp_key)?;
         let plan = GenesisPlan {
             policy: &text,
             layout,
             now: Utc::now(),
-            root: held(&self.root_key)?,
-            targets: held(&self.targets_key)?,
-            bins: held(&self.bins_key)?,
+            root: desk.held(&self.root_key)?,
+            targets: desk.held(&self.targets_key)?,
+            bins: desk.held(&self.bins_key)?,
             timestamp: if timestamp.is_empty() {
                 online.clone()
             } else {
@@ -166,7 +171,9 @@ impl Genesis {
             },
             snapshot: online,
         };
-        review::report(&Event::plan_genesis(&self.event, &plan)?)
+        let event = Event::plan_genesis(&self.event, &plan)?;
+        desk.keep(&event)?;
+        review::report(&event)
     }
 
     /// What the policy asks for, as far as nothing else was said; a policy that cannot be read is
@@ -229,21 +236,41 @@ fn held(files: &[HolderFile]) -> Result<Vec<HeldKey>, Failure> {
     files.iter().map(read_one).collect()
 }
 
-/// Reads a text of at most `limit` bytes.
-pub(crate) fn read(path: &Path, limit: u64) -> Result<String, Failure> {
-    use std::io::Read;
+/// Where keys of offline roles are taken in: with proof, where there was an invitation.
+struct KeyDesk {
+    invitation: Option<Invitation>,
+    proofs: Vec<Vec<u8>>,
+}
 
-    let mut text = String::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(limit + 1).read_to_string(&mut text))
-        .and_then(|length| {
-            if length as u64 > limit {
-                return Err(ErrorKind::FileTooLarge.into());
+impl KeyDesk {
+    fn open(invitation: Option<&Path>) -> Result<Self, Failure> {
+        let invitation = invitation.map(join::read_invitation).transpose()?;
+        Ok(Self {
+            invitation,
+            proofs: Vec::new(),
+        })
+    }
+
+    fn held(&mut self, files: &[HolderFile]) -> Result<Vec<HeldKey>, Failure> {
+        let Some(invitation) = &self.invitation else {
+            return held(files);
+        };
+        let mut keys = Vec::new();
+        for one in files {
+            let (key, proof) = join::proved(&one.file, &one.holder, invitation)?;
+            keys.push(key);
+            if !self.proofs.contains(&proof) {
+                self.proofs.push(proof);
             }
-            Ok(text)
-        })
-        .map_err(|source| Failure::Read {
-            path: path.to_owned(),
-            source,
-        })
+        }
+        Ok(keys)
+    }
+
+    /// Puts the proofs beside the event.
+    fn keep(&self, event: &Event) -> Result<(), Failure> {
+        match &self.invitation {
+            Some(invitation) => Ok(event.keep_joins(invitation, &self.proofs, Utc::now())?),
+            None => Ok(()),
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use chrono::Utc;
 use countersign_ceremony::{Event, RoleReview};
 use serde_json::json;
 
@@ -16,11 +17,20 @@ use super::output::Report;
 pub(crate) struct Args {
     /// The event's folder
     event: PathBuf,
+
+    /// Your name: enters in the transcript that you have looked at it
+    #[arg(long, value_name = "NAME", env = "COUNTERSIGN_HOLDER")]
+    holder: Option<String>,
 }
 
 impl Args {
     pub(crate) fn run(self) -> Done {
-        report(&Event::open(&self.event)?)
+        let event = Event::open(&self.event)?;
+        let report = report(&event)?;
+        if let Some(holder) = &self.holder {
+            event.record_review(holder, Utc::now())?;
+        }
+        Ok(report)
     }
 }
 

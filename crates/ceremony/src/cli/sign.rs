@@ -86,7 +86,7 @@ fn check_place(event: &Event, uri: &KeyUri) -> Result<(), Failure> {
     Ok(())
 }
 
-fn report(given: &[Given]) -> Report {
+pub(crate) fn report(given: &[Given]) -> Report {
     let mut text = String::new();
     for one in given {
         let how = if one.was_there {

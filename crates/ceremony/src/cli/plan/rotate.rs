@@ -7,7 +7,7 @@ use std::str::FromStr;
 use chrono::Utc;
 use countersign_ceremony::{Event, HeldKey, KeyChange, KeyRole, RotatePlan};
 
-use super::{Done, Failure, HolderFile, held, policy_text, review};
+use super::{Done, Failure, HolderFile, KeyDesk, held, policy_text, review};
 
 /// What every change of keys begins from.
 #[derive(Debug, clap::Args)]
@@ -34,7 +34,7 @@ struct Base {
 }
 
 impl Base {
-    fn plan(&self, change: KeyChange) -> Done {
+    fn plan(&self, change: KeyChange, desk: Option<&KeyDesk>) -> Done {
         let text = policy_text(&self.policy)?;
         let after = self.after.as_deref().map(Event::open).transpose()?;
         let thresholds = self.threshold.iter().map(|one| (one.role, one.number));
@@ -46,7 +46,11 @@ impl Base {
             change,
             thresholds: thresholds.collect(),
         };
-        review::report(&Event::plan_rotate(&self.event, plan)?)
+        let event = Event::plan_rotate(&self.event, plan)?;
+        if let Some(desk) = desk {
+            desk.keep(&event)?;
+        }
+        review::report(&event)
     }
 }
 
@@ -75,27 +79,31 @@ impl FromStr for RoleThreshold {
 #[group(required = true, multiple = true)]
 struct OfflineKeys {
     /// A root key: the holder's name and the public key's file
-    #[arg(long, value_name = "HOLDER=FILE")]
-    root_key: Vec<HolderFile>,
+    #[arg(long = "root-key", value_name = "HOLDER=FILE")]
+    root: Vec<HolderFile>,
 
     /// A key of targets
-    #[arg(long, value_name = "HOLDER=FILE")]
-    targets_key: Vec<HolderFile>,
+    #[arg(long = "targets-key", value_name = "HOLDER=FILE")]
+    targets: Vec<HolderFile>,
 
     /// A key of bins
-    #[arg(long, value_name = "HOLDER=FILE")]
-    bins_key: Vec<HolderFile>,
+    #[arg(long = "bins-key", value_name = "HOLDER=FILE")]
+    bins: Vec<HolderFile>,
+
+    /// The invitation for which these keys were proved; without it, keys are taken as they are
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_INVITATION")]
+    invitation: Option<PathBuf>,
 }
 
 impl OfflineKeys {
-    fn held(&self) -> Result<Vec<(KeyRole, HeldKey)>, Failure> {
+    fn held(&self, desk: &mut KeyDesk) -> Result<Vec<(KeyRole, HeldKey)>, Failure> {
         let mut out = Vec::new();
         for (role, files) in [
-            (KeyRole::Root, &self.root_key),
-            (KeyRole::Targets, &self.targets_key),
-            (KeyRole::Bins, &self.bins_key),
+            (KeyRole::Root, &self.root),
+            (KeyRole::Targets, &self.targets),
+            (KeyRole::Bins, &self.bins),
         ] {
-            out.extend(held(files)?.into_iter().map(|one| (role, one)));
+            out.extend(desk.held(files)?.into_iter().map(|one| (role, one)));
         }
         Ok(out)
     }
@@ -109,11 +117,17 @@ pub(super) struct RotateRoot {
     /// A root key: the holder's name and the public key's file; once for every key there will be
     #[arg(long, value_name = "HOLDER=FILE", required = true)]
     root_key: Vec<HolderFile>,
+
+    /// The invitation for which all these keys were proved; without it, keys are taken as they are
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_INVITATION")]
+    invitation: Option<PathBuf>,
 }
 
 impl RotateRoot {
     pub(super) fn run(self) -> Done {
-        self.base.plan(KeyChange::Root(held(&self.root_key)?))
+        let mut desk = KeyDesk::open(self.invitation.as_deref())?;
+        let change = KeyChange::Root(desk.held(&self.root_key)?);
+        self.base.plan(change, Some(&desk))
     }
 }
 
@@ -143,11 +157,12 @@ impl RotateOnline {
         } else {
             held(&self.timestamp_key)?
         };
-        self.base.plan(KeyChange::Online {
+        let change = KeyChange::Online {
             snapshot,
             timestamp,
             overlap: self.overlap,
-        })
+        };
+        self.base.plan(change, None)
     }
 }
 
@@ -162,7 +177,9 @@ pub(super) struct AddHolder {
 
 impl AddHolder {
     pub(super) fn run(self) -> Done {
-        self.base.plan(KeyChange::Add(self.keys.held()?))
+        let mut desk = KeyDesk::open(self.keys.invitation.as_deref())?;
+        let change = KeyChange::Add(self.keys.held(&mut desk)?);
+        self.base.plan(change, Some(&desk))
     }
 }
 
@@ -181,9 +198,11 @@ pub(super) struct ReplaceHolder {
 
 impl ReplaceHolder {
     pub(super) fn run(self) -> Done {
-        let with = self.keys.held()?;
+        let mut desk = KeyDesk::open(self.keys.invitation.as_deref())?;
+        let with = self.keys.held(&mut desk)?;
         let holder = self.holder;
-        self.base.plan(KeyChange::Replace { holder, with })
+        self.base
+            .plan(KeyChange::Replace { holder, with }, Some(&desk))
     }
 }
 
@@ -207,9 +226,10 @@ impl RemoveHolder {
         let named: BTreeMap<&str, KeyRole> = KeyRole::ALL.map(|role| (role.as_str(), role)).into();
         let roles = self.roles.iter();
         let roles = roles.filter_map(|name| named.get(name.as_str()).copied());
-        self.base.plan(KeyChange::Remove {
+        let change = KeyChange::Remove {
             roles: roles.collect(),
             holder: self.holder,
-        })
+        };
+        self.base.plan(change, None)
     }
 }
