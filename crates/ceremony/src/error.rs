@@ -5,6 +5,26 @@ use std::path::PathBuf;
 
 use metadata::{KeyId, MetadataError, Role, Sha256, Version};
 
+/// A role that lacks signatures.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{role} v{version} has {} of {threshold} signatures; not signed by {}",
+    signed.len(),
+    missing.join(", "),
+)]
+pub struct TooFew {
+    /// The role.
+    pub role: Role,
+    /// The version.
+    pub version: Version,
+    /// How many must sign.
+    pub threshold: u32,
+    /// The holders who have.
+    pub signed: Vec<String>,
+    /// The holders who have not.
+    pub missing: Vec<String>,
+}
+
 /// A ceremony's step was refused or failed; nothing half done was left behind.
 #[derive(Debug, thiserror::Error)]
 pub enum CeremonyError {
@@ -97,7 +117,29 @@ pub enum CeremonyError {
     Refused(#[from] draft::Refused),
     /// Too few signatures.
     #[error(transparent)]
-    Unsigned(#[from] draft::Unsigned),
+    TooFew(Box<TooFew>),
+    /// The files for the index were made already, and nothing changes them any more.
+    #[error("`{}` was made already: a later signature would change nothing", path.display())]
+    Combined {
+        /// The folder of the files.
+        path: PathBuf,
+    },
+    /// There are no files for the index yet.
+    #[error("`{}` was not combined yet: it has no files for the index", path.display())]
+    NotCombined {
+        /// The event's folder.
+        path: PathBuf,
+    },
+    /// A key that somebody else holds.
+    #[error("{key} is held by {held_by}, not by {holder}")]
+    OtherHolder {
+        /// The key, as its signer describes it.
+        key: String,
+        /// Who holds it in this event.
+        held_by: String,
+        /// Who wants to sign.
+        holder: String,
+    },
     /// The key signs for no role of this event.
     #[error("{key} with key id {} signs for no role of this ceremony", keyid.short())]
     NoRole {

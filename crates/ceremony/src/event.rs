@@ -29,6 +29,7 @@ pub struct Event {
     pub(crate) digest: Sha256,
     pub(crate) description: Description,
     pub(crate) policy: Policy,
+    pub(crate) policy_text: String,
     pub(crate) layout: BinLayout,
     pub(crate) planned: DateTime<Utc>,
     pub(crate) root: Slot<Root>,
@@ -78,7 +79,7 @@ impl Event {
         let at = folder.file(description::FILE);
         let bytes = folder.read(description::FILE)?;
         let description = Description::parse(&at, &bytes)?;
-        let policy = read_policy(&folder, &description)?;
+        let (policy, policy_text) = read_policy(&folder, &description)?;
         let bins = Role::Delegated(RoleName::parse(BINS_PREFIX)?);
         let event = Self {
             layout: description.layout(&at)?,
@@ -92,6 +93,7 @@ impl Event {
             folder,
             description,
             policy,
+            policy_text,
         };
         event.check_parts()?;
         event.check_previous()?;
@@ -124,6 +126,12 @@ impl Event {
     #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// Its text, for an event that follows.
+    #[must_use]
+    pub fn policy_text(&self) -> &str {
+        &self.policy_text
     }
 
     /// The bins of the index.
@@ -287,7 +295,10 @@ pub(crate) fn file_name(part: &PayloadPart) -> String {
     format!("{}.{}.json", part.version, part.role)
 }
 
-fn read_policy(folder: &Folder, description: &Description) -> Result<Policy, CeremonyError> {
+fn read_policy(
+    folder: &Folder,
+    description: &Description,
+) -> Result<(Policy, String), CeremonyError> {
     let (path, bytes) = (folder.file(POLICY_FILE), folder.read(POLICY_FILE)?);
     let found = Sha256::of(&bytes);
     let expected =
@@ -295,8 +306,10 @@ fn read_policy(folder: &Folder, description: &Description) -> Result<Policy, Cer
     if found != expected {
         return Err(EventFlaw::Digest { expected, found }.at(path));
     }
-    let text = String::from_utf8_lossy(&bytes);
-    Policy::parse(&text).map_err(|source| CeremonyError::Policy { path, source })
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let policy = Policy::parse(&text);
+    let policy = policy.map_err(|source| CeremonyError::Policy { path, source })?;
+    Ok((policy, text))
 }
 
 pub(crate) fn holders(

@@ -22,6 +22,7 @@ impl Event {
         file: &[u8],
         now: DateTime<Utc>,
     ) -> Result<Given, CeremonyError> {
+        self.check_not_combined()?;
         self.lint(now)?;
         self.check_clock(now)?;
         let (payload, version) = (self.payload(role)?, self.version(role)?);

@@ -76,6 +76,12 @@ impl Folder {
         }
     }
 
+    /// Makes an empty folder in the event, where people look for what is to come.
+    pub(crate) fn create_folder(&self, name: &str) -> Result<(), CeremonyError> {
+        let path = self.file(name);
+        fs::create_dir_all(&path).map_err(|source| write_failed(&path, source))
+    }
+
     /// Writes a new file, whole and on the disk, or not at all. The same bytes again are no error:
     /// a step that was interrupted can be repeated.
     pub(crate) fn create_file(&self, name: &str, bytes: &[u8]) -> Result<(), CeremonyError> {

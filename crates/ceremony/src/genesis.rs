@@ -12,7 +12,7 @@ use crate::event::{self, POLICY_FILE};
 use crate::folder::Folder;
 use crate::slot::{Payload, Slot};
 use crate::transcript::Done;
-use crate::{CeremonyError, Event, FileDigest, HeldKey, KeyRole, Kind, Step};
+use crate::{CeremonyError, Event, FileDigest, HeldKey, KeyRole, Kind, Step, sign};
 
 /// Everything a genesis is made of.
 #[derive(Clone, Debug)]
@@ -117,6 +117,7 @@ impl Planned<'_> {
         event.check_keys()?;
         event.lint(now)?;
         let folder = Folder::create(path)?;
+        folder.create_folder(sign::FOLDER)?;
         folder.create_file(POLICY_FILE, policy_text.as_bytes())?;
         write_slot(&folder, &event.root)?;
         write_slot(&folder, &event.targets)?;
@@ -145,6 +146,7 @@ impl Planned<'_> {
             digest: Sha256::of(description.write()?.as_bytes()),
             description,
             policy: self.policy,
+            policy_text: self.policy_text.to_owned(),
             layout: self.layout,
             planned: self.now,
             root: self.root,

@@ -41,7 +41,7 @@ mod verify;
 
 pub use combine::PublishSet;
 pub use description::HeldKey;
-pub use error::{CeremonyError, EventFlaw};
+pub use error::{CeremonyError, EventFlaw, TooFew};
 pub use event::Event;
 pub use genesis::GenesisPlan;
 pub use join::{Device, Invitation, Join};

@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Command::Transcript(args) => args.run(),
         Command::Verify(args) => args.run(),
         Command::Destroy(args) => args.run(),
+        Command::Generate(args) => args.run(),
         Command::Key(args) => cli::key(&args),
     };
     match done {

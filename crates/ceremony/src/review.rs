@@ -17,6 +17,10 @@ pub struct Review {
     /// SHA-256 of `ceremony.toml`, which names the digest of everything else: the one number that
     /// holders compare.
     pub digest: Sha256,
+    /// Name and digest of the policy in force.
+    pub policy: (String, Sha256),
+    /// Holder and fingerprint of every key that no published document lists.
+    pub new_keys: Vec<(String, Sha256)>,
     /// One entry per document to be signed.
     pub roles: Vec<RoleReview>,
     /// What deserves a second thought about the event as a whole.
@@ -52,6 +56,11 @@ impl Event {
         roles.extend(self.review_one(&self.bins)?);
         Ok(Review {
             digest: self.digest,
+            policy: (
+                self.policy.name.clone(),
+                Sha256::of(self.policy_text.as_bytes()),
+            ),
+            new_keys: self.new_keys(),
             roles,
             concerns: self.concerns(),
             signatures: self.signatures_to_give()?,
@@ -76,6 +85,29 @@ impl Event {
             note: String::new(),
         };
         self.record(holder, now, done, None)
+    }
+
+    /// The short key ids of a difference are enough to tell keys apart, not to recognize one:
+    /// whoever hands in a key compares its whole fingerprint.
+    fn new_keys(&self) -> Vec<(String, Sha256)> {
+        let mut published = BTreeSet::new();
+        if let Some(root) = &self.root.previous {
+            published.extend(root.document.keys.keys());
+        }
+        for old in [&self.targets.previous, &self.bins.previous]
+            .into_iter()
+            .flatten()
+        {
+            let lists = old.document.delegations.iter();
+            published.extend(lists.flat_map(|list| list.keys.keys()));
+        }
+        let new = self.all_keys().into_iter();
+        let new = new.filter(|(id, _)| !published.contains(id));
+        let mut found: Vec<(String, Sha256)> = new
+            .map(|(id, key)| (self.holder(&id), keys::key_fingerprint(&key)))
+            .collect();
+        found.sort();
+        found
     }
 
     /// Broken rules, and a root that nobody renews in time.

@@ -45,6 +45,7 @@ impl Event {
         signer: &dyn Signer,
         now: DateTime<Utc>,
     ) -> Result<Vec<Given>, CeremonyError> {
+        self.check_not_combined()?;
         let linted = self.lint(now)?;
         self.check_clock(now)?;
         let mut given = Vec::new();
@@ -60,6 +61,19 @@ impl Event {
         }
         self.record_signatures(Step::Signed, signer.key_id(), &given, now, Some(signer))?;
         Ok(given)
+    }
+
+    /// Whether a key is this person's, as `ceremony.toml` has it.
+    pub fn check_holder_of(&self, signer: &dyn Signer, holder: &str) -> Result<(), CeremonyError> {
+        let names = self.holders.get(signer.key_id());
+        if names.is_none_or(|names| names.iter().any(|name| name == holder)) {
+            return Ok(());
+        }
+        Err(CeremonyError::OtherHolder {
+            key: signer.describe(),
+            held_by: self.holder(signer.key_id()),
+            holder: holder.to_owned(),
+        })
     }
 
     /// Enters the signatures that no entry has yet; an interrupted step is completed so.

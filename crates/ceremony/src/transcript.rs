@@ -52,6 +52,14 @@ impl Transcript {
         all.any(|one| one.outputs.contains(file))
     }
 
+    /// The signatures that the files for the index were made from; `None` if they were not made.
+    /// Copies that were combined apart have the same, or their files would differ.
+    pub(crate) fn combined_from(&self) -> Option<BTreeSet<FileDigest>> {
+        let mut all = self.entries().into_iter();
+        let combined = all.find(|one| one.step == Step::Combined)?;
+        Some(combined.inputs.iter().cloned().collect())
+    }
+
     fn by_digest(&self, digest: &str) -> Option<&Entry> {
         let digest = Sha256::parse(digest).ok()?;
         self.entries.get(&digest)
@@ -162,7 +170,7 @@ impl Event {
     }
 
     /// Every key that any document of the event lists.
-    fn all_keys(&self) -> BTreeMap<KeyId, PublicKey> {
+    pub(crate) fn all_keys(&self) -> BTreeMap<KeyId, PublicKey> {
         let root = [&self.root.previous, &self.root.new];
         let targets = [&self.targets.previous, &self.targets.new];
         let bins = [&self.bins.previous, &self.bins.new];

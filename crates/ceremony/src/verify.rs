@@ -27,10 +27,15 @@ impl Event {
     /// signature, old and new thresholds, and that `publish-set/` holds exactly what follows from
     /// them. A client's own code then has to accept the result.
     pub fn verify(&self) -> Result<Verdict, CeremonyError> {
-        let files = self.sealed(self.lint(self.planned)?)?;
+        let linted = self.lint(self.planned)?;
+        let roles = self.status()?.roles;
+        let Some(used) = self.transcript()?.combined_from() else {
+            let path = self.path().to_owned();
+            return Err(CeremonyError::NotCombined { path });
+        };
+        let files = self.sealed(linted, &used)?;
         self.check_publish_set(&files)?;
         self.check_as_client(&files)?;
-        let roles = self.status()?.roles;
         self.check_joins()?;
         let transcript = self.check_recorded(&[join::FOLDER, sign::FOLDER, FOLDER])?;
         Ok(Verdict {
@@ -86,7 +91,7 @@ impl Event {
             let file = file_of(files, &slot.role).or(old);
             let file = file.ok_or_else(|| missing(&slot.role))?;
             for voucher in self.vouchers(&slot.role)? {
-                check_file(&slot.role, file, &voucher)?;
+                self.check_file(&slot.role, file, &voucher)?;
             }
         }
         Ok(())
@@ -112,7 +117,7 @@ impl Event {
             keys: &root.document.keys,
             role_keys: &root.document.targets,
         };
-        check_file(&self.targets.role, &targets.bytes, &by_root)?;
+        self.check_file(&self.targets.role, &targets.bytes, &by_root)?;
         let (keys, entry) =
             bins_entry(&targets.document).ok_or_else(|| missing(&self.bins.role))?;
         let by_targets = Voucher {
@@ -120,25 +125,29 @@ impl Event {
             keys,
             role_keys: &entry.keys,
         };
-        check_file(&self.bins.role, &bins.bytes, &by_targets)
+        self.check_file(&self.bins.role, &bins.bytes, &by_targets)
     }
-}
 
-/// Counts the signatures of a whole file of a targets role.
-fn check_file(role: &Role, file: &[u8], voucher: &Voucher<'_>) -> Result<(), CeremonyError> {
-    let rules = Rules::default();
-    let envelope = Envelope::<Targets>::parse(role.clone(), file, rules.limits.targets, &rules)?;
-    let tally = envelope.tally(&voucher.authority());
-    if tally.is_met() {
-        return Ok(());
+    /// Counts the signatures of a whole file of a targets role.
+    fn check_file(
+        &self,
+        role: &Role,
+        file: &[u8],
+        voucher: &Voucher<'_>,
+    ) -> Result<(), CeremonyError> {
+        let rules = Rules::default();
+        let limit = rules.limits.targets;
+        let envelope = Envelope::<Targets>::parse(role.clone(), file, limit, &rules)?;
+        let tally = envelope.tally(&voucher.authority());
+        if tally.is_met() {
+            return Ok(());
+        }
+        Err(self.too_few(draft::Unsigned {
+            role: role.clone(),
+            version: envelope.peek_unverified().version,
+            tally,
+        }))
     }
-    let (role, version) = (role.clone(), envelope.peek_unverified().version);
-    Err(draft::Unsigned {
-        role,
-        version,
-        tally,
-    }
-    .into())
 }
 
 fn file_of<'a>(files: &'a [SignedFile], role: &Role) -> Option<&'a [u8]> {

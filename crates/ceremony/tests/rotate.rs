@@ -193,7 +193,7 @@ fn every_change_of_keys_follows_on_the_last() {
     event.sign(&new[1], later()).unwrap();
     let error = event.combine(later()).unwrap_err();
     assert!(
-        matches!(error, CeremonyError::Unsigned(_)),
+        matches!(error, CeremonyError::TooFew(_)),
         "the old root's holders sign too"
     );
     let files = chain.finish(event, &[&new[2], &eve, &dana]);

@@ -7,22 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use chrono::TimeDelta;
-use common::{Keys, flaw, now, planned, signed};
+use common::{Keys, copy_folder as copy, flaw, is_empty, now, planned, signed};
 use countersign_ceremony::{CeremonyError, Event, EventFlaw, Step};
 use keys::Signer;
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            fs::copy(&path, &target).unwrap();
-        }
-    }
-}
 
 /// A planned event and three copies, each reviewed and signed by one holder on their own.
 fn three_copies(base: &tempfile::TempDir) -> (Keys, PathBuf, [PathBuf; 3]) {
@@ -188,13 +175,13 @@ fn copies_that_do_not_fit_are_refused_whole() {
         matches!(both, Err(CeremonyError::Conflict { .. })),
         "{both:?}"
     );
-    assert!(!event.join("signatures").exists());
+    assert!(is_empty(&event.join("signatures")));
 
     let foreign = base.path().join("foreign");
     Event::plan_genesis(&foreign, &Keys::new().plan()).unwrap();
     let other = main.merge(&[&copies[0], &foreign], later);
     assert!(matches!(other, Err(CeremonyError::OtherEvent { .. })));
-    assert!(!event.join("signatures").exists());
+    assert!(is_empty(&event.join("signatures")));
 
     // A copy somebody changed on its way.
     let name = "transcript/Bo.0001.json".to_lowercase();

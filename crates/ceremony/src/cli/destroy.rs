@@ -22,7 +22,7 @@ pub(crate) struct Args {
     event: PathBuf,
 
     /// The key's file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_KEY_FILE")]
     key_file: PathBuf,
 
     #[command(flatten)]

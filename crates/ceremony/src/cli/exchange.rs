@@ -25,11 +25,12 @@ pub(crate) struct Export {
     event: PathBuf,
 
     /// The role to sign
-    #[arg(long, value_name = "ROLE", value_parser = ["root", "targets", "bins"])]
+    #[arg(long, value_name = "ROLE", env = "COUNTERSIGN_ROLE")]
+    #[arg(value_parser = ["root", "targets", "bins"])]
     role: String,
 
     /// File to make
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_OUT")]
     out: PathBuf,
 }
 
@@ -42,11 +43,12 @@ pub(crate) struct Import {
     event: PathBuf,
 
     /// The role that was signed
-    #[arg(long, value_name = "ROLE", value_parser = ["root", "targets", "bins"])]
+    #[arg(long, value_name = "ROLE", env = "COUNTERSIGN_ROLE")]
+    #[arg(value_parser = ["root", "targets", "bins"])]
     role: String,
 
     /// The signature's file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_SIGNATURE")]
     signature: PathBuf,
 
     /// Your name, for the transcript; else it says `administrator`

@@ -22,7 +22,7 @@ pub(crate) struct Invite {
     file: PathBuf,
 
     /// Name of the coming event, such as `genesis 2026`
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", env = "COUNTERSIGN_EVENT_NAME")]
     name: String,
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct Args {
     key: KeyUri,
 
     /// File to make
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_OUT")]
     out: PathBuf,
 
     #[command(flatten)]

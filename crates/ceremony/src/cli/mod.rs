@@ -5,6 +5,7 @@ mod destroy;
 mod exchange;
 mod failure;
 mod files;
+mod generate;
 mod join;
 mod merge;
 pub(crate) mod output;
@@ -76,6 +77,8 @@ pub(crate) enum Command {
     Transcript(transcript::Args),
     /// Destroy a key file that was made for one ceremony
     Destroy(destroy::Args),
+    /// Write shell completions and man pages
+    Generate(generate::Args),
     Key(Box<KeyArgs>),
 }
 
@@ -99,3 +102,36 @@ pub(crate) fn key(args: &KeyArgs) -> Done {
 
 /// What a command ends with.
 type Done = Result<Report, Failure>;
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    /// Flags about one run, and those of clap itself.
+    const WITHOUT: [&str; 2] = ["help", "version"];
+
+    fn flags_without_variable(command: &clap::Command, found: &mut Vec<String>) {
+        for one in command.get_arguments().filter(|one| !one.is_positional()) {
+            if one.get_env().is_none() && !WITHOUT.contains(&one.get_id().as_str()) {
+                found.push(format!("{} --{}", command.get_name(), one.get_id()));
+            }
+        }
+        for one in command.get_subcommands() {
+            flags_without_variable(one, found);
+        }
+    }
+
+    #[test]
+    fn every_flag_has_a_variable() {
+        let mut found = Vec::new();
+        flags_without_variable(&Cli::command(), &mut found);
+        assert_eq!(found, [""; 0]);
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+}

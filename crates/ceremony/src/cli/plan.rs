@@ -66,23 +66,43 @@ struct Genesis {
     invitation: Option<PathBuf>,
 
     /// A root key: the holder's name and the file of the public key, or of its proof; once per key
-    #[arg(long, value_name = "HOLDER=FILE", required = true)]
+    #[arg(
+        long,
+        value_name = "HOLDER=FILE",
+        required = true,
+        value_delimiter = ','
+    )]
+    #[arg(env = "COUNTERSIGN_ROOT_KEY")]
     root_key: Vec<HolderFile>,
 
     /// A key of targets
-    #[arg(long, value_name = "HOLDER=FILE", required = true)]
+    #[arg(
+        long,
+        value_name = "HOLDER=FILE",
+        required = true,
+        value_delimiter = ','
+    )]
+    #[arg(env = "COUNTERSIGN_TARGETS_KEY")]
     targets_key: Vec<HolderFile>,
 
     /// A key of bins
-    #[arg(long, value_name = "HOLDER=FILE", required = true)]
+    #[arg(
+        long,
+        value_name = "HOLDER=FILE",
+        required = true,
+        value_delimiter = ','
+    )]
+    #[arg(env = "COUNTERSIGN_BINS_KEY")]
     bins_key: Vec<HolderFile>,
 
     /// An online key: signs every bin and the snapshot, and the timestamp if that has no other
-    #[arg(long, value_name = "NAME=FILE", required = true)]
+    #[arg(long, value_name = "NAME=FILE", required = true, value_delimiter = ',')]
+    #[arg(env = "COUNTERSIGN_ONLINE_KEY")]
     online_key: Vec<HolderFile>,
 
     /// An online key of the timestamp alone
-    #[arg(long, value_name = "NAME=FILE")]
+    #[arg(long, value_name = "NAME=FILE", value_delimiter = ',')]
+    #[arg(env = "COUNTERSIGN_TIMESTAMP_KEY")]
     timestamp_key: Vec<HolderFile>,
 }
 
@@ -99,10 +119,9 @@ struct Renew {
     #[arg(long, value_name = "EVENT", env = "COUNTERSIGN_AFTER")]
     after: Option<PathBuf>,
 
-    /// Name of a shipped policy, or a policy file
+    /// Name of a shipped policy, or a policy file; without it, the earlier event's goes on
     #[arg(long, value_name = "NAME|FILE", env = "COUNTERSIGN_POLICY")]
-    #[arg(default_value = "small-index")]
-    policy: String,
+    policy: Option<String>,
 
     /// Roles to renew; without it, all three
     #[arg(
@@ -193,8 +212,8 @@ impl Genesis {
 
 impl Renew {
     fn run(self) -> Done {
-        let text = policy_text(&self.policy)?;
         let after = self.after.as_deref().map(Event::open).transpose()?;
+        let text = policy_of(self.policy.as_deref(), after.as_ref())?;
         let wants = |role: &str| self.roles.is_empty() || self.roles.iter().any(|one| one == role);
         let plan = RenewPlan {
             policy: &text,
@@ -220,6 +239,15 @@ fn policy_text(name: &str) -> Result<String, Failure> {
             Err(Failure::UnknownPolicy { name })
         }
         read => read,
+    }
+}
+
+/// The policy named, else that of the event before: a ceremony changes it only when told to.
+fn policy_of(named: Option<&str>, after: Option<&Event>) -> Result<String, Failure> {
+    match (named, after) {
+        (Some(name), _) => policy_text(name),
+        (None, Some(event)) => Ok(event.policy_text().to_owned()),
+        (None, None) => Err(Failure::NoPolicy),
     }
 }
 

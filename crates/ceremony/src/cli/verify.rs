@@ -29,7 +29,9 @@ impl Args {
         if let Some(published) = &self.against {
             event.verify_against(&verdict, published)?;
         }
+        // Writing to a String cannot fail, here and below.
         let mut text = String::new();
+        let _ = writeln!(text, "digest of the event: {}", event.digest());
         for one in &verdict.roles {
             status::describe(one, &mut text);
         }
@@ -39,7 +41,6 @@ impl Args {
             verdict.transcript.heads(),
         );
         let heads: Vec<String> = heads.iter().map(ToString::to_string).collect();
-        // Writing to a String cannot fail.
         let _ = writeln!(
             text,
             "transcript of {steps} steps, last {}",

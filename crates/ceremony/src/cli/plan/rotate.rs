@@ -7,7 +7,7 @@ use std::str::FromStr;
 use chrono::Utc;
 use countersign_ceremony::{Event, HeldKey, KeyChange, KeyRole, RotatePlan};
 
-use super::{Done, Failure, HolderFile, KeyDesk, held, policy_text, review};
+use super::{Done, Failure, HolderFile, KeyDesk, held, policy_of, review};
 
 /// What every change of keys begins from.
 #[derive(Debug, clap::Args)]
@@ -23,20 +23,20 @@ struct Base {
     #[arg(long, value_name = "EVENT", env = "COUNTERSIGN_AFTER")]
     after: Option<PathBuf>,
 
-    /// Name of a shipped policy, or a policy file
+    /// Name of a shipped policy, or a policy file; without it, the earlier event's goes on
     #[arg(long, value_name = "NAME|FILE", env = "COUNTERSIGN_POLICY")]
-    #[arg(default_value = "small-index")]
-    policy: String,
+    policy: Option<String>,
 
     /// Another threshold for a role; roles not named keep theirs
-    #[arg(long, value_name = "ROLE=NUMBER")]
+    #[arg(long, value_name = "ROLE=NUMBER", value_delimiter = ',')]
+    #[arg(env = "COUNTERSIGN_THRESHOLD")]
     threshold: Vec<RoleThreshold>,
 }
 
 impl Base {
     fn plan(&self, change: KeyChange, desk: Option<&KeyDesk>) -> Done {
-        let text = policy_text(&self.policy)?;
         let after = self.after.as_deref().map(Event::open).transpose()?;
+        let text = policy_of(self.policy.as_deref(), after.as_ref())?;
         let thresholds = self.threshold.iter().map(|one| (one.role, one.number));
         let plan = RotatePlan {
             policy: &text,
@@ -79,15 +79,22 @@ impl FromStr for RoleThreshold {
 #[group(required = true, multiple = true)]
 struct OfflineKeys {
     /// A root key: the holder's name and the public key's file
-    #[arg(long = "root-key", value_name = "HOLDER=FILE")]
+    #[arg(long = "root-key", value_name = "HOLDER=FILE", value_delimiter = ',')]
+    #[arg(env = "COUNTERSIGN_ROOT_KEY")]
     root: Vec<HolderFile>,
 
     /// A key of targets
-    #[arg(long = "targets-key", value_name = "HOLDER=FILE")]
+    #[arg(
+        long = "targets-key",
+        value_name = "HOLDER=FILE",
+        value_delimiter = ','
+    )]
+    #[arg(env = "COUNTERSIGN_TARGETS_KEY")]
     targets: Vec<HolderFile>,
 
     /// A key of bins
-    #[arg(long = "bins-key", value_name = "HOLDER=FILE")]
+    #[arg(long = "bins-key", value_name = "HOLDER=FILE", value_delimiter = ',')]
+    #[arg(env = "COUNTERSIGN_BINS_KEY")]
     bins: Vec<HolderFile>,
 
     /// The invitation for which these keys were proved; without it, keys are taken as they are
@@ -115,7 +122,13 @@ pub(super) struct RotateRoot {
     base: Base,
 
     /// A root key: the holder's name and the public key's file; once for every key there will be
-    #[arg(long, value_name = "HOLDER=FILE", required = true)]
+    #[arg(
+        long,
+        value_name = "HOLDER=FILE",
+        required = true,
+        value_delimiter = ','
+    )]
+    #[arg(env = "COUNTERSIGN_ROOT_KEY")]
     root_key: Vec<HolderFile>,
 
     /// The invitation for which all these keys were proved; without it, keys are taken as they are
@@ -137,15 +150,18 @@ pub(super) struct RotateOnline {
     base: Base,
 
     /// A new online key: signs every bin and the snapshot, and the timestamp if that has no other
-    #[arg(long, value_name = "NAME=FILE", required = true)]
+    #[arg(long, value_name = "NAME=FILE", required = true, value_delimiter = ',')]
+    #[arg(env = "COUNTERSIGN_ONLINE_KEY")]
     online_key: Vec<HolderFile>,
 
     /// A new online key of the timestamp alone
-    #[arg(long, value_name = "NAME=FILE")]
+    #[arg(long, value_name = "NAME=FILE", value_delimiter = ',')]
+    #[arg(env = "COUNTERSIGN_TIMESTAMP_KEY")]
     timestamp_key: Vec<HolderFile>,
 
     /// Keep the keys in use beside the new ones; a later rotation without this drops them
-    #[arg(long)]
+    #[arg(long, env = "COUNTERSIGN_OVERLAP")]
+    #[arg(value_parser = clap::builder::FalseyValueParser::new())]
     overlap: bool,
 }
 
@@ -189,7 +205,7 @@ pub(super) struct ReplaceHolder {
     base: Base,
 
     /// Whose key goes
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", env = "COUNTERSIGN_LEAVING_HOLDER")]
     holder: String,
 
     #[command(flatten)]
@@ -212,11 +228,16 @@ pub(super) struct RemoveHolder {
     base: Base,
 
     /// Whose keys go
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", env = "COUNTERSIGN_LEAVING_HOLDER")]
     holder: String,
 
     /// Roles to leave; without it, all offline ones
-    #[arg(long, value_name = "ROLE", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "ROLE",
+        value_delimiter = ',',
+        env = "COUNTERSIGN_ROLES"
+    )]
     #[arg(value_parser = ["root", "targets", "bins"])]
     roles: Vec<String>,
 }
