@@ -12,7 +12,7 @@ use crate::event::{self, POLICY_FILE};
 use crate::folder::Folder;
 use crate::slot::{Payload, Slot};
 use crate::transcript::Done;
-use crate::{CeremonyError, Event, FileDigest, HeldKey, KeyRole, Kind, Step, sign};
+use crate::{CeremonyError, Event, FileDigest, HeldKey, KeyRole, Kind, Step, papers, sign};
 
 /// Everything a genesis is made of.
 #[derive(Clone, Debug)]
@@ -123,10 +123,16 @@ impl Planned<'_> {
         write_slot(&folder, &event.targets)?;
         write_slot(&folder, &event.bins)?;
         let text = event.description.write()?;
+        let mut outputs = vec![FileDigest::of(description::FILE, text.as_bytes())];
+        for paper in event.papers()? {
+            let name = format!("{}/{}", papers::FOLDER, paper.name);
+            folder.create_file(&name, paper.text.as_bytes())?;
+            outputs.push(FileDigest::of(name, paper.text.as_bytes()));
+        }
         let done = Done {
             step: Step::Planned,
             inputs: Vec::new(),
-            outputs: vec![FileDigest::of(description::FILE, text.as_bytes())],
+            outputs,
             note: event.description.kind.as_str().to_owned(),
         };
         event.record(event::ADMINISTRATOR, now, done, None)?;

@@ -8,8 +8,11 @@
 //! policy.toml             the policy in force, frozen by its digest
 //! previous/1.root.json …  what is published now, where a ceremony follows another
 //! payload/2.root.json …   exactly the bytes to sign (canonical JSON)
+//! papers/                 scripts to follow and forms to fill in
+//! joins/                  proofs that holders have the keys they gave
 //! signatures/             one file per role and key: ROLE.KEYID.json
 //! joins/                  proofs that holders have the keys they gave, where they were asked for
+//! transcript/             one file per step that somebody took
 //! publish-set/            the files for the index, nothing secret in them
 //! transcript/             one file per step: who, when, with what, following which steps
 //! ```
@@ -29,6 +32,7 @@ mod join;
 pub mod key_command;
 mod kind;
 mod merge;
+mod papers;
 mod published;
 mod renew;
 mod review;
@@ -46,6 +50,7 @@ pub use event::Event;
 pub use genesis::GenesisPlan;
 pub use join::{Device, Invitation, Join};
 pub use kind::{KeyRole, Kind};
+pub use papers::{Paper, blank_papers};
 pub use renew::RenewPlan;
 pub use review::{Review, RoleReview};
 pub use rotate::{KeyChange, RotatePlan};

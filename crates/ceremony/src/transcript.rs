@@ -261,6 +261,7 @@ impl Event {
             Some(("joins" | "signatures" | "publish-set", file)) => {
                 !file.contains(['/', '\\', '\0'])
             }
+            Some(("papers", file)) => file.split('/').all(is_plain),
             _ => name == crate::description::FILE,
         };
         if made {
@@ -268,4 +269,10 @@ impl Event {
         }
         Ok(None)
     }
+}
+
+/// Part of a path that stays where it is: what papers are called.
+fn is_plain(part: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_lowercase() || b == b'-' || b == b'.';
+    !part.starts_with('.') && !part.is_empty() && part.bytes().all(plain)
 }

@@ -11,6 +11,15 @@ use crate::event::{Voucher, bins_entry};
 use crate::folder;
 use crate::{CeremonyError, Event, EventFlaw, Standing, Transcript, join, sign};
 
+/// The folders in which every file was made by a recorded step.
+const MADE: [&str; 5] = [
+    "papers/scripts",
+    "papers/forms",
+    join::FOLDER,
+    sign::FOLDER,
+    FOLDER,
+];
+
 /// What a stranger can say of an event.
 #[derive(Clone, Debug)]
 pub struct Verdict {
@@ -37,7 +46,7 @@ impl Event {
         self.check_publish_set(&files)?;
         self.check_as_client(&files)?;
         self.check_joins()?;
-        let transcript = self.check_recorded(&[join::FOLDER, sign::FOLDER, FOLDER])?;
+        let transcript = self.check_recorded(&MADE)?;
         Ok(Verdict {
             roles,
             files,
