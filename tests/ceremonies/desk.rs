@@ -1,25 +1,20 @@
-//! The table at which ceremonies are held: holders with a token each, the program they run, the
-//! index that is fed, and a client that has followed it since the first day.
+//! The table at which ceremonies are held: holders with a token each, the program they run, and the
+//! index that is fed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::Arc;
 
-use chrono::Utc;
-use countersign_tests::environment::{Server, clean_command, prepared, program, said, samples};
-use index::{DistributionFilename, file_path};
-use keys::{FileKey, KeyType, Signer, public_key_to_pem};
-use policy::Policy;
-use repository::{OnlineSigners, Repository, Settings, TickOptions, TickReport};
-use ring::rand::SystemRandom;
+use countersign_tests::environment::{clean_command, prepared, program, said};
+use serde_json::Value;
+
+use crate::index::Index;
 
 const PIN: &str = "314159";
 
 pub(crate) struct Desk {
     base: tempfile::TempDir,
-    repository: Repository,
-    online: Vec<Arc<dyn Signer>>,
+    pub(crate) index: Index,
     events: usize,
 }
 
@@ -33,14 +28,10 @@ impl Desk {
         let tokens = path.join("tokens");
         let settings = format!("directories.tokendir = {}\n", tokens.display());
         fs::write(path.join("softhsm2.conf"), settings).unwrap();
-        let settings = Settings::from_policy(Policy::built_in_text("rehearsal").unwrap()).unwrap();
-        let mut repository = Repository::init(&path.join("index"), &settings).unwrap();
-        let intake = repository.add_files(&samples(), Utc::now()).unwrap();
-        assert!(intake.refused.is_empty(), "{:?}", intake.refused);
+        let index = Index::init(path);
         Self {
             base,
-            repository,
-            online: Vec::new(),
+            index,
             events: 0,
         }
     }
@@ -136,25 +127,20 @@ impl Desk {
 
     /// Makes an online key, which the index signs with from now on.
     pub(crate) fn online_key(&mut self, name: &str) {
-        let key = FileKey::generate(KeyType::Ed25519, &SystemRandom::new()).unwrap();
-        let pem = public_key_to_pem(key.public_key()).unwrap();
-        fs::write(self.path(&format!("{name}.pub")), pem).unwrap();
-        self.online.push(Arc::new(key));
-    }
-
-    /// Throws the oldest online key away.
-    pub(crate) fn drop_online_key(&mut self) {
-        self.online.remove(0);
+        self.ok(&["key", "new", name, "--passphrase-file", "pin"]);
+        self.index.add_key(name);
     }
 
     /// Plans the next event, following the last; the name of its folder.
     pub(crate) fn plan(&mut self, what: &str, arguments: &[&str]) -> String {
         self.events += 1;
         let event = format!("{}-{what}", self.events);
-        let mut all = vec!["plan", what, &event, "--policy", "rehearsal"];
+        let mut all = vec!["plan", what, &event];
         let before = self.last_event();
         if let Some(before) = &before {
             all.extend(["--from", "published", "--after", before]);
+        } else {
+            all.extend(["--policy", "rehearsal"]);
         }
         all.extend(arguments);
         self.ok(&all);
@@ -178,6 +164,8 @@ impl Desk {
         let mut all = vec![
             "sign",
             &copy,
+            "--holder",
+            holder,
             "--reviewed",
             digest,
             "--passphrase-file",
@@ -190,9 +178,10 @@ impl Desk {
         self.ok(&["merge", event, &copy]);
     }
 
-    /// Combines, verifies the folder alone elsewhere, applies it to the index, publishes, and has
-    /// python-tuf read the result, once as a new user and once as one who has been there before.
-    pub(crate) fn publish(&mut self, event: &str) -> TickReport {
+    /// Combines, verifies the folder alone elsewhere, applies it to the index, and publishes it while
+    /// somebody is in the middle of an update. Then everybody reads the result: as a new user, and
+    /// as one who has been there before.
+    pub(crate) fn publish(&mut self, event: &str) -> Value {
         self.ok(&["status", event]);
         self.ok(&["combine", event]);
         let alone = tempfile::tempdir().unwrap();
@@ -201,36 +190,23 @@ impl Desk {
         let said = self.ok(&["verify", elsewhere.to_str().unwrap()]);
         assert!(said.ends_with("everything in this event holds\n"), "{said}");
         let set = self.path(event).join("publish-set");
-        self.repository.apply_set(&set, Utc::now()).unwrap();
-        let signers = OnlineSigners::new(self.online.clone());
-        let options = TickOptions { at_once: true };
-        let report = self.repository.tick(&signers, Utc::now(), options).unwrap();
+        self.index.apply(&set);
+        // Every second time it is somebody new, every second time one who has missed an event.
+        let report = match self.events {
+            1 => self.index.tick(),
+            odd if odd % 2 == 1 => self.index.tick_during_an_update("now-and-then"),
+            _ => self
+                .index
+                .tick_during_an_update(&format!("new-during-{event}")),
+        };
         copy_folder(&set, &self.path("published"));
-        let served = self.repository.store_folder().join("metadata");
+        let served = self.index.store().join("metadata");
         self.ok(&["verify", event, "--against", served.to_str().unwrap()]);
-        self.read(&format!("fresh-{event}"));
-        self.read("warm");
+        for client in [&format!("fresh-{event}"), "warm"] {
+            self.index.read(client);
+            self.index.read_with_python(client);
+        }
         report
-    }
-
-    /// Every sample file through python-tuf, which trusts the first root.
-    fn read(&self, client: &str) {
-        let server = Server::of_folder(&self.repository.store_folder());
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("readers/python_tuf.py");
-        let work = self.path(client);
-        fs::create_dir_all(&work).unwrap();
-        let targets = samples().into_iter().map(|path| {
-            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-            file_path(&DistributionFilename::parse(&name).unwrap()).to_string()
-        });
-        let output = clean_command(prepared("venv/bin/python"), &work)
-            .arg(script)
-            .args([server.url("metadata/"), server.url("targets/")])
-            .args([&self.path("published/1.root.json"), &work])
-            .args(targets)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{client}: {}", said(&output));
     }
 }
 

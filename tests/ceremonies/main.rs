@@ -1,8 +1,10 @@
-//! An index's ceremonies from the first to the seventh, unattended, with the shipped program and
-//! keys on tokens: each event verified from its folder alone, applied, published, and read by
-//! python-tuf as a new user and as one who has followed since the first root.
+//! An index's ceremonies from the first to the seventh, unattended, with the shipped programs and
+//! keys on tokens: each event verified from its folder alone, applied, published in the middle of a
+//! client's update, and read by our client and python-tuf as a new user and as one who has followed
+//! since the first root; at the end by tough and by pip.
 
 mod desk;
+mod index;
 
 use desk::Desk;
 
@@ -32,6 +34,8 @@ fn from_genesis_to_a_new_majority_of_holders() {
     online_key_rotated(&mut desk);
     key_lost(&mut desk);
     majority_replaced(&mut desk);
+    desk.index.audit();
+    desk.index.install_with_pip();
 }
 
 /// Every offline key is proved for the invitation, with what its token says of itself.
@@ -71,7 +75,7 @@ fn genesis(desk: &mut Desk) {
         &[&Desk::uri("bo", "root"), &Desk::uri("bo", "bins")],
     );
     let report = desk.publish(&event);
-    assert_eq!((report.bins, report.offline_roles.len()), (16, 3));
+    assert_eq!(report_of(&report), (16, 3));
 }
 
 fn renewal(desk: &mut Desk) {
@@ -84,7 +88,7 @@ fn renewal(desk: &mut Desk) {
     );
     desk.sign(&event, "Bo", &[&Desk::uri("bo", "bins")]);
     let report = desk.publish(&event);
-    assert_eq!((report.bins, report.offline_roles.len()), (0, 3));
+    assert_eq!(report_of(&report), (0, 3));
 }
 
 fn holder_replaced(desk: &mut Desk) {
@@ -106,7 +110,7 @@ fn online_key_rotated(desk: &mut Desk) {
         if overlap {
             arguments.push("--overlap");
         } else {
-            desk.drop_online_key();
+            desk.index.drop_key();
         }
         let event = desk.plan("rotate-online", &arguments);
         desk.sign(&event, "Dana", &[&Desk::uri("dana", "root")]);
@@ -116,7 +120,7 @@ fn online_key_rotated(desk: &mut Desk) {
             &[&Desk::uri("bo", "root"), &Desk::uri("bo", "bins")],
         );
         let report = desk.publish(&event);
-        assert_eq!((report.bins, report.offline_roles.len()), (16, 2));
+        assert_eq!(report_of(&report), (16, 2));
     }
 }
 
@@ -139,7 +143,7 @@ fn key_lost(desk: &mut Desk) {
     desk.sign(&event, "Dana", &[&Desk::uri("dana", "root")]);
     desk.sign(&event, "Bo", &[&Desk::uri("bo-2", "bins")]);
     let report = desk.publish(&event);
-    assert_eq!((report.bins, report.offline_roles.len()), (0, 3));
+    assert_eq!(report_of(&report), (0, 3));
 }
 
 /// Two of the three root keys at once: the old threshold and the new one sign.
@@ -163,4 +167,10 @@ fn majority_replaced(desk: &mut Desk) {
     desk.sign(&event, "Dana", &[&Desk::uri("dana", "root")]);
     desk.sign(&event, "Bo", &[&Desk::uri("bo-2", "root")]);
     desk.publish(&event);
+}
+
+/// How many bins and offline roles a cycle published.
+fn report_of(report: &serde_json::Value) -> (u64, usize) {
+    let roles = report["offline_roles"].as_array().unwrap();
+    (report["bins"].as_u64().unwrap(), roles.len())
 }
