@@ -11,66 +11,13 @@ use metadata::canonical::{Writer, to_json};
 use metadata::{Expiry, KeyId, PublicKey, Role, Sha256, Value, Version};
 use serde::{Deserialize, Serialize};
 
-use crate::{CeremonyError, EventFlaw};
+use crate::{CeremonyError, EventFlaw, KeyRole, Kind};
 
 /// The format this program writes and reads.
 const FORMAT: u32 = 1;
 
 /// Name of the file.
 pub(crate) const FILE: &str = "ceremony.toml";
-
-/// What a ceremony is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// The first root, targets and bins.
-    Genesis,
-    /// New versions with the same keys and fresh expiries.
-    Renew,
-}
-
-/// The roles whose keys a ceremony knows holders for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum KeyRole {
-    /// The anchor.
-    Root,
-    /// The top-level targets role.
-    Targets,
-    /// The role that delegates to the bins.
-    Bins,
-    /// Online: every bin.
-    BinN,
-    /// Online.
-    Snapshot,
-    /// Online.
-    Timestamp,
-}
-
-impl KeyRole {
-    /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::Root,
-        Self::Targets,
-        Self::Bins,
-        Self::BinN,
-        Self::Snapshot,
-        Self::Timestamp,
-    ];
-
-    /// The name, as policies write it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Root => "root",
-            Self::Targets => "targets",
-            Self::Bins => "bins",
-            Self::BinN => "bin-n",
-            Self::Snapshot => "snapshot",
-            Self::Timestamp => "timestamp",
-        }
-    }
-}
 
 /// A public key and the person or machine that holds the private one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +43,17 @@ pub(crate) struct Description {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) previous: Vec<PayloadPart>,
     pub(crate) key: Vec<KeyPart>,
+    /// Names for published keys that no role lists any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) former: Vec<FormerPart>,
+}
+
+/// Who held a key that the ceremony takes out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FormerPart {
+    pub(crate) holder: String,
+    pub(crate) keyid: String,
 }
 
 /// How many bins, and how `bins` lists them.
@@ -189,6 +147,7 @@ impl Description {
             payload: Vec::new(),
             previous: Vec::new(),
             key: Vec::new(),
+            former: Vec::new(),
         }
     }
 
@@ -275,7 +234,7 @@ impl Description {
 }
 
 /// Names go to terminals and into reports, so nothing that moves a cursor may stand in them.
-fn check_holder(holder: &str) -> Result<(), CeremonyError> {
+pub(crate) fn check_holder(holder: &str) -> Result<(), CeremonyError> {
     let why = if holder.trim().is_empty() {
         "has no name"
     } else if holder.chars().count() > 64 {

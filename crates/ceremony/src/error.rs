@@ -5,6 +5,26 @@ use std::path::PathBuf;
 
 use metadata::{KeyId, MetadataError, Role, Sha256, Version};
 
+/// A role that lacks signatures.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{role} v{version} has {} of {threshold} signatures; not signed by {}",
+    signed.len(),
+    missing.join(", "),
+)]
+pub struct TooFew {
+    /// The role.
+    pub role: Role,
+    /// The version.
+    pub version: Version,
+    /// How many must sign.
+    pub threshold: u32,
+    /// The holders who have.
+    pub signed: Vec<String>,
+    /// The holders who have not.
+    pub missing: Vec<String>,
+}
+
 /// A ceremony's step was refused or failed; nothing half done was left behind.
 #[derive(Debug, thiserror::Error)]
 pub enum CeremonyError {
@@ -65,12 +85,61 @@ pub enum CeremonyError {
     /// A renewal of a role that an event does not handle, or of none at all.
     #[error("nothing to renew: name at least one of root, targets and bins")]
     NothingToRenew,
+    /// A change that leaves every key and threshold as it is.
+    #[error("nothing to change: every role keeps its keys and its threshold")]
+    NothingToChange,
+    /// This machine's clock, or that of another that wrote to the transcript, is wrong.
+    #[error("the clock says {now}, and the transcript already has an entry of {last}")]
+    Clock {
+        /// The latest entry's time.
+        last: String,
+        /// This machine's.
+        now: String,
+    },
+    /// A copy has a file of the same name with other bytes.
+    #[error("`{}` differs in the two copies", path.display())]
+    Conflict {
+        /// The file in the other copy.
+        path: PathBuf,
+    },
+    /// A copy of another event.
+    #[error("`{}` is a copy of another event: its digest is {found}, not {expected}", path.display())]
+    OtherEvent {
+        /// The other copy's folder.
+        path: PathBuf,
+        /// This event's digest.
+        expected: Sha256,
+        /// The other's.
+        found: Sha256,
+    },
     /// The draft breaks rules.
     #[error(transparent)]
     Refused(#[from] draft::Refused),
     /// Too few signatures.
     #[error(transparent)]
-    Unsigned(#[from] draft::Unsigned),
+    TooFew(Box<TooFew>),
+    /// The files for the index were made already, and nothing changes them any more.
+    #[error("`{}` was made already: a later signature would change nothing", path.display())]
+    Combined {
+        /// The folder of the files.
+        path: PathBuf,
+    },
+    /// There are no files for the index yet.
+    #[error("`{}` was not combined yet: it has no files for the index", path.display())]
+    NotCombined {
+        /// The event's folder.
+        path: PathBuf,
+    },
+    /// A key that somebody else holds.
+    #[error("{key} is held by {held_by}, not by {holder}")]
+    OtherHolder {
+        /// The key, as its signer describes it.
+        key: String,
+        /// Who holds it in this event.
+        held_by: String,
+        /// Who wants to sign.
+        holder: String,
+    },
     /// The key signs for no role of this event.
     #[error("{key} with key id {} signs for no role of this ceremony", keyid.short())]
     NoRole {
@@ -79,6 +148,31 @@ pub enum CeremonyError {
         /// Its id.
         keyid: KeyId,
     },
+    /// The event does not sign this role.
+    #[error("this ceremony signs no {role}")]
+    NoPayload {
+        /// The role.
+        role: Role,
+    },
+    /// What another program made is no signature of this payload by any of its keys.
+    #[error("this is no signature over {role} v{version} by any key that signs for it")]
+    ForeignSignature {
+        /// The role.
+        role: Role,
+        /// The version.
+        version: Version,
+    },
+    /// A key file that overwriting would not destroy.
+    #[error("`{}` {why}; the key was not destroyed", path.display())]
+    NotDestroyed {
+        /// The file.
+        path: PathBuf,
+        /// What is in the way.
+        why: &'static str,
+    },
+    /// No nonce could be made.
+    #[error("the system gives no random bytes")]
+    Randomness,
     /// A key could not be used.
     #[error(transparent)]
     Key(#[from] keys::KeyError),
@@ -162,6 +256,18 @@ pub enum EventFlaw {
     /// A file that has no business here.
     #[error("does not belong here")]
     Stray,
+    /// A proof of possession that proves nothing here.
+    #[error("{what}")]
+    Join {
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// The transcript does not hold together.
+    #[error("{what}")]
+    Transcript {
+        /// What is wrong.
+        what: &'static str,
+    },
     /// A signature over other bytes than the payload's.
     #[error("signs bytes with the digest {found}; {role} v{version} has {expected}")]
     OtherPayload {

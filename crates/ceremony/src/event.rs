@@ -13,7 +13,7 @@ use metadata::{
 use policy::Policy;
 use trust::Authority;
 
-use crate::description::{self, Description, KeyPart, PayloadPart};
+use crate::description::{self, Description, KeyPart, PayloadPart, check_holder};
 use crate::folder::Folder;
 use crate::slot::Slot;
 use crate::{CeremonyError, EventFlaw, KeyRole, Kind};
@@ -29,6 +29,7 @@ pub struct Event {
     pub(crate) digest: Sha256,
     pub(crate) description: Description,
     pub(crate) policy: Policy,
+    pub(crate) policy_text: String,
     pub(crate) layout: BinLayout,
     pub(crate) planned: DateTime<Utc>,
     pub(crate) root: Slot<Root>,
@@ -36,7 +37,12 @@ pub struct Event {
     pub(crate) bins: Slot<Targets>,
     /// Who holds which key.
     pub(crate) holders: BTreeMap<KeyId, Vec<String>>,
+    /// Who takes the steps that need no key.
+    pub(crate) actor: String,
 }
+
+/// Who takes the steps that need no key, unless somebody is named.
+pub(crate) const ADMINISTRATOR: &str = "administrator";
 
 /// Whose signatures a payload needs.
 pub(crate) struct Voucher<'a> {
@@ -73,7 +79,7 @@ impl Event {
         let at = folder.file(description::FILE);
         let bytes = folder.read(description::FILE)?;
         let description = Description::parse(&at, &bytes)?;
-        let policy = read_policy(&folder, &description)?;
+        let (policy, policy_text) = read_policy(&folder, &description)?;
         let bins = Role::Delegated(RoleName::parse(BINS_PREFIX)?);
         let event = Self {
             layout: description.layout(&at)?,
@@ -82,15 +88,25 @@ impl Event {
             targets: Slot::read(&folder, &description, Role::Targets)?,
             bins: Slot::read(&folder, &description, bins)?,
             holders: holders(&description, &at)?,
+            actor: ADMINISTRATOR.to_owned(),
             digest: Sha256::of(&bytes),
             folder,
             description,
             policy,
+            policy_text,
         };
         event.check_parts()?;
         event.check_previous()?;
         event.check_keys()?;
         Ok(event)
+    }
+
+    /// The same event with another name in the transcript for steps that need no key, which else
+    /// are the administrator's.
+    pub fn acting_as(mut self, name: &str) -> Result<Self, CeremonyError> {
+        check_holder(name)?;
+        name.clone_into(&mut self.actor);
+        Ok(self)
     }
 
     /// SHA-256 of `ceremony.toml`, which names the digests of policy and payloads: the number that
@@ -110,6 +126,12 @@ impl Event {
     #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// Its text, for an event that follows.
+    #[must_use]
+    pub fn policy_text(&self) -> &str {
+        &self.policy_text
     }
 
     /// The bins of the index.
@@ -229,6 +251,19 @@ impl Event {
                 return Err(EventFlaw::Keys { role }.at(self.folder.file(description::FILE)));
             }
         }
+        self.check_former_holders()
+    }
+
+    /// One person counts once for the published root too.
+    fn check_former_holders(&self) -> Result<(), CeremonyError> {
+        let mut people = BTreeSet::new();
+        let old = self.root.previous.iter();
+        for keyid in old.flat_map(|old| &old.document.root.keyids) {
+            if !people.insert(self.holder(keyid)) {
+                let role = "the published root";
+                return Err(EventFlaw::HolderTwice { role }.at(self.folder.file(description::FILE)));
+            }
+        }
         Ok(())
     }
 }
@@ -260,7 +295,10 @@ pub(crate) fn file_name(part: &PayloadPart) -> String {
     format!("{}.{}.json", part.version, part.role)
 }
 
-fn read_policy(folder: &Folder, description: &Description) -> Result<Policy, CeremonyError> {
+fn read_policy(
+    folder: &Folder,
+    description: &Description,
+) -> Result<(Policy, String), CeremonyError> {
     let (path, bytes) = (folder.file(POLICY_FILE), folder.read(POLICY_FILE)?);
     let found = Sha256::of(&bytes);
     let expected =
@@ -268,8 +306,10 @@ fn read_policy(folder: &Folder, description: &Description) -> Result<Policy, Cer
     if found != expected {
         return Err(EventFlaw::Digest { expected, found }.at(path));
     }
-    let text = String::from_utf8_lossy(&bytes);
-    Policy::parse(&text).map_err(|source| CeremonyError::Policy { path, source })
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let policy = Policy::parse(&text);
+    let policy = policy.map_err(|source| CeremonyError::Policy { path, source })?;
+    Ok((policy, text))
 }
 
 pub(crate) fn holders(
@@ -280,6 +320,14 @@ pub(crate) fn holders(
     for part in &description.key {
         let held = part.held(path)?;
         holders.entry(held.key.id()).or_default().push(held.holder);
+    }
+    for part in &description.former {
+        check_holder(&part.holder)?;
+        let named = holders.insert(KeyId::parse(&part.keyid)?, vec![part.holder.clone()]);
+        if named.is_some() {
+            let (what, found) = ("former key", part.keyid.clone());
+            return Err(EventFlaw::Value { what, found }.at(path));
+        }
     }
     Ok(holders)
 }

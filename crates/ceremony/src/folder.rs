@@ -11,8 +11,9 @@ use crate::CeremonyError;
 /// Largest file of an event: a `bins` of 16,384 roles has 3 MB.
 const MAX_FILE: u64 = 8_000_000;
 
-/// Most files in one folder of an event; a ceremony has a few dozen.
-const MAX_ENTRIES: usize = 4_096;
+/// Most files in one folder that is read: an event has a few dozen, but the folder of what is
+/// published holds every bin's versions too.
+const MAX_ENTRIES: usize = 1_000_000;
 
 /// The folder of one event.
 #[derive(Clone, Debug)]
@@ -73,6 +74,12 @@ impl Folder {
             }
             other => other,
         }
+    }
+
+    /// Makes an empty folder in the event, where people look for what is to come.
+    pub(crate) fn create_folder(&self, name: &str) -> Result<(), CeremonyError> {
+        let path = self.file(name);
+        fs::create_dir_all(&path).map_err(|source| write_failed(&path, source))
     }
 
     /// Writes a new file, whole and on the disk, or not at all. The same bytes again are no error:

@@ -11,7 +11,8 @@ use crate::description::{self, Description, PayloadPart};
 use crate::event::{self, POLICY_FILE};
 use crate::folder::Folder;
 use crate::slot::{Payload, Slot};
-use crate::{CeremonyError, Event, HeldKey, KeyRole, Kind};
+use crate::transcript::Done;
+use crate::{CeremonyError, Event, FileDigest, HeldKey, KeyRole, Kind, Step, papers, sign};
 
 /// Everything a genesis is made of.
 #[derive(Clone, Debug)]
@@ -116,11 +117,26 @@ impl Planned<'_> {
         event.check_keys()?;
         event.lint(now)?;
         let folder = Folder::create(path)?;
+        folder.create_folder(sign::FOLDER)?;
         folder.create_file(POLICY_FILE, policy_text.as_bytes())?;
         write_slot(&folder, &event.root)?;
         write_slot(&folder, &event.targets)?;
         write_slot(&folder, &event.bins)?;
-        folder.create_file(description::FILE, event.description.write()?.as_bytes())?;
+        let text = event.description.write()?;
+        let mut outputs = vec![FileDigest::of(description::FILE, text.as_bytes())];
+        for paper in event.papers()? {
+            let name = format!("{}/{}", papers::FOLDER, paper.name);
+            folder.create_file(&name, paper.text.as_bytes())?;
+            outputs.push(FileDigest::of(name, paper.text.as_bytes()));
+        }
+        let done = Done {
+            step: Step::Planned,
+            inputs: Vec::new(),
+            outputs,
+            note: event.description.kind.as_str().to_owned(),
+        };
+        event.record(event::ADMINISTRATOR, now, done, None)?;
+        folder.create_file(description::FILE, text.as_bytes())?;
         Event::open(path)
     }
 
@@ -131,10 +147,12 @@ impl Planned<'_> {
         describe(&mut description, &self.bins);
         Ok(Event {
             holders: event::holders(&description, path)?,
+            actor: event::ADMINISTRATOR.to_owned(),
             folder: Folder::new(path),
             digest: Sha256::of(description.write()?.as_bytes()),
             description,
             policy: self.policy,
+            policy_text: self.policy_text.to_owned(),
             layout: self.layout,
             planned: self.now,
             root: self.root,

@@ -15,12 +15,20 @@ fn main() -> ExitCode {
     }
     let Cli { command, json } = Cli::parse();
     let done = match command {
+        Command::Invite(args) => args.run(),
+        Command::Join(args) => args.run(),
         Command::Plan(args) => args.run(),
         Command::Review(args) => args.run(),
         Command::Sign(args) => args.run(),
         Command::Status(args) => args.run(),
+        Command::ExportPayload(args) => args.run(),
+        Command::ImportSignature(args) => args.run(),
+        Command::Merge(args) => args.run(),
         Command::Combine(args) => args.run(),
+        Command::Transcript(args) => args.run(),
         Command::Verify(args) => args.run(),
+        Command::Destroy(args) => args.run(),
+        Command::Generate(args) => args.run(),
         Command::Key(args) => cli::key(&args),
     };
     match done {

@@ -1,10 +1,15 @@
 //! What a ceremony is about to sign, in words, so that a person can say yes or no to it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
 use draft::{Change, DraftDocument, difference};
 use metadata::{Expiry, KeyId, Role, RoleKeys, Sha256, Version};
 
+use crate::description::check_holder;
 use crate::slot::Slot;
-use crate::{CeremonyError, Event};
+use crate::transcript::Done;
+use crate::{CeremonyError, Event, FileDigest, Step};
 
 /// Everything a holder has to know before signing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,8 +17,16 @@ pub struct Review {
     /// SHA-256 of `ceremony.toml`, which names the digest of everything else: the one number that
     /// holders compare.
     pub digest: Sha256,
+    /// Name and digest of the policy in force.
+    pub policy: (String, Sha256),
+    /// Holder and fingerprint of every key that no published document lists.
+    pub new_keys: Vec<(String, Sha256)>,
     /// One entry per document to be signed.
     pub roles: Vec<RoleReview>,
+    /// What deserves a second thought about the event as a whole.
+    pub concerns: Vec<String>,
+    /// How many signatures each holder may give, by name: some tokens want the PIN for each.
+    pub signatures: BTreeMap<String, usize>,
 }
 
 /// One document to be signed.
@@ -41,8 +54,94 @@ impl Event {
         roles.extend(self.review_one(&self.root)?);
         roles.extend(self.review_one(&self.targets)?);
         roles.extend(self.review_one(&self.bins)?);
-        let digest = self.digest;
-        Ok(Review { digest, roles })
+        Ok(Review {
+            digest: self.digest,
+            policy: (
+                self.policy.name.clone(),
+                Sha256::of(self.policy_text.as_bytes()),
+            ),
+            new_keys: self.new_keys(),
+            roles,
+            concerns: self.concerns(),
+            signatures: self.signatures_to_give()?,
+        })
+    }
+
+    /// Enters in the transcript that somebody has looked at the event.
+    pub fn record_review(&self, holder: &str, now: DateTime<Utc>) -> Result<(), CeremonyError> {
+        check_holder(holder)?;
+        let payloads = self.payloads();
+        let file = |(role, bytes): &(&Role, &[u8])| {
+            let name = role.versioned_file_name(self.version(role)?);
+            Ok(FileDigest::of(format!("payload/{name}"), bytes))
+        };
+        let done = Done {
+            step: Step::Reviewed,
+            inputs: payloads
+                .iter()
+                .map(file)
+                .collect::<Result<_, CeremonyError>>()?,
+            outputs: Vec::new(),
+            note: String::new(),
+        };
+        self.record(holder, now, done, None)
+    }
+
+    /// The short key ids of a difference are enough to tell keys apart, not to recognize one:
+    /// whoever hands in a key compares its whole fingerprint.
+    fn new_keys(&self) -> Vec<(String, Sha256)> {
+        let mut published = BTreeSet::new();
+        if let Some(root) = &self.root.previous {
+            published.extend(root.document.keys.keys());
+        }
+        for old in [&self.targets.previous, &self.bins.previous]
+            .into_iter()
+            .flatten()
+        {
+            let lists = old.document.delegations.iter();
+            published.extend(lists.flat_map(|list| list.keys.keys()));
+        }
+        let new = self.all_keys().into_iter();
+        let new = new.filter(|(id, _)| !published.contains(id));
+        let mut found: Vec<(String, Sha256)> = new
+            .map(|(id, key)| (self.holder(&id), keys::key_fingerprint(&key)))
+            .collect();
+        found.sort();
+        found
+    }
+
+    /// Broken rules, and a root that nobody renews in time.
+    fn concerns(&self) -> Vec<String> {
+        let mut concerns = Vec::new();
+        if let Err(CeremonyError::Refused(refused)) = self.lint(self.planned) {
+            let (role, version) = (&refused.role, refused.version);
+            let broken = refused.findings.iter();
+            concerns.extend(broken.map(|one| format!("{role} v{version}: {one}")));
+        }
+        if let (None, Some(old)) = (&self.root.new, &self.root.previous) {
+            let expires = old.document.expires;
+            if expires.instant() - self.planned < self.policy.roles.root.lifetime / 3 {
+                concerns.push(format!(
+                    "root is in the last third of its life, expires {expires}, and is not renewed"
+                ));
+            }
+        }
+        concerns
+    }
+
+    fn signatures_to_give(&self) -> Result<BTreeMap<String, usize>, CeremonyError> {
+        let mut count = BTreeMap::new();
+        for (role, _) in self.payloads() {
+            let vouchers = self.vouchers(role)?;
+            let keys: BTreeSet<&KeyId> = vouchers
+                .iter()
+                .flat_map(|one| &one.role_keys.keyids)
+                .collect();
+            for keyid in keys {
+                *count.entry(self.holder(keyid)).or_default() += 1;
+            }
+        }
+        Ok(count)
     }
 
     fn review_one<R: DraftDocument>(
@@ -78,6 +177,9 @@ fn concern(change: &Change) -> Option<String> {
             to,
             ..
         } if to < from => Some(format!("{role} will need only {to} signatures, not {from}")),
+        Change::DelegationRemoved { role } => Some(format!(
+            "clients will find nothing more through {role}; what it listed is gone for them"
+        )),
         Change::Expires { from, to } if to.instant() < from.instant() => Some(format!(
             "it expires earlier ({to}) than what is published ({from})"
         )),

@@ -8,10 +8,11 @@ use metadata::{KeyId, Role, Sha256, Signature, Version};
 use serde::Deserialize;
 
 use crate::event::Voucher;
-use crate::{CeremonyError, Event, EventFlaw};
+use crate::transcript::Done;
+use crate::{CeremonyError, Event, EventFlaw, FileDigest, Step};
 
 /// Folder of the signatures.
-const FOLDER: &str = "signatures";
+pub(crate) const FOLDER: &str = "signatures";
 
 /// A signature that was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +45,9 @@ impl Event {
         signer: &dyn Signer,
         now: DateTime<Utc>,
     ) -> Result<Vec<Given>, CeremonyError> {
+        self.check_not_combined()?;
         let linted = self.lint(now)?;
+        self.check_clock(now)?;
         let mut given = Vec::new();
         if let Some(root) = &linted.root {
             given.extend(self.sign_one(signer, root.role(), root.canonical())?);
@@ -56,7 +59,60 @@ impl Event {
             let (key, keyid) = (signer.describe(), signer.key_id().clone());
             return Err(CeremonyError::NoRole { key, keyid });
         }
+        self.record_signatures(Step::Signed, signer.key_id(), &given, now, Some(signer))?;
         Ok(given)
+    }
+
+    /// Whether a key is this person's, as `ceremony.toml` has it.
+    pub fn check_holder_of(&self, signer: &dyn Signer, holder: &str) -> Result<(), CeremonyError> {
+        let names = self.holders.get(signer.key_id());
+        if names.is_none_or(|names| names.iter().any(|name| name == holder)) {
+            return Ok(());
+        }
+        Err(CeremonyError::OtherHolder {
+            key: signer.describe(),
+            held_by: self.holder(signer.key_id()),
+            holder: holder.to_owned(),
+        })
+    }
+
+    /// Enters the signatures that no entry has yet; an interrupted step is completed so.
+    pub(crate) fn record_signatures(
+        &self,
+        step: Step,
+        keyid: &KeyId,
+        given: &[Given],
+        now: DateTime<Utc>,
+        signer: Option<&dyn Signer>,
+    ) -> Result<(), CeremonyError> {
+        let transcript = self.transcript()?;
+        let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
+        for one in given {
+            let name = signature_file(&one.role, keyid);
+            let file = FileDigest::of(&name, &self.folder.read(&name)?);
+            if !transcript.records(&file) {
+                outputs.push(file);
+                let payload = one.role.versioned_file_name(one.version);
+                inputs.push(FileDigest {
+                    name: format!("payload/{payload}"),
+                    sha256: one.sha256.to_string(),
+                });
+            }
+        }
+        if outputs.is_empty() {
+            return Ok(());
+        }
+        let done = Done {
+            step,
+            inputs,
+            outputs,
+            note: String::new(),
+        };
+        let holder = match signer {
+            Some(_) => self.holder(keyid),
+            None => self.actor.clone(),
+        };
+        self.record(&holder, now, done, signer)
     }
 
     fn sign_one(
@@ -154,7 +210,7 @@ impl Event {
 
 /// `signatures/ROLE.KEYID.json`. Key ids of an event are digests in hex, a rule of `draft`; of
 /// published roots, those of other form simply have no file.
-fn signature_file(role: &Role, keyid: &KeyId) -> String {
+pub(crate) fn signature_file(role: &Role, keyid: &KeyId) -> String {
     format!("{FOLDER}/{}.{}.json", role.name(), file_safe(keyid))
 }
 
@@ -168,7 +224,7 @@ fn parse_name(name: &str) -> Option<(&str, &str)> {
     name.strip_suffix(".json")?.split_once('.')
 }
 
-fn write(signature: &Signature, signed: &Sha256) -> Vec<u8> {
+pub(crate) fn write(signature: &Signature, signed: &Sha256) -> Vec<u8> {
     let mut out = Writer::new();
     out.object(|out| {
         out.key("keyid").string(signature.keyid.as_str());

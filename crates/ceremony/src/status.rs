@@ -3,7 +3,7 @@
 use metadata::{KeyId, Role, Version};
 use trust::tally;
 
-use crate::{CeremonyError, Event};
+use crate::{CeremonyError, Event, TooFew};
 
 /// How far an event is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +66,22 @@ impl Event {
             }
         }
         Ok(Status { roles })
+    }
+
+    /// Too few signatures, with the names of those who have not signed.
+    pub(crate) fn too_few(&self, unsigned: draft::Unsigned) -> CeremonyError {
+        let draft::Unsigned {
+            role,
+            version,
+            tally,
+        } = unsigned;
+        CeremonyError::TooFew(Box::new(TooFew {
+            role,
+            version,
+            threshold: tally.threshold,
+            signed: self.names(&tally.valid),
+            missing: self.names(&tally.missing),
+        }))
     }
 
     /// The holders of keys, in the order of their names.

@@ -1,12 +1,24 @@
 //! Everything again from the folder alone, as a stranger would check a ceremony years later.
 
+use std::path::Path;
+
 use draft::SignedFile;
-use metadata::{Role, Targets};
+use metadata::{Role, Sha256, Targets};
 use trust::{Envelope, RootChain, Rules};
 
 use crate::combine::FOLDER;
 use crate::event::{Voucher, bins_entry};
-use crate::{CeremonyError, Event, EventFlaw, Standing};
+use crate::folder;
+use crate::{CeremonyError, Event, EventFlaw, Standing, Transcript, join, sign};
+
+/// The folders in which every file was made by a recorded step.
+const MADE: [&str; 5] = [
+    "papers/scripts",
+    "papers/forms",
+    join::FOLDER,
+    sign::FOLDER,
+    FOLDER,
+];
 
 /// What a stranger can say of an event.
 #[derive(Clone, Debug)]
@@ -15,6 +27,8 @@ pub struct Verdict {
     pub roles: Vec<Standing>,
     /// The files for the index, as the signatures make them.
     pub files: Vec<SignedFile>,
+    /// How it came about.
+    pub transcript: Transcript,
 }
 
 impl Event {
@@ -22,11 +36,35 @@ impl Event {
     /// signature, old and new thresholds, and that `publish-set/` holds exactly what follows from
     /// them. A client's own code then has to accept the result.
     pub fn verify(&self) -> Result<Verdict, CeremonyError> {
-        let files = self.sealed(self.lint(self.planned)?)?;
+        let linted = self.lint(self.planned)?;
+        let roles = self.status()?.roles;
+        let Some(used) = self.transcript()?.combined_from() else {
+            let path = self.path().to_owned();
+            return Err(CeremonyError::NotCombined { path });
+        };
+        let files = self.sealed(linted, &used)?;
         self.check_publish_set(&files)?;
         self.check_as_client(&files)?;
-        let roles = self.status()?.roles;
-        Ok(Verdict { roles, files })
+        self.check_joins()?;
+        let transcript = self.check_recorded(&MADE)?;
+        Ok(Verdict {
+            roles,
+            files,
+            transcript,
+        })
+    }
+
+    /// Checks that a folder of published metadata holds every file of the event as it is here.
+    pub fn verify_against(&self, verdict: &Verdict, published: &Path) -> Result<(), CeremonyError> {
+        for file in &verdict.files {
+            let path = published.join(file.file_name());
+            let found = Sha256::of(&folder::read(&path)?);
+            let expected = file.sha256();
+            if found != expected {
+                return Err(EventFlaw::Digest { expected, found }.at(path));
+            }
+        }
+        Ok(())
     }
 
     fn check_publish_set(&self, files: &[SignedFile]) -> Result<(), CeremonyError> {
@@ -39,7 +77,7 @@ impl Event {
             let name = format!("{FOLDER}/{}", file.file_name());
             if self.folder.read(&name)? != file.bytes() {
                 let (expected, found) = (file.sha256(), self.folder.read(&name)?);
-                let found = metadata::Sha256::of(&found);
+                let found = Sha256::of(&found);
                 return Err(EventFlaw::Digest { expected, found }.at(self.folder.file(&name)));
             }
         }
@@ -62,7 +100,7 @@ impl Event {
             let file = file_of(files, &slot.role).or(old);
             let file = file.ok_or_else(|| missing(&slot.role))?;
             for voucher in self.vouchers(&slot.role)? {
-                check_file(&slot.role, file, &voucher)?;
+                self.check_file(&slot.role, file, &voucher)?;
             }
         }
         Ok(())
@@ -88,7 +126,7 @@ impl Event {
             keys: &root.document.keys,
             role_keys: &root.document.targets,
         };
-        check_file(&self.targets.role, &targets.bytes, &by_root)?;
+        self.check_file(&self.targets.role, &targets.bytes, &by_root)?;
         let (keys, entry) =
             bins_entry(&targets.document).ok_or_else(|| missing(&self.bins.role))?;
         let by_targets = Voucher {
@@ -96,25 +134,29 @@ impl Event {
             keys,
             role_keys: &entry.keys,
         };
-        check_file(&self.bins.role, &bins.bytes, &by_targets)
+        self.check_file(&self.bins.role, &bins.bytes, &by_targets)
     }
-}
 
-/// Counts the signatures of a whole file of a targets role.
-fn check_file(role: &Role, file: &[u8], voucher: &Voucher<'_>) -> Result<(), CeremonyError> {
-    let rules = Rules::default();
-    let envelope = Envelope::<Targets>::parse(role.clone(), file, rules.limits.targets, &rules)?;
-    let tally = envelope.tally(&voucher.authority());
-    if tally.is_met() {
-        return Ok(());
+    /// Counts the signatures of a whole file of a targets role.
+    fn check_file(
+        &self,
+        role: &Role,
+        file: &[u8],
+        voucher: &Voucher<'_>,
+    ) -> Result<(), CeremonyError> {
+        let rules = Rules::default();
+        let limit = rules.limits.targets;
+        let envelope = Envelope::<Targets>::parse(role.clone(), file, limit, &rules)?;
+        let tally = envelope.tally(&voucher.authority());
+        if tally.is_met() {
+            return Ok(());
+        }
+        Err(self.too_few(draft::Unsigned {
+            role: role.clone(),
+            version: envelope.peek_unverified().version,
+            tally,
+        }))
     }
-    let (role, version) = (role.clone(), envelope.peek_unverified().version);
-    Err(draft::Unsigned {
-        role,
-        version,
-        tally,
-    }
-    .into())
 }
 
 fn file_of<'a>(files: &'a [SignedFile], role: &Role) -> Option<&'a [u8]> {

@@ -6,7 +6,7 @@ mod common;
 use std::fs;
 
 use chrono::TimeDelta;
-use common::{Keys, flaw, new_key, now, planned, signed, tamper};
+use common::{Keys, copy_folder, flaw, is_empty, new_key, now, planned, signed, tamper};
 use countersign_ceremony::{CeremonyError, Event, EventFlaw, GenesisPlan};
 use keys::{FileKey, KeyType, Signer};
 use metadata::{Document, Role, Root, Sha256, Targets, Wire};
@@ -51,7 +51,7 @@ fn too_few_signatures_publish_nothing() {
     event.sign(&keys.root[1], now()).unwrap();
     let error = event.combine(now()).unwrap_err();
     assert!(
-        matches!(&error, CeremonyError::Unsigned(one) if one.role == Role::Root),
+        matches!(&error, CeremonyError::TooFew(one) if one.role == Role::Root),
         "{error}"
     );
     assert!(!event.publish_set_path().exists());
@@ -90,7 +90,7 @@ fn nothing_expired_is_signed() {
     let late = now() + TimeDelta::hours(7);
     let refused = Event::open(&path).unwrap().sign(&keys.root[0], late);
     assert!(matches!(refused, Err(CeremonyError::Refused(_))));
-    assert!(!path.join("signatures").exists());
+    assert!(is_empty(&path.join("signatures")));
 }
 
 #[test]
@@ -191,14 +191,26 @@ fn a_published_file_that_does_not_follow_is_found() {
     let base = tempfile::tempdir().unwrap();
     let (keys, path) = signed(&base);
     let event = Event::open(&path).unwrap();
+    let late = base.path().join("late");
+    copy_folder(&path, &late);
     event.combine(now()).unwrap();
+    let made = fs::read(path.join("publish-set/1.root.json")).unwrap();
     event.verify().unwrap();
     // A signature that comes after the files were made would make other files of one version.
-    event.sign(&keys.root[1], now()).unwrap();
-    assert!(matches!(
-        event.combine(now()),
-        Err(CeremonyError::Exists { .. })
-    ));
+    let refused = event.sign(&keys.root[1], now());
+    assert!(matches!(refused, Err(CeremonyError::Combined { .. })));
+    // From a copy that did not know of the files it is kept, and changes nothing.
+    let late_event = Event::open(&late).unwrap();
+    late_event.sign(&keys.root[1], now()).unwrap();
+    assert_eq!(event.merge(&[&late], now()).unwrap(), 2);
+    let again = event.combine(now()).unwrap();
+    assert_eq!(again.files[0].bytes(), made);
+    event.verify().unwrap();
+    assert_eq!(event.status().unwrap().roles[0].signed.len(), 3);
+    // Made with it, the file would be another one.
+    let file = path.join("publish-set/1.root.json");
+    late_event.combine(now()).unwrap();
+    fs::copy(late.join("publish-set/1.root.json"), file).unwrap();
     assert!(matches!(flaw(event.verify()), EventFlaw::Digest { .. }));
 }
 

@@ -110,7 +110,7 @@ fn a_forged_or_missing_predecessor_is_refused() {
     fs::write(&targets, good.replace("packages/*/*/*", "packages/*/x/*")).unwrap();
     let refused = Event::plan_renew(&path, &plan(&set, &genesis));
     assert!(
-        matches!(refused, Err(CeremonyError::Unsigned(_))),
+        matches!(refused, Err(CeremonyError::TooFew(_))),
         "{refused:?}"
     );
     fs::write(&targets, &good).unwrap();

@@ -24,7 +24,7 @@ pub(crate) fn of(failure: &Failure) -> u8 {
         Failure::Client(error) => error.exit_code(),
         Failure::Repository(error) => of_repository(error),
         Failure::Ceremony(error) => match error {
-            ceremony::CeremonyError::Unsigned(_) => SIGNATURES,
+            ceremony::CeremonyError::TooFew(_) => SIGNATURES,
             ceremony::CeremonyError::Rejected(rejection) => Kind::of(rejection).exit_code(),
             _ => REFUSED,
         },

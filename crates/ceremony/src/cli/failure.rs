@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use countersign_ceremony::key_command::{KeyCommandError, hint};
 use countersign_ceremony::{CeremonyError, EventFlaw};
 use keys::{KeyError, PassphraseError};
-use metadata::Sha256;
 
 /// Refused, or failed on this machine.
 const REFUSED: u8 = 1;
@@ -26,18 +25,30 @@ pub(crate) enum Failure {
     /// A key could not be used.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// A proof that somebody else made.
+    #[error("`{}` is a proof by {holder}", path.display())]
+    OtherHolder { path: PathBuf, holder: String },
     /// A `key` command was refused or failed.
     #[error(transparent)]
     KeyCommand(#[from] KeyCommandError),
     /// As many sources of passphrases as keys, or one for all.
     #[error("{keys} keys, but {sources} sources of passphrases: give one for all, or one for each")]
     Passphrases { keys: usize, sources: usize },
+    /// A command that this program does not have.
+    #[error("there is no command `{name}`")]
+    UnknownCommand { name: String },
+    /// What was asked for could not be put together.
+    #[error("cannot write the page")]
+    Output { source: io::Error },
     /// A policy that is neither shipped nor a file.
     #[error("there is no policy `{name}`")]
     UnknownPolicy { name: String },
     /// A file of the caller's.
     #[error("cannot read `{}`", path.display())]
     Read { path: PathBuf, source: io::Error },
+    /// A new file of the caller's.
+    #[error("cannot write `{}`", path.display())]
+    Write { path: PathBuf, source: io::Error },
     /// A public key that is none.
     #[error("`{}` holds no public key", path.display())]
     PublicKey {
@@ -49,16 +60,22 @@ pub(crate) enum Failure {
     KeyInFile { key: Box<keys::KeyUri> },
     /// Signing without saying what was reviewed.
     #[error("nothing was signed: the digest that was reviewed has to be given")]
-    NotReviewed { digest: Sha256 },
+    NotReviewed,
+    /// A digest of which too little was given to mean one event.
+    #[error("nothing was signed: {found} digits of the digest were given, and {needed} are needed")]
+    FewDigits { found: usize, needed: usize },
     /// What was reviewed is not what would be signed.
-    #[error("nothing was signed: this event has the digest {found}, not {reviewed}…")]
-    OtherReview { reviewed: String, found: Sha256 },
+    #[error("nothing was signed: this event does not have the digest that was given")]
+    OtherReview,
+    /// No policy, and no earlier event whose policy would go on.
+    #[error("no policy was named, and no earlier event whose policy would hold on")]
+    NoPolicy,
 }
 
 impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Ceremony(CeremonyError::Unsigned(_)) => SIGNATURES,
+            Self::Ceremony(CeremonyError::TooFew(_)) => SIGNATURES,
             Self::Ceremony(CeremonyError::Rejected(rejection)) => {
                 if matches!(rejection, trust::Rejection::Signatures { .. }) {
                     SIGNATURES
@@ -67,17 +84,22 @@ impl Failure {
                 }
             }
             Self::Ceremony(CeremonyError::Event { flaw, .. }) => match flaw {
-                EventFlaw::Digest { .. } => DIGEST,
+                EventFlaw::Digest { .. } | EventFlaw::Transcript { .. } => DIGEST,
                 EventFlaw::Signature { .. }
+                | EventFlaw::Join { .. }
                 | EventFlaw::ForeignKey { .. }
                 | EventFlaw::OtherPayload { .. } => SIGNATURES,
                 _ => REFUSED,
             },
-            Self::OtherReview { .. } => DIGEST,
+            Self::Ceremony(CeremonyError::Conflict { .. } | CeremonyError::OtherEvent { .. })
+            | Self::OtherReview => DIGEST,
             Self::KeyCommand(error) if error.is_usage() => USAGE,
-            Self::NotReviewed { .. } | Self::UnknownPolicy { .. } | Self::Passphrases { .. } => {
-                USAGE
-            }
+            Self::NotReviewed
+            | Self::FewDigits { .. }
+            | Self::NoPolicy
+            | Self::UnknownCommand { .. }
+            | Self::UnknownPolicy { .. }
+            | Self::Passphrases { .. } => USAGE,
             _ => REFUSED,
         }
     }
@@ -90,14 +112,16 @@ impl Failure {
                 let names: Vec<&str> = policy::Policy::built_in_names().collect();
                 format!("give a policy file or one of {}", names.join(", "))
             }
-            Self::NotReviewed { digest } => {
-                let first = &digest.to_string()[..8];
-                format!("run `review`, compare, then add `--reviewed {first}…`")
-            }
-            Self::OtherReview { .. } => {
-                "you have another copy of the event than the one you reviewed; compare the two"
+            Self::NotReviewed | Self::FewDigits { .. } => {
+                "run `review`, compare what it ends with, then add that as `--reviewed DIGEST`"
                     .to_owned()
             }
+            Self::OtherReview => {
+                "run `review` on this folder and compare with the others again; if it differs, \
+                 there are two events: stop"
+                    .to_owned()
+            }
+            Self::NoPolicy => "add `--after EVENT` or `--policy NAME|FILE`".to_owned(),
             Self::KeyCommand(error) => return error.hint().map(str::to_owned),
             Self::Key(KeyError::Passphrase {
                 source: PassphraseError::NotGiven,
@@ -113,7 +137,20 @@ fn ceremony_hint(error: &CeremonyError) -> Option<&'static str> {
     Some(match error {
         CeremonyError::Key(error) => return hint(error),
         CeremonyError::Exists { .. } => "choose a new folder or name; an event is never changed",
-        CeremonyError::Unsigned(_) => "let the missing holders sign, then try again",
+        CeremonyError::Clock { .. } => {
+            "set the clock of this machine; if it is right, the other one was wrong: plan anew"
+        }
+        CeremonyError::Conflict { .. } => {
+            "two machines worked under one name or one copy was changed; find out which before going on"
+        }
+        CeremonyError::OtherEvent { .. } => "take copies of one event only; compare the digests",
+        CeremonyError::TooFew(_) => "let the missing holders sign, then try again",
+        CeremonyError::Combined { .. } => {
+            "what was made stands for ever; for other signatures plan a new event"
+        }
+        CeremonyError::NotCombined { .. } => "run `status`; once nobody is missing, `combine`",
+        CeremonyError::OtherHolder { .. } => "sign with a key of your own, or say who you are",
+
         CeremonyError::NoRole { .. } => "`review` names the keys that sign in this event",
         CeremonyError::Event { flaw, .. } => match flaw {
             EventFlaw::Digest { .. } | EventFlaw::NotCanonical => {
@@ -124,6 +161,9 @@ fn ceremony_hint(error: &CeremonyError) -> Option<&'static str> {
             }
             EventFlaw::Signature { .. } | EventFlaw::Json(_) | EventFlaw::ForeignKey { .. } => {
                 "move the file out of the folder and have that holder sign again"
+            }
+            EventFlaw::Transcript { .. } => {
+                "this copy of the event was changed or is not whole; get it again from its holder"
             }
             EventFlaw::Stray => "move the file out of the folder",
             _ => return None,

@@ -1,19 +1,21 @@
 //! `plan`: writes a new event folder.
 
-use std::fs;
+mod rotate;
+
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use chrono::Utc;
 use clap::Subcommand;
-use countersign_ceremony::{Event, GenesisPlan, HeldKey, RenewPlan};
+use countersign_ceremony::{Event, GenesisPlan, HeldKey, Invitation, RenewPlan};
 use draft::BinLayout;
 use index::BinCount;
 use keys::public_key_from_pem;
 use policy::{Encoding, MAX_POLICY_BYTES, Policy};
 
-use super::{Done, Failure, review};
+use super::files::read;
+use super::{Done, Failure, join, review};
 
 /// Write a new event folder
 #[derive(Debug, clap::Args)]
@@ -28,6 +30,16 @@ enum What {
     Genesis(Genesis),
     /// New versions with the same keys and fresh expiries
     Renew(Renew),
+    /// Other root keys, all given anew
+    RotateRoot(rotate::RotateRoot),
+    /// Other online keys
+    RotateOnline(rotate::RotateOnline),
+    /// One more holder
+    AddHolder(rotate::AddHolder),
+    /// Another holder's keys, or new ones of the same holder, instead of a holder's
+    ReplaceHolder(rotate::ReplaceHolder),
+    /// One holder less
+    RemoveHolder(rotate::RemoveHolder),
 }
 
 #[derive(Debug, clap::Args)]
@@ -49,24 +61,48 @@ struct Genesis {
     #[arg(value_parser = ["path-hash-prefixes", "succinct"])]
     encoding: Option<String>,
 
-    /// A root key: the holder's name and the public key's file; once per key
-    #[arg(long, value_name = "HOLDER=FILE", required = true)]
+    /// The invitation for which the keys were proved; without it, keys are taken as they are
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_INVITATION")]
+    invitation: Option<PathBuf>,
+
+    /// A root key: the holder's name and the file of the public key, or of its proof; once per key
+    #[arg(
+        long,
+        value_name = "HOLDER=FILE",
+        required = true,
+        value_delimiter = ','
+    )]
+    #[arg(env = "COUNTERSIGN_ROOT_KEY")]
     root_key: Vec<HolderFile>,
 
     /// A key of targets
-    #[arg(long, value_name = "HOLDER=FILE", required = true)]
+    #[arg(
+        long,
+        value_name = "HOLDER=FILE",
+        required = true,
+        value_delimiter = ','
+    )]
+    #[arg(env = "COUNTERSIGN_TARGETS_KEY")]
     targets_key: Vec<HolderFile>,
 
     /// A key of bins
-    #[arg(long, value_name = "HOLDER=FILE", required = true)]
+    #[arg(
+        long,
+        value_name = "HOLDER=FILE",
+        required = true,
+        value_delimiter = ','
+    )]
+    #[arg(env = "COUNTERSIGN_BINS_KEY")]
     bins_key: Vec<HolderFile>,
 
     /// An online key: signs every bin and the snapshot, and the timestamp if that has no other
-    #[arg(long, value_name = "NAME=FILE", required = true)]
+    #[arg(long, value_name = "NAME=FILE", required = true, value_delimiter = ',')]
+    #[arg(env = "COUNTERSIGN_ONLINE_KEY")]
     online_key: Vec<HolderFile>,
 
     /// An online key of the timestamp alone
-    #[arg(long, value_name = "NAME=FILE")]
+    #[arg(long, value_name = "NAME=FILE", value_delimiter = ',')]
+    #[arg(env = "COUNTERSIGN_TIMESTAMP_KEY")]
     timestamp_key: Vec<HolderFile>,
 }
 
@@ -83,10 +119,9 @@ struct Renew {
     #[arg(long, value_name = "EVENT", env = "COUNTERSIGN_AFTER")]
     after: Option<PathBuf>,
 
-    /// Name of a shipped policy, or a policy file
+    /// Name of a shipped policy, or a policy file; without it, the earlier event's goes on
     #[arg(long, value_name = "NAME|FILE", env = "COUNTERSIGN_POLICY")]
-    #[arg(default_value = "small-index")]
-    policy: String,
+    policy: Option<String>,
 
     /// Roles to renew; without it, all three
     #[arg(
@@ -125,6 +160,11 @@ impl Args {
         match self.what {
             What::Genesis(genesis) => genesis.run(),
             What::Renew(renew) => renew.run(),
+            What::RotateRoot(rotate) => rotate.run(),
+            What::RotateOnline(rotate) => rotate.run(),
+            What::AddHolder(add) => add.run(),
+            What::ReplaceHolder(replace) => replace.run(),
+            What::RemoveHolder(remove) => remove.run(),
         }
     }
 }
@@ -133,15 +173,16 @@ impl Genesis {
     fn run(self) -> Done {
         let text = policy_text(&self.policy)?;
         let layout = self.layout(&text);
+        let mut desk = KeyDesk::open(self.invitation.as_deref())?;
         let online = held(&self.online_key)?;
         let timestamp = held(&self.timestamp_key)?;
         let plan = GenesisPlan {
             policy: &text,
             layout,
             now: Utc::now(),
-            root: held(&self.root_key)?,
-            targets: held(&self.targets_key)?,
-            bins: held(&self.bins_key)?,
+            root: desk.held(&self.root_key)?,
+            targets: desk.held(&self.targets_key)?,
+            bins: desk.held(&self.bins_key)?,
             timestamp: if timestamp.is_empty() {
                 online.clone()
             } else {
@@ -149,7 +190,9 @@ impl Genesis {
             },
             snapshot: online,
         };
-        review::report(&Event::plan_genesis(&self.event, &plan)?)
+        let event = Event::plan_genesis(&self.event, &plan)?;
+        desk.keep(&event)?;
+        review::report(&event)
     }
 
     /// What the policy asks for, as far as nothing else was said; a policy that cannot be read is
@@ -169,8 +212,8 @@ impl Genesis {
 
 impl Renew {
     fn run(self) -> Done {
-        let text = policy_text(&self.policy)?;
         let after = self.after.as_deref().map(Event::open).transpose()?;
+        let text = policy_of(self.policy.as_deref(), after.as_ref())?;
         let wants = |role: &str| self.roles.is_empty() || self.roles.iter().any(|one| one == role);
         let plan = RenewPlan {
             policy: &text,
@@ -199,6 +242,15 @@ fn policy_text(name: &str) -> Result<String, Failure> {
     }
 }
 
+/// The policy named, else that of the event before: a ceremony changes it only when told to.
+fn policy_of(named: Option<&str>, after: Option<&Event>) -> Result<String, Failure> {
+    match (named, after) {
+        (Some(name), _) => policy_text(name),
+        (None, Some(event)) => Ok(event.policy_text().to_owned()),
+        (None, None) => Err(Failure::NoPolicy),
+    }
+}
+
 fn held(files: &[HolderFile]) -> Result<Vec<HeldKey>, Failure> {
     let read_one = |one: &HolderFile| {
         let text = read(&one.file, keys::MAX_KEY_FILE as u64)?;
@@ -212,21 +264,41 @@ fn held(files: &[HolderFile]) -> Result<Vec<HeldKey>, Failure> {
     files.iter().map(read_one).collect()
 }
 
-/// Reads a text of at most `limit` bytes.
-pub(crate) fn read(path: &Path, limit: u64) -> Result<String, Failure> {
-    use std::io::Read;
+/// Where keys of offline roles are taken in: with proof, where there was an invitation.
+struct KeyDesk {
+    invitation: Option<Invitation>,
+    proofs: Vec<Vec<u8>>,
+}
 
-    let mut text = String::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(limit + 1).read_to_string(&mut text))
-        .and_then(|length| {
-            if length as u64 > limit {
-                return Err(ErrorKind::FileTooLarge.into());
+impl KeyDesk {
+    fn open(invitation: Option<&Path>) -> Result<Self, Failure> {
+        let invitation = invitation.map(join::read_invitation).transpose()?;
+        Ok(Self {
+            invitation,
+            proofs: Vec::new(),
+        })
+    }
+
+    fn held(&mut self, files: &[HolderFile]) -> Result<Vec<HeldKey>, Failure> {
+        let Some(invitation) = &self.invitation else {
+            return held(files);
+        };
+        let mut keys = Vec::new();
+        for one in files {
+            let (key, proof) = join::proved(&one.file, &one.holder, invitation)?;
+            keys.push(key);
+            if !self.proofs.contains(&proof) {
+                self.proofs.push(proof);
             }
-            Ok(text)
-        })
-        .map_err(|source| Failure::Read {
-            path: path.to_owned(),
-            source,
-        })
+        }
+        Ok(keys)
+    }
+
+    /// Puts the proofs beside the event.
+    fn keep(&self, event: &Event) -> Result<(), Failure> {
+        match &self.invitation {
+            Some(invitation) => Ok(event.keep_joins(invitation, &self.proofs, Utc::now())?),
+            None => Ok(()),
+        }
+    }
 }

@@ -29,6 +29,10 @@ pub(crate) struct Args {
     #[arg(value_parser = NamesKeys::<KeyUri>::parser())]
     key: Vec<KeyUri>,
 
+    /// Your name; keys of somebody else are refused
+    #[arg(long, value_name = "NAME", env = "COUNTERSIGN_HOLDER")]
+    holder: Option<String>,
+
     /// The digest that `review` showed, or at least its first eight digits
     #[arg(long, value_name = "DIGEST", env = "COUNTERSIGN_REVIEWED")]
     reviewed: Option<String>,
@@ -54,27 +58,29 @@ impl Args {
         for (uri, source) in self.key.iter().zip(&each) {
             check_place(&event, uri)?;
             let opened = reach.open(uri, source, &edge())?;
+            if let Some(holder) = &self.holder {
+                event.check_holder_of(opened.signer.as_ref(), holder)?;
+            }
             given.extend(event.sign(opened.signer.as_ref(), Utc::now())?);
         }
         Ok(report(&given))
     }
 }
 
-/// Nobody signs what they have not looked at: the digest stands at the end of the review.
+/// Nobody signs what they have not looked at: the digest stands at the end of the review, and is
+/// said nowhere here, so that it can only come from there.
 fn check_reviewed(event: &Event, reviewed: Option<&str>) -> Result<(), Failure> {
-    let digest = event.digest();
-    let Some(text) = reviewed else {
-        return Err(Failure::NotReviewed { digest });
-    };
+    let text = reviewed.ok_or(Failure::NotReviewed)?;
     let plain: String = text.chars().filter(|c| !c.is_whitespace()).collect();
     let plain = plain.to_ascii_lowercase();
-    if plain.len() < FEWEST_DIGITS || !digest.to_string().starts_with(&plain) {
-        return Err(Failure::OtherReview {
-            reviewed: plain.chars().take(64).collect(),
-            found: digest,
-        });
+    if plain.len() < FEWEST_DIGITS {
+        let (found, needed) = (plain.len(), FEWEST_DIGITS);
+        return Err(Failure::FewDigits { found, needed });
     }
-    Ok(())
+    if event.digest().to_string().starts_with(&plain) {
+        return Ok(());
+    }
+    Err(Failure::OtherReview)
 }
 
 /// Whether keys of offline roles may be files is the policy's to say (policy 8.2).
@@ -87,7 +93,7 @@ fn check_place(event: &Event, uri: &KeyUri) -> Result<(), Failure> {
     Ok(())
 }
 
-fn report(given: &[Given]) -> Report {
+pub(crate) fn report(given: &[Given]) -> Report {
     let mut text = String::new();
     for one in given {
         let how = if one.was_there {

@@ -1,4 +1,6 @@
 //! Keys, plans and folders that the tests share.
+// Each test program uses its own part.
+#![allow(dead_code)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -80,4 +82,23 @@ pub(crate) fn flaw(result: Result<impl Sized, CeremonyError>) -> EventFlaw {
         CeremonyError::Event { flaw, .. } => flaw,
         other => panic!("{other:?}"),
     }
+}
+
+/// A copy of an event, as it goes to a holder.
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy_folder(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
+/// Whether a folder has nothing in it.
+pub(crate) fn is_empty(folder: &Path) -> bool {
+    fs::read_dir(folder).unwrap().next().is_none()
 }

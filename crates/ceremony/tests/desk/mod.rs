@@ -101,3 +101,8 @@ impl Desk {
         ]
     }
 }
+
+/// Whether a folder has nothing in it.
+pub(crate) fn is_empty(folder: &Path) -> bool {
+    fs::read_dir(folder).unwrap().next().is_none()
+}

@@ -1,0 +1,82 @@
+//! What ceremonies are for, and the roles whose keys they handle.
+
+use serde::{Deserialize, Serialize};
+
+/// What a ceremony is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The first root, targets and bins.
+    Genesis,
+    /// New versions with the same keys and fresh expiries.
+    Renew,
+    /// Other root keys, or another threshold of them.
+    RotateRoot,
+    /// Other online keys.
+    RotateOnline,
+    /// One more holder.
+    AddHolder,
+    /// A holder's keys replaced, by another's or by new ones of the same holder.
+    ReplaceHolder,
+    /// One holder less.
+    RemoveHolder,
+}
+
+impl Kind {
+    /// The name, as `plan` and `ceremony.toml` have it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Genesis => "genesis",
+            Self::Renew => "renew",
+            Self::RotateRoot => "rotate-root",
+            Self::RotateOnline => "rotate-online",
+            Self::AddHolder => "add-holder",
+            Self::ReplaceHolder => "replace-holder",
+            Self::RemoveHolder => "remove-holder",
+        }
+    }
+}
+
+/// The roles whose keys a ceremony knows holders for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyRole {
+    /// The anchor.
+    Root,
+    /// The top-level targets role.
+    Targets,
+    /// The role that delegates to the bins.
+    Bins,
+    /// Online: every bin.
+    BinN,
+    /// Online.
+    Snapshot,
+    /// Online.
+    Timestamp,
+}
+
+impl KeyRole {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Root,
+        Self::Targets,
+        Self::Bins,
+        Self::BinN,
+        Self::Snapshot,
+        Self::Timestamp,
+    ];
+
+    /// The name, as policies write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Targets => "targets",
+            Self::Bins => "bins",
+            Self::BinN => "bin-n",
+            Self::Snapshot => "snapshot",
+            Self::Timestamp => "timestamp",
+        }
+    }
+}
