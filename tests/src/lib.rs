@@ -8,5 +8,5 @@ pub mod published;
 pub mod simulator;
 pub mod user;
 
-pub use simulator::{Bend, BinEncoding, Key, Listing, Simulator, files, role};
+pub use simulator::{Bend, BinEncoding, Key, Listing, Server, Simulator, files, role};
 pub use user::{User, rejection};

@@ -194,7 +194,7 @@ mod tests {
         fn names(&self, folder: &str) -> Vec<String> {
             let entries = std::fs::read_dir(self.dir.path().join(folder)).unwrap();
             let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-            let mut names: Vec<_> = names.filter(|name| name != ".lock").collect();
+            let mut names: Vec<_> = names.filter(|name| !name.starts_with('.')).collect();
             names.sort();
             names
         }

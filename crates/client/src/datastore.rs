@@ -10,13 +10,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
-use metadata::Role;
+use metadata::{Role, Sha256};
 use trust::Verified;
 
 use crate::ClientError;
 
 /// Held while a process updates. Does not end in `.json`: those are the roles.
 const LOCK: &str = ".lock";
+
+/// The digest of the root that was given by hand. Does not end in `.json` either.
+const ANCHOR: &str = ".anchor";
 
 /// How unfinished writes end.
 const UNFINISHED: &str = ".part";
@@ -111,12 +114,28 @@ impl Datastore {
         self.blocking("written", move || {
             // The snapshot first: a timestamp that no longer verifies voids both on the next start.
             for role in [Role::Snapshot, Role::Timestamp] {
-                match fs::remove_file(dir.join(role.file_name())) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                    _ => sync_dir(&dir)?,
-                }
+                remove_if_there(&dir.join(role.file_name()))?;
+                sync_dir(&dir)?;
             }
             Ok(())
+        })
+        .await
+    }
+
+    /// The root that was given by hand, by its digest; `None` where an older program gave it.
+    pub(crate) async fn anchor(&self) -> Result<Option<Sha256>, ClientError> {
+        let path = self.dir.join(ANCHOR);
+        let text = self
+            .blocking("read", move || read_at_most(&path, 65))
+            .await?;
+        Ok(text.and_then(|text| Sha256::parse(std::str::from_utf8(&text).ok()?).ok()))
+    }
+
+    /// Notes the root that was given by hand.
+    pub(crate) async fn set_anchor(&self, root: Sha256) -> Result<(), ClientError> {
+        let dir = Arc::clone(&self.dir);
+        self.blocking("written", move || {
+            replace(&dir, ANCHOR, root.to_string().as_bytes())
         })
         .await
     }
@@ -206,10 +225,18 @@ fn sweep(dir: &Path) -> io::Result<()> {
             .ok()
             .and_then(|written| SystemTime::now().duration_since(written).ok());
         if age.is_some_and(|age| age > ABANDONED) {
-            fs::remove_file(entry.path())?;
+            remove_if_there(&entry.path())?;
         }
     }
     Ok(())
+}
+
+/// Removes a file that its owner may remove at the same time.
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn read_at_most(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {

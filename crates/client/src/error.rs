@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use index::{DistributionFilename, PageError, ProjectName};
-use metadata::{Role, TargetPath, Version};
+use metadata::{Role, Sha256, TargetPath, Version};
 use trust::{Answer, Failure, Rejection, VerifiedTarget};
 
 use crate::kind::role_of;
@@ -55,13 +55,33 @@ pub enum ClientError {
         /// The datastore.
         path: PathBuf,
     },
+    /// The datastore holds a root, but nothing of this role yet.
+    #[error("{path} holds no {role} yet", path = path.display())]
+    NothingHeld {
+        /// The datastore.
+        path: PathBuf,
+        /// The role.
+        role: Role,
+    },
     /// The datastore already trusts another root.
-    #[error("{path} already trusts root v{version}", path = path.display())]
+    #[error("{path} trusts another root: v{version} with SHA-256 {sha256}", path = path.display())]
     OtherRoot {
         /// The datastore.
         path: PathBuf,
         /// The version it trusts.
         version: Version,
+        /// The digest of that version.
+        sha256: Sha256,
+    },
+    /// Older than the trust anchor says it is at least.
+    #[error("{role} v{found} is older than v{minimum}, which the trust anchor asks for")]
+    BelowMinimum {
+        /// The role.
+        role: Role,
+        /// The version found.
+        found: Version,
+        /// The version asked for.
+        minimum: Version,
     },
     /// Another process keeps the datastore locked.
     #[error("{path} is in use by another process", path = path.display())]
@@ -177,11 +197,13 @@ impl ClientError {
             Self::Terminated { .. } | Self::Unclaimed { .. } | Self::NotOnPage { .. } => {
                 Kind::NotSigned
             }
+            Self::BelowMinimum { .. } => Kind::Rollback,
             Self::Page(_) | Self::PageDisagrees { .. } => Kind::Digest,
             Self::PageTooLarge { .. } | Self::NoUsableHash { .. } => Kind::Refused,
             Self::BaseUrl { .. }
             | Self::File { .. }
             | Self::NoRoot { .. }
+            | Self::NothingHeld { .. }
             | Self::OtherRoot { .. }
             | Self::Busy { .. } => Kind::Local,
         }
@@ -207,6 +229,7 @@ impl ClientError {
                 ..
             }
             | Self::Terminated { role, .. }
+            | Self::BelowMinimum { role, .. }
             | Self::PageDisagrees { role, .. } => Some(role),
             _ => None,
         }

@@ -53,8 +53,10 @@ mod file;
 mod http;
 mod kind;
 mod location;
+mod minimum;
 mod page;
 mod pin;
+mod resume;
 mod session;
 #[cfg(test)]
 mod testing;
@@ -69,6 +71,7 @@ pub use file::FileTransport;
 pub use http::{HttpTransport, Pace, transport_for};
 pub use kind::Kind;
 pub use location::local_name;
+pub use minimum::Minimum;
 pub use page::{Listing, ProjectPage, Withheld};
 pub use pin::{init, init_again};
 pub use session::Session;

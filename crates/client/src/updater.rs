@@ -11,7 +11,8 @@ use crate::fetch::fetch_role;
 use crate::location::Base;
 use crate::pin::pinned;
 use crate::{
-    ClientError, Datastore, Session, Transport, TransportError, Wanted, without_credentials,
+    ClientError, Datastore, Minimum, Session, Transport, TransportError, Wanted,
+    without_credentials,
 };
 
 /// Bytes of delegated roles kept in memory between lookups and sessions.
@@ -34,6 +35,9 @@ pub struct UpdaterConfig {
     pub restart_when_vanished: bool,
     /// Bytes of a project page.
     pub page_limit: u64,
+    /// Versions below which a role is refused, as the trust anchor was handed out with: a client
+    /// that has seen nothing yet can be shown nothing older.
+    pub minimum: Minimum,
     /// Bytes of the core metadata of a distribution (PEP 658), whose size no page states.
     pub core_metadata_limit: u64,
 }
@@ -49,6 +53,7 @@ impl UpdaterConfig {
             prefix_targets_with_hash: true,
             restart_when_vanished: true,
             page_limit: policy::ClientLimits::default().page_bytes,
+            minimum: Minimum::default(),
             core_metadata_limit: 16_000_000,
         }
     }
@@ -75,7 +80,7 @@ pub(crate) struct Shared {
 /// Updates what is trusted of one repository.
 #[derive(Clone)]
 pub struct Updater {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 impl Updater {
@@ -122,6 +127,8 @@ impl Updater {
     /// pass ends without asking for it again.
     async fn pass(&self, now: DateTime<Utc>, seen: Option<Version>) -> Result<Session, Stop> {
         let rooted = self.roots().await?.close(now).map_err(ClientError::from)?;
+        let minimum = &self.shared.config.minimum;
+        minimum.check_root(rooted.root())?;
         let consistent = rooted.root().consistent_snapshot;
         let timed = self.timestamp(rooted).await?;
         let timestamp = timed.timestamp().version;
@@ -179,6 +186,10 @@ impl Updater {
             snapshot: snapshot.as_deref(),
         };
         let timed = rooted.timestamp(&file, held)?;
+        self.shared
+            .config
+            .minimum
+            .check_timestamp(timed.timestamp())?;
         if timed.voids_held() {
             datastore.forget_floors().await?;
         }
@@ -191,11 +202,21 @@ impl Updater {
     /// TUF 5.5.
     async fn snapshot(&self, timed: Timed, consistent: bool) -> Result<Snapped, ClientError> {
         let timed = match timed.held_snapshot() {
-            Ok(snapped) => return Ok(snapped),
+            Ok(snapped) => {
+                self.shared
+                    .config
+                    .minimum
+                    .check_snapshot(snapped.snapshot())?;
+                return Ok(snapped);
+            }
             Err(timed) => *timed,
         };
         let file = self.fetch(&timed.snapshot_request(), consistent).await?;
         let snapped = timed.snapshot(&file)?;
+        self.shared
+            .config
+            .minimum
+            .check_snapshot(snapped.snapshot())?;
         self.shared.datastore.store(snapped.snapshot()).await?;
         Ok(snapped)
     }
@@ -266,6 +287,8 @@ pub(crate) fn rejection(error: &ClientError) -> Option<&Rejection> {
     }
 }
 
+#[cfg(test)]
+mod floor_tests;
 #[cfg(test)]
 mod search_tests;
 #[cfg(test)]

@@ -1,19 +1,27 @@
 //! Verified files on disk, by their digest. A file gets its name here only after its last byte was
-//! checked, and each is fetched once however many requests wait for it.
+//! checked, and each is fetched once however many requests wait for it. A file of an earlier run is
+//! checked to its last byte before this process serves it for the first time.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use client::{ClientError, Session, VerifiedFile};
 use metadata::Sha256;
 use tokio::fs::File;
 use tokio::sync::watch;
 
+use crate::folder::{self, Stamp};
 use crate::problem::Problem;
+
+/// Bytes read at a time of a file that is checked.
+const PIECE: usize = 65_536;
+
+/// How often a file is fetched that another process removes as soon as it is there.
+const TRIES: usize = 3;
 
 /// The end of a fetch, once it has come.
 type Outcome = Option<Result<(), Problem>>;
@@ -21,7 +29,12 @@ type Outcome = Option<Result<(), Problem>>;
 /// A folder of verified files.
 pub(crate) struct Cache {
     dir: PathBuf,
+    limit: u64,
+    /// Bytes of whole files in the folder, as far as this process knows.
+    held: AtomicU64,
     running: Mutex<BTreeMap<Sha256, watch::Receiver<Outcome>>>,
+    /// Files whose bytes this process has checked, as they were then.
+    checked: Mutex<BTreeMap<Sha256, Stamp>>,
 }
 
 /// A verified file, open for reading.
@@ -33,20 +46,21 @@ pub(crate) struct Cached {
 }
 
 impl Cache {
-    /// Opens the folder, closes it to other users and removes the oldest files beyond `limit`.
+    /// Opens the folder, which must be this user's, closes it to others and removes the oldest files
+    /// beyond `limit`.
     pub(crate) fn open(dir: &Path, limit: u64) -> Result<Self, ClientError> {
-        let failed = |source| ClientError::File {
+        let opened = folder::make_private(dir).and_then(|()| folder::sweep(dir, limit, None));
+        let held = opened.map_err(|source| ClientError::File {
             path: dir.to_path_buf(),
             action: "used as a cache",
             source,
-        };
-        fs::create_dir_all(dir)
-            .and_then(|()| close_to_others(dir))
-            .map_err(failed)?;
-        sweep(dir, limit).map_err(failed)?;
+        })?;
         Ok(Self {
             dir: dir.to_path_buf(),
+            limit,
+            held: AtomicU64::new(held),
             running: Mutex::default(),
+            checked: Mutex::default(),
         })
     }
 
@@ -61,38 +75,50 @@ impl Cache {
                 path: wanted.path().clone(),
             })
         })?;
-        if let Some(cached) = self.opened(sha256, wanted).await? {
-            return Ok(cached);
+        for _ in 0..TRIES {
+            if let Some(cached) = self.opened(sha256, wanted).await? {
+                return Ok(cached);
+            }
+            let mut outcome = self.fetch(session, wanted, sha256);
+            let stopped = |_| Problem::internal("a download was stopped");
+            let outcome = outcome
+                .wait_for(Option::is_some)
+                .await
+                .map_err(stopped)?
+                .clone();
+            outcome.unwrap_or_else(|| Err(Problem::internal("a download was stopped")))?;
         }
-        let mut outcome = self.fetch(session, wanted, sha256);
-        let stopped = |_| Problem::internal("a download was stopped");
-        let outcome = outcome
-            .wait_for(Option::is_some)
-            .await
-            .map_err(stopped)?
-            .clone();
-        outcome.unwrap_or_else(|| Err(Problem::internal("a download was stopped")))?;
-        let gone = || Problem::internal("a file just verified is gone from the cache");
-        self.opened(sha256, wanted).await?.ok_or_else(gone)
+        self.opened(sha256, wanted)
+            .await?
+            .ok_or_else(|| Problem::internal("a file just verified is gone from the cache"))
     }
 
-    /// The file if it is there with the right length; its bytes were checked when it was written.
+    /// The file if it is there, this user's and, to its last byte, the one wanted. What this process
+    /// has checked and nobody has touched since is not read again.
     async fn opened(
         &self,
         sha256: Sha256,
         wanted: &VerifiedFile,
     ) -> Result<Option<Cached>, Problem> {
         let failed = |error: io::Error| Problem::internal(format!("cache: {error}"));
-        let file = match File::open(self.path(sha256)).await {
-            Ok(file) => file,
+        let path = self.path(sha256);
+        let known = self.checked().get(&sha256).copied();
+        let wanted = wanted.clone();
+        let found = blocking(move || look(&path, known, &wanted)).await;
+        let (file, stamp) = match found {
+            Ok(Look::Fits(file, stamp)) => (file, stamp),
+            Ok(Look::Differs) => {
+                tracing::warn!(%sha256, "a file in the cache was altered; it is fetched again");
+                self.checked().remove(&sha256);
+                return Ok(None);
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed(error)),
         };
-        let length = file.metadata().await.map_err(failed)?.len();
-        let fits = wanted.length().is_none_or(|listed| listed == length);
-        Ok(fits.then_some(Cached {
-            file,
-            length,
+        self.checked().insert(sha256, stamp);
+        Ok(Some(Cached {
+            length: stamp.length,
+            file: File::from_std(file),
             sha256,
         }))
     }
@@ -131,11 +157,33 @@ impl Cache {
         sha256: Sha256,
     ) -> Result<(), Problem> {
         let path = self.path(sha256);
+        let failed = |error: io::Error| Problem::internal(format!("cache: {error}"));
         let dir = path.parent().unwrap_or(&self.dir);
-        tokio::fs::create_dir_all(dir)
-            .await
-            .map_err(|error| Problem::internal(format!("cache: {error}")))?;
-        Ok(session.download_as(wanted, &path).await?)
+        tokio::fs::create_dir_all(dir).await.map_err(failed)?;
+        session.download_as(wanted, &path).await?;
+        // Its bytes were checked on their way here.
+        if let Ok(stamp) = fs::metadata(&path).and_then(|about| Stamp::of(&about)) {
+            self.checked().insert(sha256, stamp);
+            self.make_room(stamp.length, sha256).await;
+        }
+        Ok(())
+    }
+
+    /// Keeps the folder within its limit. The file just fetched stays, however large.
+    async fn make_room(&self, added: u64, keep: Sha256) {
+        let held = self.held.fetch_add(added, Ordering::Relaxed) + added;
+        if held <= self.limit {
+            return;
+        }
+        let (dir, limit) = (self.dir.clone(), self.limit);
+        match blocking(move || folder::sweep(&dir, limit, Some(keep))).await {
+            Ok(left) => self.held.store(left, Ordering::Relaxed),
+            Err(error) => tracing::warn!(%error, "the cache could not be kept within its limit"),
+        }
+    }
+
+    fn checked(&self) -> MutexGuard<'_, BTreeMap<Sha256, Stamp>> {
+        self.checked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn path(&self, sha256: Sha256) -> PathBuf {
@@ -144,88 +192,42 @@ impl Cache {
     }
 }
 
-#[cfg(unix)]
-fn close_to_others(dir: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-
-    // Fails where the folder belongs to another user, whose files must not be served.
-    fs::set_permissions(dir, fs::Permissions::from_mode(0o700))
+/// What a file in the cache is.
+enum Look {
+    Fits(fs::File, Stamp),
+    Differs,
 }
 
-#[cfg(not(unix))]
-fn close_to_others(_dir: &Path) -> io::Result<()> {
-    Ok(())
-}
-
-/// Removes unfinished files, and the oldest finished ones until at most `limit` bytes are left.
-fn sweep(dir: &Path, limit: u64) -> io::Result<()> {
-    let mut files: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
-    for shard in fs::read_dir(dir)? {
-        let shard = shard?;
-        if !shard.file_type()?.is_dir() {
-            continue;
-        }
-        for file in fs::read_dir(shard.path())? {
-            let file = file?;
-            let about = file.metadata()?;
-            let is_whole = file
-                .file_name()
-                .to_str()
-                .is_some_and(|it| Sha256::parse(it).is_ok());
-            let written = if is_whole {
-                about.modified()?
-            } else {
-                SystemTime::UNIX_EPOCH
-            };
-            files.push((written, about.len(), file.path()));
-        }
+/// Opens a file and checks it, unless it is the very one that was `known` to fit.
+fn look(path: &Path, known: Option<Stamp>, wanted: &VerifiedFile) -> io::Result<Look> {
+    let mut file = fs::File::open(path)?;
+    let stamp = Stamp::of(&file.metadata()?)?;
+    if known == Some(stamp) {
+        return Ok(Look::Fits(file, stamp));
     }
-    files.sort();
-    let mut left: u64 = files.iter().map(|(_, length, _)| length).sum();
-    for (written, length, path) in files {
-        if left <= limit && written != SystemTime::UNIX_EPOCH {
+    if wanted.length().is_some_and(|listed| listed != stamp.length) {
+        return Ok(Look::Differs);
+    }
+    let mut check = wanted.check();
+    let mut piece = vec![0; PIECE];
+    loop {
+        let read = file.read(&mut piece)?;
+        if read == 0 {
             break;
         }
-        fs::remove_file(path)?;
-        left -= length;
+        if check.update(&piece[..read]).is_err() {
+            return Ok(Look::Differs);
+        }
     }
-    Ok(())
+    Ok(match check.finish() {
+        Ok(()) => Look::Fits(file, stamp),
+        Err(_) => Look::Differs,
+    })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    #[test]
-    fn keeps_the_newest_whole_files_and_is_closed_to_others() {
-        let dir = tempfile::tempdir().unwrap();
-        let shard = dir.path().join("aa");
-        fs::create_dir(&shard).unwrap();
-        let name = |byte: &str| byte.repeat(32);
-        for (age, name) in [
-            (3, name("aa")),
-            (2, name("ab")),
-            (1, name("ac")),
-            (0, "x.part".into()),
-        ] {
-            let file = fs::File::create(shard.join(name)).unwrap();
-            file.set_len(10).unwrap();
-            file.set_modified(SystemTime::now() - Duration::from_secs(60 * age))
-                .unwrap();
-        }
-        Cache::open(dir.path(), 20).unwrap();
-        let mut left: Vec<_> = fs::read_dir(&shard)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        left.sort();
-        assert_eq!(left, [name("ab"), name("ac")]);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            let mode = fs::metadata(dir.path()).unwrap().permissions().mode();
-            assert_eq!(mode & 0o777, 0o700);
-        }
-    }
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|stopped| Err(io::Error::other(stopped)))
 }

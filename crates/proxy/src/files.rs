@@ -8,7 +8,7 @@ use axum::http::header::{IF_NONE_MATCH, IF_RANGE, RANGE};
 use axum::response::{IntoResponse, Response};
 use client::{Session, VerifiedFile};
 use index::{DistributionFilename, METADATA_SUFFIX, PageFile, ProjectName};
-use metadata::Sha256;
+use metadata::{Role, Sha256};
 
 use crate::cache::Cached;
 use crate::problem::Problem;
@@ -36,12 +36,12 @@ pub(crate) async fn file(
         if_none_match: text(IF_NONE_MATCH),
     };
     let served = match state.cached(&digest, &name).await {
-        Ok(cached) => send(cached, &conditions).await,
+        Ok((cached, role)) => send(cached, &conditions).await.map(|sent| (sent, role)),
         Err(problem) => Err(problem),
     };
     match served {
-        Ok(response) => {
-            state.recorder.file();
+        Ok((response, role)) => {
+            state.recorder.file(&name, &role);
             response
         }
         Err(problem) => {
@@ -53,8 +53,8 @@ pub(crate) async fn file(
 }
 
 impl ProxyState {
-    /// The file of that digest and name, verified by the session in force.
-    async fn cached(&self, digest: &str, name: &str) -> Result<Cached, Problem> {
+    /// The file of that digest and name, verified by the session in force, and the role that vouches.
+    async fn cached(self: &Arc<Self>, digest: &str, name: &str) -> Result<(Cached, Role), Problem> {
         let no_such = |why: String| Problem::not_found(why, "ask for the page of its project");
         let sha256 = Sha256::parse(digest).map_err(|error| no_such(error.to_string()))?;
         let (filename, is_metadata) = match name.strip_suffix(METADATA_SUFFIX) {
@@ -73,7 +73,8 @@ impl ProxyState {
         };
         self.with_session(async |session| {
             let file = self.wanted(&session, &wanted).await?;
-            self.cache.get(&session, &file).await
+            let cached = self.cache.get(&session, &file).await?;
+            Ok((cached, file.role().clone()))
         })
         .await
     }

@@ -1,12 +1,15 @@
 //! Answers only requests that name this machine: a web page whose host name is rebound to loopback
-//! must not read through the proxy (DNS rebinding).
+//! must not read through the proxy (DNS rebinding). What an installer asks this proxy to fetch from
+//! other hosts goes to `forward.rs`, which refuses it unless the user allowed the host.
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
 use axum::http::header::HOST;
+use axum::http::uri::Authority;
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::forward;
 use crate::problem::Problem;
 use crate::state::SharedState;
 
@@ -24,13 +27,16 @@ pub(crate) async fn check_host(
         .get(HOST)
         .and_then(|host| host.to_str().ok());
     // A request line with a whole URL counts before the header (RFC 9112 section 3.2.2).
-    let host = request
-        .uri()
-        .authority()
-        .map(axum::http::uri::Authority::as_str)
-        .or(header);
-    if host.is_some_and(|host| is_ours(host, &state.config().allowed_hosts)) {
+    let named = request.uri().authority().cloned();
+    let allowed = &state.config().allowed_hosts;
+    let host = named.as_ref().map(Authority::as_str).or(header);
+    let is_tunnel = request.method() == Method::CONNECT;
+    if !is_tunnel && host.is_some_and(|host| is_ours(host, allowed)) {
         return next.run(request).await;
+    }
+    // Web pages can send neither of these to a server, only a program that takes it for its proxy.
+    if let Some(other) = named {
+        return forward::pass(&state, &other, request).await;
     }
     let asked = host.unwrap_or("no host").escape_debug().to_string();
     Problem::plain(

@@ -24,8 +24,12 @@
 //! ```
 
 mod cache;
+mod connections;
 mod files;
+mod folder;
+mod forward;
 mod guard;
+mod identity;
 mod negotiate;
 mod pages;
 mod problem;
@@ -36,6 +40,9 @@ mod state;
 mod verdict;
 mod views;
 
+pub use connections::{ConnectionLimits, serve_router};
+pub use forward::AllowedHost;
+pub use identity::{Challenge, Identity, new_key};
 pub use problem::Problem;
 pub use server::{router, serve};
 pub use state::{Clock, ProxyConfig, ProxyState, SharedState};

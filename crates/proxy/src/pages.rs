@@ -1,5 +1,7 @@
 //! `/simple/NAME/`: a verified page in the form a client asks for.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::header::{
@@ -64,7 +66,7 @@ pub(crate) async fn page(
 
 impl ProxyState {
     async fn page(
-        &self,
+        self: &Arc<Self>,
         project: &ProjectName,
         form: Form,
         if_none_match: Option<&str>,
@@ -77,7 +79,8 @@ impl ProxyState {
             .await?;
         let body = render(view.shown(), form);
         let etag = format!("\"{}\"", Sha256::of(&body));
-        self.recorder.page();
+        self.recorder
+            .page(project.as_str(), view.page().target().role());
         let builder = Response::builder()
             .header(VARY, "Accept")
             .header(ETAG, &etag)

@@ -2,17 +2,20 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use serde::Serialize;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
+use crate::connections::serve_router;
 use crate::problem::Problem;
 use crate::state::SharedState;
 use crate::verdict::Verdict;
@@ -27,22 +30,59 @@ pub fn router(state: SharedState) -> Router {
         .route("/simple/{name}/", get(pages::page))
         .route("/files/{sha256}/{filename}", get(files::file))
         .route("/+countersign/status", get(status))
+        .route("/+countersign/challenge/{challenge}", get(challenge))
         .route("/healthz", get(healthz))
         .fallback(nothing_here)
         .layer(from_fn_with_state(Arc::clone(&state), guard::check_host))
         .with_state(state)
 }
 
-/// Serves until `shutdown` ends, then lets the requests in progress finish. Whoever binds the
-/// listener decides who can reach it: loopback only, unless the network is trusted.
+/// Serves until `shutdown` ends, then lets the requests in progress finish; meanwhile the state is
+/// kept fresh. Whoever binds the listener decides who can reach it: loopback only, unless the network
+/// is trusted.
 pub async fn serve(
     listener: TcpListener,
     state: SharedState,
-    shutdown: impl Future<Output = ()> + Send + 'static,
+    shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
-    axum::serve(listener, router(state))
-        .with_graceful_shutdown(shutdown)
-        .await
+    let (address, limits) = (listener.local_addr()?, state.config().connections);
+    let router = router(Arc::clone(&state)).layer(Extension(Address(address)));
+    let fresh = AbortOnDrop(tokio::spawn(state.keep_fresh()));
+    let served = serve_router(listener, router, limits, shutdown).await;
+    drop(fresh);
+    served
+}
+
+/// Where a proxy listens.
+#[derive(Clone, Copy)]
+struct Address(SocketAddr);
+
+/// Ends a task with its owner.
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Proves whose proxy this is; see `identity.rs`.
+async fn challenge(
+    State(state): State<SharedState>,
+    address: Option<Extension<Address>>,
+    Path(challenge): Path<String>,
+) -> Response {
+    let answer = address.and_then(|Extension(Address(address))| {
+        let identity = state.config().identity.as_ref()?;
+        identity.answer(&challenge, address)
+    });
+    answer.map_or_else(
+        || {
+            let hint = "start it with --index NAME";
+            Problem::not_found("this proxy has no name to prove", hint).into_response()
+        },
+        IntoResponse::into_response,
+    )
 }
 
 async fn nothing_here() -> Problem {
@@ -77,7 +117,7 @@ struct Trusted {
 }
 
 async fn status(State(state): State<SharedState>) -> Response {
-    let (trusted, problem) = match state.session().await {
+    let (trusted, refused) = match state.session().await {
         Ok(session) => {
             let snapped = session.snapped();
             let trusted = Trusted {
@@ -91,6 +131,8 @@ async fn status(State(state): State<SharedState>) -> Response {
         }
         Err(problem) => (None, Some(problem)),
     };
+    // While the last verified state is served, this says why there is no newer one.
+    let problem = refused.or_else(|| state.problem());
     let verdict = state.verdict();
     let status = Status {
         version: env!("CARGO_PKG_VERSION"),

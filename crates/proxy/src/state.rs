@@ -2,21 +2,31 @@
 
 use std::future::Future;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use client::{ClientError, Kind, Session, Updater};
-use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
 
 use crate::cache::Cache;
+use crate::connections::ConnectionLimits;
+use crate::forward::AllowedHost;
+use crate::identity::Identity;
 use crate::problem::Problem;
 use crate::verdict::{Recorder, Verdict};
 use crate::views::Views;
 
-/// Least time between two tries after a failed refresh, so that a burst of requests is one try.
+/// Least time between two tries while nothing can be served, so that a burst of requests is one try.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+/// How long a request waits for a refresh when there is a state that may still be served.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How often a proxy that nobody asks anything refreshes, so that an index that goes down meanwhile
+/// is bridged for as long as it can be.
+const WHEN_IDLE: Duration = Duration::from_secs(600);
 
 /// Where the time comes from.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -35,6 +45,12 @@ pub struct ProxyConfig {
     pub refresh_interval: Duration,
     /// Host names, beside those of loopback, under which the proxy is reached.
     pub allowed_hosts: Vec<String>,
+    /// Hosts to which installers' requests are passed on, unverified; all others are refused.
+    pub passed_hosts: Vec<AllowedHost>,
+    /// What it proves to whoever asks whose proxy it is.
+    pub identity: Option<Identity>,
+    /// How many connections it bears with, and how slow.
+    pub connections: ConnectionLimits,
     /// The clock that expiries are held against.
     pub clock: Clock,
 }
@@ -48,6 +64,9 @@ impl ProxyConfig {
             cache_limit: 10_000_000_000,
             refresh_interval: Duration::from_secs(10),
             allowed_hosts: Vec::new(),
+            passed_hosts: Vec::new(),
+            identity: None,
+            connections: ConnectionLimits::default(),
             clock: Arc::new(Utc::now),
         }
     }
@@ -58,6 +77,10 @@ pub struct ProxyState {
     config: ProxyConfig,
     updater: Updater,
     current: Mutex<Current>,
+    /// Held while the index is asked: one refresh at a time.
+    gate: tokio::sync::Mutex<()>,
+    /// Told whenever a refresh ends.
+    finished: watch::Sender<()>,
     pub(crate) cache: Arc<Cache>,
     pub(crate) views: Views,
     pub(crate) recorder: Recorder,
@@ -67,7 +90,10 @@ pub struct ProxyState {
 #[derive(Default)]
 struct Current {
     session: Option<Arc<Session>>,
-    refreshed: Option<Instant>,
+    tried: Option<Instant>,
+    asked: Option<Instant>,
+    /// When the refresh under way was started.
+    running: Option<Instant>,
     problem: Option<Problem>,
 }
 
@@ -80,6 +106,8 @@ impl ProxyState {
             views: Views::default(),
             recorder: Recorder::default(),
             current: Mutex::default(),
+            gate: tokio::sync::Mutex::default(),
+            finished: watch::Sender::default(),
             config,
             updater,
         }))
@@ -101,28 +129,81 @@ impl ProxyState {
         (self.config.clock)()
     }
 
+    /// Why the last refresh failed, if it did.
+    #[must_use]
+    pub fn problem(&self) -> Option<Problem> {
+        self.current().problem.clone()
+    }
+
     /// The session in force: at most one refresh an interval, shared by all requests.
     ///
-    /// When the index cannot be reached or the datastore not used, the session before stays in force until the first of its
-    /// top-level roles expires. When what it serves is refused, nothing is served: an attack is
-    /// reported, not waited out.
-    pub async fn session(&self) -> Result<Arc<Session>, Problem> {
-        let mut current = self.current.lock().await;
-        let age = current.refreshed.map(|at| at.elapsed());
-        let interval = match current.problem {
-            None => self.config.refresh_interval,
-            Some(_) => self.config.refresh_interval.min(AFTER_FAILURE),
+    /// While refreshing fails, whatever the reason, the last verified state stays in force until the
+    /// first of its top-level roles expires; then nothing is served. A state is served whole or not
+    /// at all: a refresh that fails half-way changes nothing here.
+    pub async fn session(self: &Arc<Self>) -> Result<Arc<Session>, Problem> {
+        let interval = self.config.refresh_interval;
+        let (valid, age, running) = {
+            let mut current = self.current();
+            current.asked = Some(Instant::now());
+            (current.valid(self.now()), current.age(), current.running)
         };
-        if age.is_none_or(|age| age >= interval) || !current.is_valid(self.now()) {
-            self.refresh(&mut current).await;
+        match (valid, age) {
+            (Some(session), Some(age)) if age < interval => Ok(session),
+            // Young enough to be served while the next one is fetched.
+            (Some(session), Some(age)) if age < 2 * interval => {
+                drop(self.joined());
+                Ok(session)
+            }
+            (Some(_), _) => {
+                let waited = running.map_or(Duration::ZERO, |since| since.elapsed());
+                let left = PATIENCE.saturating_sub(waited);
+                let _ = timeout(left, self.joined()).await;
+                self.answer()
+            }
+            (None, Some(age)) if age < interval.min(AFTER_FAILURE) && self.problem().is_some() => {
+                self.answer()
+            }
+            (None, _) => {
+                self.joined().await;
+                self.answer()
+            }
         }
-        current.answer(self.now())
+    }
+
+    /// Refreshes for the first time. Fails only where this machine stands in the way and nothing
+    /// verified is held: an index that cannot be reached yet is asked again with the first request.
+    pub async fn start(self: &Arc<Self>) -> Result<(), ClientError> {
+        match self.refresh(Instant::now()).await {
+            Err(error) if error.kind() == Kind::Local && self.answer().is_err() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps the state fresh, so that requests need not wait: each interval while there are some,
+    /// now and then while there are none. Never returns.
+    pub async fn keep_fresh(self: Arc<Self>) {
+        let interval = self.config.refresh_interval.max(AFTER_FAILURE);
+        loop {
+            tokio::time::sleep(interval).await;
+            let (age, is_asked) = {
+                let current = self.current();
+                let asked = current.asked.map(|at| at.elapsed());
+                (
+                    current.age(),
+                    asked.is_some_and(|asked| asked < 2 * interval),
+                )
+            };
+            let due = if is_asked { interval } else { WHEN_IDLE };
+            if age.is_none_or(|age| age >= due) {
+                let _ = self.refresh(Instant::now()).await;
+            }
+        }
     }
 
     /// Runs `work` with the session in force, and once more with a newer one if a file it leads to
     /// has been swept meanwhile (PEP 458 "Consistent Snapshots").
     pub(crate) async fn with_session<T, F>(
-        &self,
+        self: &Arc<Self>,
         work: impl Fn(Arc<Session>) -> F,
     ) -> Result<T, Problem>
     where
@@ -140,87 +221,119 @@ impl ProxyState {
     }
 
     /// A session of a newer timestamp, if `session` has missed files and there is one.
-    async fn newer_than(&self, session: &Arc<Session>) -> Option<Arc<Session>> {
+    async fn newer_than(self: &Arc<Self>, session: &Arc<Session>) -> Option<Arc<Session>> {
         if !session.has_vanished() {
             return None;
         }
-        let mut current = self.current.lock().await;
-        let is_current = current
-            .session
-            .as_ref()
-            .is_some_and(|it| Arc::ptr_eq(it, session));
-        let recent = current
-            .refreshed
-            .is_some_and(|at| at.elapsed() < AFTER_FAILURE);
-        if is_current && !recent {
-            self.refresh(&mut current).await;
+        let (is_current, is_recent) = {
+            let current = self.current();
+            let held = current.session.as_ref();
+            let is_current = held.is_some_and(|it| Arc::ptr_eq(it, session));
+            (
+                is_current,
+                current.age().is_some_and(|age| age < AFTER_FAILURE),
+            )
+        };
+        if is_current && !is_recent {
+            self.joined().await;
         }
-        let newer = current.answer(self.now()).ok()?;
+        let newer = self.answer().ok()?;
         let version = |session: &Session| session.snapped().timestamp().version;
         (version(&newer) > version(session)).then_some(newer)
     }
 
-    async fn refresh(&self, current: &mut Current) {
-        let refreshed = self.updater.refresh(self.now()).await;
-        current.refreshed = Some(Instant::now());
+    /// The end of the refresh under way; of a new one if there is none. It runs in a task of its own:
+    /// a request that is given up does not break it off.
+    fn joined(self: &Arc<Self>) -> impl Future<Output = ()> + use<> {
+        // Subscribed while the lock is held: the end cannot come in between.
+        let mut current = self.current();
+        let mut finished = self.finished.subscribe();
+        if current.running.is_none() {
+            let (state, due) = (Arc::clone(self), Instant::now());
+            current.running = Some(due);
+            // What comes of it is kept in the state.
+            tokio::spawn(async move { drop(state.refresh(due).await) });
+        }
+        async move { drop(finished.changed().await) }
+    }
+
+    /// Asks the index, unless somebody has since `due`.
+    async fn refresh(&self, due: Instant) -> Result<(), ClientError> {
+        let _alone = self.gate.lock().await;
+        let _running = Running::of(self);
+        if self.current().tried.is_some_and(|tried| tried > due) {
+            return Ok(());
+        }
+        let now = self.now();
+        let refreshed = self.updater.refresh(now).await;
+        let held = match &refreshed {
+            Err(_) if self.current().session.is_none() => self.updater.resume(now).await.ok(),
+            _ => None,
+        };
+        let mut current = self.current();
+        current.tried = Some(Instant::now());
         match refreshed {
             Ok(session) => {
                 current.session = Some(Arc::new(session));
                 current.problem = None;
+                Ok(())
             }
             Err(error) => {
-                let problem = Problem::from(&error);
-                if is_passing(&error) && current.is_valid(self.now()) {
-                    tracing::warn!(detail = %problem.detail, "refresh failed, using the last session");
-                    return;
+                if let Some(held) = held {
+                    current.session = Some(Arc::new(held));
                 }
-                tracing::warn!(reason = %problem.reason(), "refresh refused");
-                current.session = None;
+                let problem = Problem::from(&error);
+                let reason = problem.reason();
+                if current.valid(now).is_some() {
+                    tracing::warn!(%reason, "refresh failed, the last verified state is served");
+                } else {
+                    tracing::warn!(%reason, "refresh failed, nothing is served");
+                }
                 current.problem = Some(problem);
+                Err(error)
             }
         }
     }
+
+    fn answer(&self) -> Result<Arc<Session>, Problem> {
+        let current = self.current();
+        let refused = || {
+            let unknown = || Problem::internal("there is no session in force");
+            current.problem.clone().unwrap_or_else(unknown)
+        };
+        current.valid(self.now()).ok_or_else(refused)
+    }
+
+    fn current(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// Whether a failure says nothing against the session before: the index was not reached, another
-/// process updates, or this machine's disk failed.
-fn is_passing(error: &ClientError) -> bool {
-    error.kind() == Kind::Network
-        || matches!(error, ClientError::Busy { .. } | ClientError::File { .. })
+/// Notes that a refresh runs, for as long as it does.
+struct Running<'a>(&'a ProxyState);
+
+impl<'a> Running<'a> {
+    fn of(state: &'a ProxyState) -> Self {
+        state.current().running.get_or_insert_with(Instant::now);
+        Self(state)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.current().running = None;
+        self.0.finished.send_replace(());
+    }
 }
 
 impl Current {
-    fn is_valid(&self, now: DateTime<Utc>) -> bool {
-        self.problem.is_some()
-            || self
-                .session
-                .as_ref()
-                .is_some_and(|session| now < session.valid_until())
+    fn valid(&self, now: DateTime<Utc>) -> Option<Arc<Session>> {
+        let session = self.session.as_ref()?;
+        (now < session.valid_until()).then(|| Arc::clone(session))
     }
 
-    fn answer(&self, now: DateTime<Utc>) -> Result<Arc<Session>, Problem> {
-        match (&self.problem, &self.session) {
-            (Some(problem), _) => Err(problem.clone()),
-            (None, Some(session)) if now < session.valid_until() => Ok(Arc::clone(session)),
-            _ => Err(Problem::internal("there is no session in force")),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_busy_or_failing_datastore_is_bridged_and_another_root_is_not() {
-        let path = PathBuf::from("md");
-        let failing = ClientError::File {
-            path: path.clone(),
-            action: "read",
-            source: std::io::ErrorKind::StorageFull.into(),
-        };
-        assert!(is_passing(&ClientError::Busy { path: path.clone() }));
-        assert!(is_passing(&failing));
-        assert!(!is_passing(&ClientError::NoRoot { path }));
+    /// Time since the index was last asked.
+    fn age(&self) -> Option<Duration> {
+        self.tried.map(|tried| tried.elapsed())
     }
 }

@@ -1,14 +1,18 @@
 //! Keeps count of what was served and refused, for the one line that a run ends with.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use metadata::Role;
 use serde::Serialize;
 
 use crate::problem::Problem;
 
 /// Refusals remembered in full; older ones are only counted.
 const REMEMBERED: usize = 100;
+
+/// Names remembered of each kind: pages, files, roles, hosts. Installations stay far below.
+const NAMES: usize = 20_000;
 
 /// What a proxy has done so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -17,10 +21,20 @@ pub struct Verdict {
     pub pages: u64,
     /// Files served, parts of files included.
     pub files: u64,
+    /// Projects whose verified page was served.
+    pub projects: BTreeSet<Box<str>>,
+    /// Verified distributions served, by name, whole or in part.
+    pub distributions: BTreeSet<Box<str>>,
+    /// The roles whose signatures vouch for them.
+    pub roles: BTreeSet<Box<str>>,
     /// Requests refused because something could not be verified or fetched.
     pub refused: u64,
     /// Files left out of pages because nobody who may sign them has.
     pub withheld: u64,
+    /// Connections refused to hosts that nothing vouches for, by host.
+    pub refused_hosts: BTreeMap<Box<str>, u64>,
+    /// Connections passed on, unverified, to hosts that the user allowed.
+    pub passed_hosts: BTreeMap<Box<str>, u64>,
     /// The latest refusals, oldest first.
     pub problems: VecDeque<Problem>,
 }
@@ -34,12 +48,22 @@ impl Recorder {
         self.verdict_mut().clone()
     }
 
-    pub(crate) fn page(&self) {
-        self.verdict_mut().pages += 1;
+    /// A page was served that `role` lists.
+    pub(crate) fn page(&self, project: &str, role: &Role) {
+        let mut verdict = self.verdict_mut();
+        verdict.pages += 1;
+        remember(&mut verdict.projects, project);
+        remember(&mut verdict.roles, role.name());
     }
 
-    pub(crate) fn file(&self) {
-        self.verdict_mut().files += 1;
+    /// A file was served that `role` vouches for.
+    pub(crate) fn file(&self, name: &str, role: &Role) {
+        let mut verdict = self.verdict_mut();
+        verdict.files += 1;
+        if !name.ends_with(index::METADATA_SUFFIX) {
+            remember(&mut verdict.distributions, name);
+        }
+        remember(&mut verdict.roles, role.name());
     }
 
     /// A request was refused. What simply is not there is no refusal.
@@ -66,12 +90,45 @@ impl Recorder {
         verdict.remember(problem);
     }
 
+    /// A connection to a host was refused.
+    pub(crate) fn refused_host(&self, host: &str) {
+        tracing::warn!(host, "a connection past the signed index was refused");
+        count(&mut self.verdict_mut().refused_hosts, host);
+    }
+
+    /// A connection to a host was passed on, unverified.
+    pub(crate) fn passed_host(&self, host: &str) {
+        count(&mut self.verdict_mut().passed_hosts, host);
+    }
+
     fn verdict_mut(&self) -> MutexGuard<'_, Verdict> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+fn remember(names: &mut BTreeSet<Box<str>>, name: &str) {
+    if names.len() < NAMES && !names.contains(name) {
+        names.insert(name.into());
+    }
+}
+
+/// Beyond the limit a connection is counted under no name of its own.
+fn count(hosts: &mut BTreeMap<Box<str>, u64>, host: &str) {
+    let host = if hosts.len() < NAMES || hosts.contains_key(host) {
+        host
+    } else {
+        "others"
+    };
+    *hosts.entry(host.into()).or_default() += 1;
+}
+
 impl Verdict {
+    /// Whether anything that was asked for was not given, for want of a signature.
+    #[must_use]
+    pub fn has_refusals(&self) -> bool {
+        self.refused > 0 || !self.refused_hosts.is_empty()
+    }
+
     fn remember(&mut self, problem: &Problem) {
         if self.problems.len() == REMEMBERED {
             self.problems.pop_front();
@@ -94,5 +151,26 @@ mod tests {
         let verdict = recorder.verdict();
         assert_eq!((verdict.refused, verdict.problems.len()), (101, REMEMBERED));
         assert_eq!(verdict.problems[0].detail, "1");
+    }
+
+    #[test]
+    fn names_what_was_served_and_who_was_asked_for_it() {
+        let recorder = Recorder::default();
+        let role = Role::parse("bins-0").unwrap();
+        for name in ["a-1.tar.gz", "a-1.tar.gz", "a-1.tar.gz.metadata"] {
+            recorder.file(name, &role);
+        }
+        assert!(!recorder.verdict().has_refusals());
+        recorder.passed_host("a.example:443");
+        assert!(!recorder.verdict().has_refusals());
+        for number in 0..NAMES + 2 {
+            recorder.refused_host(&format!("{number}.example:443"));
+        }
+        let verdict = recorder.verdict();
+        assert!(verdict.has_refusals());
+        assert_eq!((verdict.files, verdict.distributions.len()), (3, 1));
+        assert_eq!(verdict.roles.len(), 1);
+        assert_eq!(verdict.refused_hosts.len(), NAMES + 1);
+        assert_eq!(verdict.refused_hosts["others"], 2);
     }
 }

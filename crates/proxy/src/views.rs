@@ -11,8 +11,12 @@ use metadata::Sha256;
 use crate::problem::Problem;
 use crate::state::ProxyState;
 
-/// Pages kept; with one more all are dropped.
-const KEPT: usize = 2_000;
+/// Bytes of pages kept, as signed; in memory each is a few times as large. With one page more than
+/// that all are dropped, and a page beyond it alone is not kept.
+const KEPT_BYTES: u64 = 32 << 20;
+
+/// What a page counts at least: that many tiny ones are large in memory, too.
+const LEAST_WEIGHT: u64 = 4_096;
 
 /// A verified page, and what of it is shown.
 pub(crate) struct View {
@@ -33,23 +37,52 @@ impl View {
     }
 }
 
+/// Pages in memory, within a limit of bytes.
 #[derive(Default)]
-pub(crate) struct Views(Mutex<BTreeMap<ProjectName, Arc<View>>>);
+pub(crate) struct Views(Mutex<Kept<Arc<View>>>);
+
+struct Kept<V> {
+    views: BTreeMap<ProjectName, (u64, V)>,
+    bytes: u64,
+}
+
+impl<V> Default for Kept<V> {
+    fn default() -> Self {
+        Self {
+            views: BTreeMap::new(),
+            bytes: 0,
+        }
+    }
+}
+
+impl<V> Kept<V> {
+    fn keep(&mut self, project: &ProjectName, length: u64, view: V) {
+        let weight = length.max(LEAST_WEIGHT);
+        if let Some((before, _)) = self.views.remove(project) {
+            self.bytes -= before;
+        }
+        if self.bytes.saturating_add(weight) > KEPT_BYTES {
+            *self = Self::default();
+        }
+        if weight <= KEPT_BYTES {
+            self.bytes += weight;
+            self.views.insert(project.clone(), (weight, view));
+        }
+    }
+}
 
 impl Views {
     fn get(&self, project: &ProjectName) -> Option<Arc<View>> {
-        self.kept().get(project).cloned()
+        let kept = self.kept();
+        kept.views.get(project).map(|(_, view)| Arc::clone(view))
     }
 
     fn keep(&self, project: &ProjectName, view: &Arc<View>) {
-        let mut kept = self.kept();
-        if kept.len() >= KEPT {
-            kept.clear();
-        }
-        kept.insert(project.clone(), Arc::clone(view));
+        let length = view.page.target().file().length;
+        self.kept().keep(project, length, Arc::clone(view));
     }
 
-    fn kept(&self) -> MutexGuard<'_, BTreeMap<ProjectName, Arc<View>>> {
+    fn kept(&self) -> MutexGuard<'_, Kept<Arc<View>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -112,5 +145,25 @@ impl ProxyState {
                     .map_err(|error| Problem::from(ClientError::from(error)))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_in_memory_are_bounded_by_their_bytes() {
+        let project = |number: u64| ProjectName::parse(&format!("p{number}")).unwrap();
+        let mut kept = Kept::default();
+        for number in 0..KEPT_BYTES / LEAST_WEIGHT {
+            kept.keep(&project(number), 1, ());
+        }
+        kept.keep(&project(0), 2, ());
+        assert_eq!(kept.bytes, KEPT_BYTES);
+        kept.keep(&project(1), LEAST_WEIGHT + 1, ());
+        assert_eq!((kept.views.len(), kept.bytes), (1, LEAST_WEIGHT + 1));
+        kept.keep(&project(2), u64::MAX, ());
+        assert_eq!((kept.views.len(), kept.bytes), (0, 0));
     }
 }

@@ -68,6 +68,16 @@ async fn an_unfinished_write_is_never_read_and_swept_when_abandoned() {
     assert_eq!(names(&datastore), [".lock", ".new.part"]);
 }
 
+#[test]
+fn a_file_that_somebody_else_has_just_removed_is_no_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join(".gone.part");
+    fs::write(&path, b"").unwrap();
+    remove_if_there(&path).unwrap();
+    remove_if_there(&path).unwrap();
+    assert!(remove_if_there(dir.path()).is_err());
+}
+
 #[tokio::test]
 async fn one_updates_at_a_time() {
     let (_dir, datastore) = opened();

@@ -21,7 +21,7 @@ pub(super) fn kept(dir: &tempfile::TempDir) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(dir.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .filter(|name| name != ".lock")
+        .filter(|name| !name.starts_with('.'))
         .collect();
     names.sort();
     names

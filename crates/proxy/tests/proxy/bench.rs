@@ -1,6 +1,7 @@
 //! A simulated index with two projects, a proxy before it, and an HTTP client that shows everything.
 
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use client::{Datastore, Updater, UpdaterConfig, init};
 use countersign_proxy::{ProxyConfig, ProxyState, SharedState, serve};
-use countersign_tests::{Key, Simulator};
+use countersign_tests::{Key, Server, Simulator};
 use index::{
     DistributionFilename, PageFile, ProjectName, SimplePage, Status, Yanked, file_path,
     metadata_path, page_path,
@@ -24,12 +25,30 @@ pub(crate) const WORDS_WHEEL: &str = "countersign_sample_words-1.0.0-py3-none-an
 pub(crate) const GREETER: &str = "countersign-sample-greeter";
 pub(crate) const GREETER_WHEEL: &str = "countersign_sample_greeter-1.0.0-py3-none-any.whl";
 
+pub(crate) const WORDS_PAGE: &str = "/simple/countersign-sample-words/";
+pub(crate) const GREETER_PAGE: &str = "/simple/countersign-sample-greeter/";
+
+/// The index and a proxy before it.
 pub(crate) struct Bench {
     pub(crate) repository: Simulator,
+    proxy: Proxy,
+}
+
+/// A proxy that listens. What it trusts and has cached outlives it.
+pub(crate) struct Proxy {
     pub(crate) state: SharedState,
     pub(crate) address: SocketAddr,
-    pub(crate) dir: tempfile::TempDir,
+    pub(crate) dir: Arc<tempfile::TempDir>,
+    server: Server,
     now: Arc<Mutex<DateTime<Utc>>>,
+}
+
+impl Deref for Bench {
+    type Target = Proxy;
+
+    fn deref(&self) -> &Proxy {
+        &self.proxy
+    }
 }
 
 /// One of the sample wheels.
@@ -89,32 +108,20 @@ impl Bench {
     }
 
     async fn before(repository: Simulator, refresh_interval: Duration) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = Arc::new(tempfile::tempdir().unwrap());
         let datastore = Datastore::open(dir.path().join("trusted")).unwrap();
-        let url = |path: &str| format!("http://index.example/{path}/").parse().unwrap();
-        let config = UpdaterConfig::new(url("metadata"), url("targets"));
-        init(&datastore, &repository.archived("root", 1), &config.rules)
+        let rules = trust::Rules::default();
+        init(&datastore, &repository.archived("root", 1), &rules)
             .await
             .unwrap();
-        let server = Arc::new(repository.server().clone());
-        let updater = Updater::new(config, datastore, server).unwrap();
         let now = Arc::new(Mutex::new(repository.now));
-        let clock = Arc::clone(&now);
-        let config = ProxyConfig {
-            refresh_interval,
-            clock: Arc::new(move || *clock.lock().unwrap()),
-            ..ProxyConfig::new(dir.path().join("cache"))
-        };
-        let state = ProxyState::new(updater, config).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(serve(listener, Arc::clone(&state), std::future::pending()));
+        let server = repository.server().clone();
+        let proxy = Proxy::start(dir, server, now, |config| {
+            config.refresh_interval = refresh_interval;
+        });
         Self {
+            proxy: proxy.await,
             repository,
-            state,
-            address,
-            dir,
-            now,
         }
     }
 
@@ -127,6 +134,53 @@ impl Bench {
     pub(crate) fn advance(&mut self, by: chrono::Duration) {
         self.repository.advance(by);
         *self.now.lock().unwrap() = self.repository.now;
+    }
+}
+
+impl Proxy {
+    async fn start(
+        dir: Arc<tempfile::TempDir>,
+        server: Server,
+        now: Arc<Mutex<DateTime<Utc>>>,
+        change: impl FnOnce(&mut ProxyConfig),
+    ) -> Self {
+        let datastore = Datastore::open(dir.path().join("trusted")).unwrap();
+        let datastore = datastore.with_patience(Duration::from_millis(300));
+        let url = |path: &str| format!("http://index.example/{path}/").parse().unwrap();
+        let config = UpdaterConfig::new(url("metadata"), url("targets"));
+        let updater = Updater::new(config, datastore, Arc::new(server.clone())).unwrap();
+        let clock = Arc::clone(&now);
+        let mut config = ProxyConfig {
+            clock: Arc::new(move || *clock.lock().unwrap()),
+            ..ProxyConfig::new(dir.path().join("cache"))
+        };
+        change(&mut config);
+        let state = ProxyState::new(updater, config).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(serve(listener, Arc::clone(&state), std::future::pending()));
+        Self {
+            state,
+            address,
+            dir,
+            server,
+            now,
+        }
+    }
+
+    /// Another process with the same folders, which refreshes at every request.
+    pub(crate) async fn again(&self) -> Self {
+        self.again_with(|_| ()).await
+    }
+
+    /// The same with other settings.
+    pub(crate) async fn again_with(&self, change: impl FnOnce(&mut ProxyConfig)) -> Self {
+        let (dir, now) = (Arc::clone(&self.dir), Arc::clone(&self.now));
+        Self::start(dir, self.server.clone(), now, |config| {
+            config.refresh_interval = Duration::ZERO;
+            change(config);
+        })
+        .await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {

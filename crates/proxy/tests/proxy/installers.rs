@@ -201,6 +201,14 @@ async fn an_older_state_than_seen_before() {
     let mut bench = Bench::new().await;
     bench.state.session().await.unwrap();
     bench.repository.rewind("timestamp", 1);
+    // The newer state is still good: it is installed from that, until it expires.
+    for installer in BOTH {
+        let Outcome {
+            succeeded, output, ..
+        } = installer.install(&bench, GREETER).await;
+        assert!(succeeded, "{installer:?}: {output}");
+    }
+    bench.advance(Duration::days(2));
     for installer in BOTH {
         installer
             .is_stopped(&bench, &["timestamp went back from v"])
