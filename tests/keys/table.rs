@@ -12,7 +12,7 @@ use kms_double::{KeySpec, KmsDouble, REGION};
 use metadata::VerifyingKey;
 use ring::rand::SystemRandom;
 
-use crate::common::{PlainKey, assert_verifies_in_python, python};
+use crate::common::{PlainKey, assert_verifies_in_python, in_workspace, python};
 use crate::hsm::{PIN, with_softhsm};
 use crate::ssh_agent::Agent;
 
@@ -105,8 +105,7 @@ fn agents() {
 /// securesystemslib's own signers, by the example that ships.
 #[test]
 fn external_signers() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let script = root.join("crates/keys/examples/securesystemslib_signer.py");
+    let script = in_workspace("crates/keys/examples/securesystemslib_signer.py");
     let options = LoadOptions {
         timeout: Duration::from_secs(60),
         ..LoadOptions::default()

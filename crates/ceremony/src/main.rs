@@ -25,6 +25,6 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(report) => output::show(&report, json),
-        Err(failure) => output::show_failure(&failure),
+        Err(failure) => output::show_failure(&failure, json),
     }
 }

@@ -6,6 +6,91 @@ use std::fs;
 
 use desk::Desk;
 
+/// What a failed command began is gone again, so that the next try is the first.
+#[test]
+fn a_failed_command_leaves_nothing_behind() {
+    let desk = Desk::new();
+    let names = || {
+        let entries = fs::read_dir(desk.path()).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    fs::write(desk.path().join("taken.pub"), "").unwrap();
+    let before = names();
+    let random = ["--random-passphrase", "secret"];
+    for line in [
+        &["key", "new", "taken"][..],
+        &["key", "new", "nowhere/key"],
+        &["key", "new", "key", "--passphrase-file", "passphrase"],
+        &["key", "convert", "missing", "key"],
+    ] {
+        let code = desk.fails(&[line, &random].concat()).0;
+        let usage = line.contains(&"--passphrase-file");
+        assert_eq!(code, if usage { 2 } else { 1 }, "{line:?}");
+        assert_eq!(names(), before, "{line:?}");
+    }
+    desk.ok(&[&["key", "new", "key"], &random[..]].concat());
+    assert_eq!(names().len(), before.len() + 3);
+}
+
+/// A short passphrase and a file that others may read are pointed out; the key works all the same.
+#[test]
+fn weak_secrets_are_pointed_out() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let desk = Desk::new();
+    let warnings = |line: &[&str]| {
+        let output = desk.run(line);
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    fs::write(desk.path().join("short"), "tr0ub4dor&3\n").unwrap();
+    let said = warnings(&["key", "new", "one", "--passphrase-file", "short"]);
+    assert!(
+        said.contains("warning: the passphrase of file:one is short: 11 characters"),
+        "{said}"
+    );
+    assert!(
+        said.contains("hint: countersign-ceremony key convert file:one file:NEW"),
+        "{said}"
+    );
+    assert!(
+        said.contains("warning: `short` may be used by others"),
+        "{said}"
+    );
+    assert!(said.contains("hint: chmod 600 short"), "{said}");
+    let long = desk.path().join("long");
+    fs::write(&long, "correct horse battery\n").unwrap();
+    fs::set_permissions(&long, fs::Permissions::from_mode(0o600)).unwrap();
+    let said = warnings(&["key", "new", "two", "--passphrase-file", "long"]);
+    assert_eq!(said, "");
+    let check = |file| warnings(&["key", "check", "two", "--passphrase-file", file]);
+    assert_eq!(check("long"), "");
+    fs::set_permissions(&long, fs::Permissions::from_mode(0o644)).unwrap();
+    let said = check("long");
+    assert!(
+        said.starts_with("warning: `long` may be used by others (mode 644)\n"),
+        "{said}"
+    );
+}
+
+#[test]
+fn failures_are_json_where_reports_are() {
+    let desk = Desk::new();
+    let output = desk.run(&["--json", "key", "check", "missing"]);
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["error"], "cannot read `missing`");
+    assert!(
+        told["causes"][0]
+            .as_str()
+            .unwrap()
+            .starts_with("No such file")
+    );
+    assert_eq!(told["exit_code"], 1);
+    assert!(output.stderr.starts_with(b"error: cannot read `missing`\n"));
+}
+
 #[test]
 fn keys_are_shown_checked_and_converted() {
     let desk = Desk::new();

@@ -1,9 +1,9 @@
 //! What to do next, for failures that have an answer. Kept apart from the errors themselves: what
 //! helps depends on this program's commands, which the libraries do not know.
 
-use ceremony::key_command::KeyCommandError;
+use ceremony::key_command::{KeyCommandError, hint as key_hint};
 use client::{ClientError, Kind};
-use keys::{KeyError, PassphraseError};
+use keys::KeyError;
 use keys_kms::KmsError;
 use repository::RepositoryError;
 
@@ -72,6 +72,7 @@ fn of_repository(error: &RepositoryError) -> Option<&'static str> {
         RepositoryError::Missing { .. } => {
             "`countersign index init` makes an index; --data-dir says where one is"
         }
+        RepositoryError::Key { source, .. } => return of_key(source),
         RepositoryError::Locked { .. } | RepositoryError::HeadMoved { .. } => {
             "it is nothing to worry about; try again in a moment"
         }
@@ -141,19 +142,8 @@ fn of_kind(kind: Kind) -> Option<&'static str> {
 }
 
 fn of_key(error: &KeyError) -> Option<&'static str> {
-    Some(match error {
-        KeyError::Other { source, .. } => source.downcast_ref::<KmsError>()?.hint(),
-        KeyError::Passphrase {
-            source: PassphraseError::NotGiven,
-            ..
-        } => {
-            "give --passphrase-file, --passphrase-fd or --passphrase-credential, \
-             or run it on a terminal"
-        }
-        KeyError::Unusable {
-            flaw: keys::KeyFlaw::Unencrypted,
-            ..
-        } => "encrypt it into a new file: `countersign key convert OLD NEW`",
-        _ => return None,
-    })
+    match error {
+        KeyError::Other { source, .. } => Some(source.downcast_ref::<KmsError>()?.hint()),
+        error => key_hint(error),
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ceremony::key_command::{Edge, PassphraseArgs, Reach, ReachArgs, Source, one_each};
+use ceremony::key_command::{Edge, NamesKeys, PassphraseArgs, Reach, ReachArgs, Source, one_each};
 use keys::{KeyUri, Signer};
 use keys_kms::KmsOpener;
 use repository::OnlineSigners;
@@ -22,7 +22,8 @@ pub(crate) struct OnlineKeyArgs {
         long,
         value_name = "URI",
         value_delimiter = ',',
-        env = "COUNTERSIGN_ONLINE_KEY"
+        env = "COUNTERSIGN_ONLINE_KEY",
+        value_parser = NamesKeys::<KeyUri>::parser()
     )]
     pub(crate) online_key: Vec<KeyUri>,
 

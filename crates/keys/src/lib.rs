@@ -46,7 +46,7 @@ pub use passphrase_source::{
 pub use pkcs8::ObjectIdentifier;
 pub use pkcs11::{
     NewTokenKey, ObjectName, PinState, Pkcs11Key, Pkcs11Options, Pkcs11Uri, TokenError, TokenInfo,
-    TokenKey, TokenKeyType, TokenKeys, list_token_keys,
+    TokenKey, TokenKeyType, TokenKeys, list_token_keys, show_token_key,
 };
 pub use process::forbid_core_dumps;
 pub use public::{public_key_from_pem, public_key_to_pem};

@@ -73,7 +73,10 @@ impl FileKey {
             }
             KeyText::Plain(_) => return Err(flawed(KeyFlaw::Unencrypted)),
         };
-        warnings.extend(open_to_others(path, file.mode));
+        warnings.extend(
+            file.mode
+                .and_then(|mode| KeyWarning::about_mode(path, mode)),
+        );
         let private = private.map_err(flawed)?;
         let mut key = Self::from_private(private).map_err(flawed)?;
         key.origin = Some(path.to_owned());
@@ -136,14 +139,6 @@ fn weak_kdf(key: &str, kdf: Kdf) -> Vec<KeyWarning> {
     } else {
         Vec::new()
     }
-}
-
-fn open_to_others(path: &Path, mode: Option<u32>) -> Option<KeyWarning> {
-    mode.filter(|mode| mode & 0o077 != 0)
-        .map(|mode| KeyWarning::OpenToOthers {
-            path: path.to_owned(),
-            mode,
-        })
 }
 
 #[cfg(test)]

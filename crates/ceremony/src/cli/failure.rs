@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use countersign_ceremony::key_command::KeyCommandError;
+use countersign_ceremony::key_command::{KeyCommandError, hint};
 use countersign_ceremony::{CeremonyError, EventFlaw};
 use keys::{KeyError, PassphraseError};
 use metadata::Sha256;
@@ -103,6 +103,7 @@ impl Failure {
                 source: PassphraseError::NotGiven,
                 ..
             }) => "run it on a terminal, or add `--passphrase-file FILE`".to_owned(),
+            Self::Key(error) => return hint(error).map(str::to_owned),
             _ => return None,
         })
     }
@@ -110,6 +111,7 @@ impl Failure {
 
 fn ceremony_hint(error: &CeremonyError) -> Option<&'static str> {
     Some(match error {
+        CeremonyError::Key(error) => return hint(error),
         CeremonyError::Exists { .. } => "choose a new folder or name; an event is never changed",
         CeremonyError::Unsigned(_) => "let the missing holders sign, then try again",
         CeremonyError::NoRole { .. } => "`review` names the keys that sign in this event",

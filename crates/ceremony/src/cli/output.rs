@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use countersign_ceremony::CeremonyError;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::failure::Failure;
 
@@ -42,30 +42,45 @@ pub(crate) fn show(report: &Report, json: bool) -> ExitCode {
 
 /// Prints a failure: one `error:` line, a `cause:` line per reason, and a `hint:` where there is
 /// something to do.
-pub(crate) fn show_failure(failure: &Failure) -> ExitCode {
-    let mut lines = match failure {
+/// With `--json`, one object on stdout beside it.
+pub(crate) fn show_failure(failure: &Failure, json: bool) -> ExitCode {
+    if json {
+        let told = json!({
+            "error": failure.to_string(),
+            "causes": causes(failure),
+            "hint": failure.hint(),
+            "exit_code": failure.exit_code(),
+        });
+        // The exit code says it, too, where stdout is gone.
+        let _ = writeln!(io::stdout(), "{told:#}");
+    }
+    let first = match failure {
         Failure::Ceremony(CeremonyError::Refused(refused)) => {
             let (role, version) = (&refused.role, refused.version);
-            let causes = refused.findings.iter().map(|one| format!("cause: {one}"));
-            let first = format!("error: {role} v{version} breaks rules and cannot be signed");
-            [first].into_iter().chain(causes).collect()
+            format!("error: {role} v{version} breaks rules and cannot be signed")
         }
-        _ => chain(failure),
+        _ => format!("error: {failure}"),
     };
+    let causes = causes(failure);
+    let causes = causes.iter().map(|cause| format!("cause: {cause}"));
+    let mut lines: Vec<String> = [first].into_iter().chain(causes).collect();
     lines.extend(failure.hint().map(|hint| format!("hint: {hint}")));
     // Where even this cannot be written there is nobody left to tell.
     let _ = io::stderr().write_all((lines.join("\n") + "\n").as_bytes());
     ExitCode::from(failure.exit_code())
 }
 
-fn chain(failure: &Failure) -> Vec<String> {
-    let mut lines = vec![format!("error: {failure}")];
+fn causes(failure: &Failure) -> Vec<String> {
+    if let Failure::Ceremony(CeremonyError::Refused(refused)) = failure {
+        return refused.findings.iter().map(ToString::to_string).collect();
+    }
+    let mut causes = Vec::new();
     let mut cause = failure.source();
     while let Some(reason) = cause {
-        lines.push(format!("cause: {reason}"));
+        causes.push(reason.to_string());
         cause = reason.source();
     }
-    lines
+    causes
 }
 
 /// A remark that changes nothing about the outcome.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use chrono::Utc;
-use countersign_ceremony::key_command::{PassphraseArgs, ReachArgs, one_each};
+use countersign_ceremony::key_command::{NamesKeys, PassphraseArgs, ReachArgs, one_each};
 use countersign_ceremony::{Event, Given};
 use keys::KeyUri;
 use serde_json::json;
@@ -26,6 +26,7 @@ pub(crate) struct Args {
 
     /// The key, such as `file:root.pem` or `pkcs11:token=ada;object=root`; once per key
     #[arg(long, value_name = "URI", required = true, env = "COUNTERSIGN_KEY")]
+    #[arg(value_parser = NamesKeys::<KeyUri>::parser())]
     key: Vec<KeyUri>,
 
     /// The digest that `review` showed, or at least its first eight digits

@@ -9,7 +9,7 @@ use ring::rand::SystemRandom;
 use serde_json::json;
 
 use super::report::read;
-use super::{Edge, KeyCommandError, KeyName, Outcome, PassphraseArgs, ReachArgs};
+use super::{Edge, KeyCommandError, KeyName, NamesKeys, Outcome, PassphraseArgs, ReachArgs};
 
 /// Largest metadata file read, in bytes: far above any root or targets with delegations.
 const MAX_FILE: u64 = 64 * 1024 * 1024;
@@ -23,6 +23,7 @@ const MAX_SIGNATURES: usize = 256;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Key URI, or a key file
+    #[arg(value_parser = NamesKeys::<KeyName>::parser())]
     key: KeyName,
 
     /// Root metadata whose roles to compare

@@ -1,12 +1,13 @@
 //! `key convert`: the same key in a new file, encrypted anew.
 
+use std::fs;
 use std::path::PathBuf;
 
-use keys::{FileKey, KeyUri, LoadOptions, LoadedKey, Passphrase, Signer};
+use keys::{FileKey, KeyUri, LoadOptions, LoadedKey, Signer};
 
 use super::new::{NewPassphraseArgs, public_file};
 use super::report::{KeyReport, save_public};
-use super::{Edge, KeyCommandError, KeyName, Outcome, PassphraseArgs};
+use super::{Edge, KeyCommandError, KeyName, NamesKeys, Outcome, PassphraseArgs};
 
 /// Encrypt a key anew, into a new file: PKCS#8 in PEM
 ///
@@ -15,9 +16,11 @@ use super::{Edge, KeyCommandError, KeyName, Outcome, PassphraseArgs};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Key file there is
+    #[arg(value_parser = NamesKeys::<KeyName>::parser())]
     old: KeyName,
 
     /// Key file to make; the public half goes to the same name with `.pub` after it
+    #[arg(value_parser = NamesKeys::<KeyName>::parser())]
     new: KeyName,
 
     /// File whose first line is the new passphrase
@@ -33,7 +36,7 @@ pub(super) struct Args {
 }
 
 impl Args {
-    pub(super) fn run(&self, _edge: &Edge<'_>) -> Result<Outcome, KeyCommandError> {
+    pub(super) fn run(&self, edge: &Edge<'_>) -> Result<Outcome, KeyCommandError> {
         let file = |key: &KeyUri| match key {
             KeyUri::File(path) => Ok(path.clone()),
             other => Err(KeyCommandError::NotAFile {
@@ -46,18 +49,20 @@ impl Args {
             allow_unencrypted: true,
             ..LoadOptions::default()
         };
-        let LoadedKey { key, .. } = FileKey::load(&old, &self.passphrases.source(), options)?;
+        let source = self.passphrases.source();
+        let LoadedKey { key, .. } = FileKey::load(&old, &source, options)?;
+        source.warning().iter().for_each(edge.warn);
         let name = self.new.0.to_string();
-        let passphrase = if let Some(path) = &self.new_passphrase_file {
-            Passphrase::from_file(path)?
-        } else {
-            let none = PassphraseArgs::default();
-            self.new_passphrase.passphrase(&name, &none)?
-        };
+        let sources = PassphraseArgs::file(self.new_passphrase_file.as_deref());
+        let passphrase = self.new_passphrase.passphrase(&name, &sources, edge)?;
         let kdf = self.new_passphrase.kdf();
-        let made = key.save_and_reopen(&new, &passphrase, kdf)?;
+        let made = key.save_and_reopen(&new, passphrase.get(), kdf)?;
         let public = public_file(&new);
-        save_public(&public, made.public_key())?;
+        save_public(&public, made.public_key()).inspect_err(|_| {
+            // The old file has the key still; half a pair would only be in the way.
+            let _ = fs::remove_file(&new);
+        })?;
+        passphrase.keep();
         KeyReport {
             key: made.public_key(),
             place: &name,

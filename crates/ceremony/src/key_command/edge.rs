@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use keys::{
     ChildLog, ExecCommand, ExecUri, KeyError, KeyUri, KeyWarning, LoadOptions, OpenedSigner,
-    Opener, PassphraseSource, Pkcs11Key, Pkcs11Options, Signer, TokenInfo, UriError,
+    Opener, Pkcs11Key, Pkcs11Options, Signer, TokenInfo, UriError,
 };
+
+use super::Source;
 
 /// Where help lists these options.
 const REACH: &str = "Reaching keys";
@@ -171,19 +173,19 @@ impl Reach {
     }
 
     /// Opens a key and passes on what deserves attention about it.
-    pub fn open(
-        &self,
-        uri: &KeyUri,
-        passphrases: &dyn PassphraseSource,
-        edge: &Edge<'_>,
-    ) -> Result<Opened, KeyError> {
+    pub fn open(&self, uri: &KeyUri, source: &Source, edge: &Edge<'_>) -> Result<Opened, KeyError> {
         let options = self.options(edge);
         if let KeyUri::Pkcs11(named) = uri {
-            let key = Pkcs11Key::open(named, passphrases, options.pkcs11)?;
+            let key = Pkcs11Key::open(named, source, options.pkcs11)?;
+            let open = match &named.pin_source {
+                Some(path) => KeyWarning::about_file(path),
+                None => source.warning(),
+            };
+            open.iter().for_each(edge.warn);
             return Ok(Opened::on_token(key));
         }
-        let OpenedSigner { signer, warnings } = uri.open(passphrases, options)?;
-        warnings.iter().for_each(edge.warn);
+        let OpenedSigner { signer, warnings } = uri.open(source, options)?;
+        warnings.iter().chain(&source.warning()).for_each(edge.warn);
         let token = None;
         Ok(Opened { signer, token })
     }

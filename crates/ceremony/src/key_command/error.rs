@@ -106,26 +106,8 @@ impl KeyCommandError {
             }
             Self::NotAFile { .. } => "make a new key where it shall live, and rotate to it",
             Self::ServesNothing { .. } => "`key show` shows its key id; compare it with the roles'",
-            Self::Key(error) => return of_key(error),
+            Self::Key(error) => return super::hint(error),
             _ => return None,
         })
     }
-}
-
-/// What to do about a key that cannot be used.
-fn of_key(error: &KeyError) -> Option<&'static str> {
-    Some(match error {
-        KeyError::Passphrase {
-            source: PassphraseError::NotGiven,
-            ..
-        } => {
-            "give --passphrase-file, --passphrase-fd or --passphrase-credential, \
-             or run it on a terminal"
-        }
-        KeyError::Unusable {
-            flaw: KeyFlaw::Unencrypted,
-            ..
-        } => "encrypt it into a new file: `key convert OLD NEW`",
-        _ => return None,
-    })
 }

@@ -10,7 +10,7 @@ use keys::{
 use serde_json::{Value, json};
 
 use super::report::{token_json, token_line};
-use super::{Edge, KeyCommandError, Outcome, PassphraseArgs, ReachArgs};
+use super::{Edge, KeyCommandError, NamesKeys, Outcome, PassphraseArgs, ReachArgs};
 
 /// List the keys on tokens, or those an ssh-agent holds
 ///
@@ -18,7 +18,7 @@ use super::{Edge, KeyCommandError, Outcome, PassphraseArgs, ReachArgs};
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// `pkcs11:` with whatever narrows it down, or `ssh-agent`
-    #[arg(default_value = "pkcs11:")]
+    #[arg(default_value = "pkcs11:", value_parser = NamesKeys::<Place>::parser())]
     place: Place,
 
     /// Log in to the tokens, with their PIN

@@ -5,7 +5,9 @@ mod check;
 mod convert;
 mod edge;
 mod error;
+mod hint;
 mod list;
+mod named;
 mod new;
 mod passphrases;
 mod report;
@@ -16,6 +18,8 @@ use serde_json::Value;
 
 pub use edge::{Edge, KeyName, Opened, Reach, ReachArgs};
 pub use error::KeyCommandError;
+pub use hint::hint;
+pub use named::NamesKeys;
 pub use new::{NewFile, make_file};
 pub use passphrases::{PassphraseArgs, Source, one_each};
 

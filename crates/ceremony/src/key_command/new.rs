@@ -1,26 +1,31 @@
 //! `key new`: a key in an encrypted file, or on a token that it never leaves.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::ValueEnum;
+use clap::{ArgGroup, ValueEnum};
 use keys::{
-    FileKey, Kdf, KeyError, KeyType, KeyUri, NewTokenKey, Passphrase, PassphraseSource, Pkcs11Key,
-    Pkcs11Uri, Signer, TokenKeyType,
+    FileKey, Kdf, KeyError, KeyType, KeyUri, KeyWarning, NewTokenKey, Passphrase, PassphraseSource,
+    Pkcs11Key, Pkcs11Uri, Signer, TokenKeyType,
 };
 use ring::rand::SystemRandom;
 
 use super::passphrases::ask_for_new;
 use super::report::{KeyReport, save_public};
-use super::{Edge, KeyCommandError, KeyName, Opened, Outcome, PassphraseArgs, ReachArgs};
+use super::{
+    Edge, KeyCommandError, KeyName, NamesKeys, Opened, Outcome, PassphraseArgs, ReachArgs,
+};
 
 /// Make a key: in an encrypted file, its public half beside it; or on a PKCS#11 token
 ///
 /// Without a passphrase file, descriptor or credential the passphrase is asked for, twice; a PIN is
 /// asked for once. Nothing is ever overwritten.
 #[derive(Debug, clap::Args)]
+#[command(group = ArgGroup::new("secret").args(SECRETS))]
 pub(super) struct Args {
     /// File for the private key, such as online.pem (the public half becomes online.pem.pub), or
     /// `pkcs11:token=…;object=NAME`
+    #[arg(value_parser = NamesKeys::<KeyName>::parser())]
     key: KeyName,
 
     /// Kind of key; by default ed25519 in files and ecdsa-p256 on tokens
@@ -45,6 +50,14 @@ pub(super) struct Args {
     #[command(flatten)]
     reach: ReachArgs,
 }
+
+/// A new key has one secret from one place.
+const SECRETS: [&str; 4] = [
+    "random_passphrase",
+    "passphrase_file",
+    "passphrase_fd",
+    "passphrase_credential",
+];
 
 /// How a new file is encrypted.
 #[derive(Debug, clap::Args)]
@@ -100,7 +113,10 @@ pub fn make_file(new: &NewFile<'_>) -> Result<FileKey, KeyCommandError> {
     let key = FileKey::generate(new.key_type, &SystemRandom::new())?;
     // The private key first: a public one without it would be a promise nobody can keep.
     key.save_encrypted(new.file, new.passphrase, new.kdf)?;
-    save_public(&public_file(new.file), key.public_key())?;
+    save_public(&public_file(new.file), key.public_key()).inspect_err(|_| {
+        // Nobody has used the key yet; what is left of a failed command would only be in the way.
+        let _ = fs::remove_file(new.file);
+    })?;
     Ok(key)
 }
 
@@ -113,7 +129,7 @@ pub(super) fn public_file(file: &Path) -> PathBuf {
 impl Args {
     pub(super) fn run(&self, edge: &Edge<'_>) -> Result<Outcome, KeyCommandError> {
         match &self.key.0 {
-            KeyUri::File(file) => self.in_file(file),
+            KeyUri::File(file) => self.in_file(file, edge),
             KeyUri::Pkcs11(token) => self.on_token(token, edge),
             other => Err(KeyCommandError::NotMadeHere {
                 key: Box::new(other.clone()),
@@ -121,7 +137,7 @@ impl Args {
         }
     }
 
-    fn in_file(&self, file: &Path) -> Result<Outcome, KeyCommandError> {
+    fn in_file(&self, file: &Path, edge: &Edge<'_>) -> Result<Outcome, KeyCommandError> {
         let key_type = match self.key_type {
             None | Some(TypeArg::Ed25519) => KeyType::Ed25519,
             Some(TypeArg::EcdsaP256) => KeyType::EcdsaP256,
@@ -135,13 +151,16 @@ impl Args {
             }
         };
         let name = self.key.0.to_string();
-        let passphrase = self.new_passphrase.passphrase(&name, &self.passphrases)?;
+        let passphrase = self
+            .new_passphrase
+            .passphrase(&name, &self.passphrases, edge)?;
         let key = make_file(&NewFile {
             file,
             key_type,
             kdf: self.new_passphrase.kdf(),
-            passphrase: &passphrase,
+            passphrase: passphrase.get(),
         })?;
+        passphrase.keep();
         KeyReport {
             key: key.public_key(),
             place: &name,
@@ -190,21 +209,57 @@ impl NewPassphraseArgs {
         &self,
         name: &str,
         sources: &PassphraseArgs,
-    ) -> Result<Passphrase, KeyCommandError> {
+        edge: &Edge<'_>,
+    ) -> Result<NewPassphrase, KeyCommandError> {
         if let Some(path) = &self.random_passphrase {
             let passphrase = Passphrase::random(&SystemRandom::new())?;
             passphrase.save_new(path)?;
-            return Ok(passphrase);
+            let file = Some(path.clone());
+            return Ok(NewPassphrase { passphrase, file });
         }
         let missing = |source| KeyError::Passphrase {
             key: name.to_owned(),
             source,
         };
-        match sources.sources().first() {
-            Some(source) => Ok(source.passphrase(name).map_err(missing)?),
+        let source = sources.sources().into_iter().next();
+        let passphrase = match &source {
+            Some(source) => source.passphrase(name).map_err(missing)?,
             None => ask_for_new(name)
                 .map_err(missing)?
-                .ok_or(KeyCommandError::PassphrasesDiffer),
+                .ok_or(KeyCommandError::PassphrasesDiffer)?,
+        };
+        let open = source.and_then(|source| source.warning());
+        let short = KeyWarning::about_new(&passphrase, name);
+        open.iter().chain(&short).for_each(edge.warn);
+        let file = None;
+        Ok(NewPassphrase { passphrase, file })
+    }
+}
+
+/// A passphrase for a key file that is about to be made. One that was made up is in a file before the
+/// key is, lest a key be made that nobody can open; unless [`NewPassphrase::keep`] is called, the file
+/// goes again.
+pub(super) struct NewPassphrase {
+    passphrase: Passphrase,
+    file: Option<PathBuf>,
+}
+
+impl NewPassphrase {
+    pub(super) fn get(&self) -> &Passphrase {
+        &self.passphrase
+    }
+
+    /// The key is there: its passphrase stays.
+    pub(super) fn keep(mut self) {
+        self.file = None;
+    }
+}
+
+impl Drop for NewPassphrase {
+    fn drop(&mut self) {
+        if let Some(path) = &self.file {
+            // Without a key it opens nothing.
+            let _ = fs::remove_file(path);
         }
     }
 }

@@ -3,10 +3,10 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use keys::{
-    Passphrase, PassphraseCredential, PassphraseError, PassphraseFd, PassphraseFile,
+    KeyWarning, Passphrase, PassphraseCredential, PassphraseError, PassphraseFd, PassphraseFile,
     PassphraseSource,
 };
 
@@ -40,6 +40,14 @@ pub struct PassphraseArgs {
 }
 
 impl PassphraseArgs {
+    /// As if this file, or nothing, had been given.
+    pub(super) fn file(path: Option<&Path>) -> Self {
+        Self {
+            files: path.map(Path::to_owned).into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
     /// The sources named on the command line or in the environment, if any.
     #[must_use]
     pub fn sources(&self) -> Vec<Source> {
@@ -70,6 +78,18 @@ pub enum Source {
     Credential(String),
     /// A person.
     Terminal,
+}
+
+impl Source {
+    /// What deserves attention about it, if anything. Who may read a credential, its service manager
+    /// sees to.
+    #[must_use]
+    pub fn warning(&self) -> Option<KeyWarning> {
+        match self {
+            Self::File(path) => KeyWarning::about_file(path),
+            Self::Descriptor(_) | Self::Credential(_) | Self::Terminal => None,
+        }
+    }
 }
 
 impl PassphraseSource for Source {

@@ -2,19 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
-use keys::{KeyUri, MAX_KEY_FILE, public_key_from_pem};
+use keys::{KeyError, KeyUri, MAX_KEY_FILE, Pkcs11Uri, public_key_from_pem, show_token_key};
 use metadata::PublicKey;
 
 use super::report::{KeyReport, read, save_public};
-use super::{Edge, KeyCommandError, KeyName, Outcome, PassphraseArgs, ReachArgs};
+use super::{
+    Edge, KeyCommandError, KeyName, NamesKeys, Outcome, PassphraseArgs, ReachArgs, Source,
+};
 
 /// Show a key's id, its fingerprint in hex and in words, and where it lives
 ///
-/// A public key file needs no passphrase. The words are for reading aloud: sixteen of them say the
-/// first half of the fingerprint.
+/// A public key file needs no passphrase, and most tokens show a public key without the PIN. The words
+/// are for reading aloud: sixteen of them say the first half of the fingerprint. What is shown is what
+/// file or token say; `key check` has the private key prove it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Key URI, or a key file, private or public
+    #[arg(value_parser = NamesKeys::<KeyName>::parser())]
     key: KeyName,
 
     /// Write the public half to this new file too
@@ -42,11 +46,34 @@ impl Args {
             });
         }
         let source = self.passphrases.source();
+        if let KeyUri::Pkcs11(uri) = name {
+            return self.on_token(uri, &source, edge);
+        }
         let opened = self.reach.reach().open(name, &source, edge)?;
         self.report(&KeyReport {
             key: opened.signer.public_key(),
             place: &opened.signer.describe(),
             token: opened.token.as_ref(),
+            public_file: self.public_key.as_deref(),
+        })
+    }
+
+    fn on_token(
+        &self,
+        uri: &Pkcs11Uri,
+        pins: &Source,
+        edge: &Edge<'_>,
+    ) -> Result<Outcome, KeyCommandError> {
+        let reach = self.reach.reach();
+        let (key, token) = show_token_key(uri, pins, reach.options(edge).pkcs11)?;
+        let public = key.public.map_err(|source| KeyError::Token {
+            key: format!("pkcs11:{}", key.uri),
+            source: Box::new(source),
+        })?;
+        self.report(&KeyReport {
+            key: &public,
+            place: &KeyUri::Pkcs11(key.uri).to_string(),
+            token: Some(&token),
             public_file: self.public_key.as_deref(),
         })
     }

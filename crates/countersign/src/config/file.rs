@@ -75,16 +75,16 @@ impl ConfigFile {
 
     /// The keys, with paths relative to the index made usable.
     pub(crate) fn keys_in(&self, data_dir: &Path, file: &Path) -> Result<Vec<KeyUri>, ConfigError> {
-        let parse = |text: &String| match text.parse() {
+        let parse = |(at, text): (usize, &String)| match text.parse() {
             Ok(KeyUri::File(path)) => Ok(KeyUri::File(data_dir.join(path))),
             Ok(elsewhere) => Ok(elsewhere),
             Err(source) => Err(ConfigError::Key {
                 path: file.to_owned(),
-                key: text.clone(),
+                entry: at + 1,
                 source,
             }),
         };
-        self.online.keys.iter().map(parse).collect()
+        self.online.keys.iter().enumerate().map(parse).collect()
     }
 
     /// Where the passphrases are, with paths relative to the index made usable.

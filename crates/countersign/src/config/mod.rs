@@ -156,12 +156,12 @@ pub(crate) enum ConfigError {
         source: Box<toml::de::Error>,
     },
     /// A key that is none.
-    #[error("`online.keys` in {path} names `{key}`", path = path.display())]
+    #[error("`online.keys` in {path}: entry {entry} is no key", path = path.display())]
     Key {
         /// The file.
         path: PathBuf,
-        /// The text found.
-        key: String,
+        /// Which, from 1. What it says is not repeated: it may hold what it should not, a PIN.
+        entry: usize,
         /// What is wrong with it.
         source: UriError,
     },

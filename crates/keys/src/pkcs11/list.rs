@@ -8,7 +8,7 @@ use metadata::PublicKey;
 use super::key::{full_name, in_key};
 use super::login::PinDesk;
 use super::module::Module;
-use super::object::{KeyObject, find};
+use super::object::{KeyObject, find, private_key};
 use super::public::{flaw_of, numbers, public_key};
 use super::token::Token;
 use super::{Pkcs11Options, Pkcs11Uri, TokenError, TokenInfo};
@@ -59,6 +59,37 @@ pub fn list_token_keys(
     list().map_err(|source| in_key(uri, source))
 }
 
+/// The one key that the URI names, and its token, for showing the public half. Most tokens show that
+/// to anybody, and then nobody is asked for a PIN; whether the private half is there and belongs to it,
+/// only a signature tells.
+pub fn show_token_key(
+    uri: &Pkcs11Uri,
+    pins: &dyn PassphraseSource,
+    options: Pkcs11Options<'_>,
+) -> Result<(TokenKey, TokenInfo), KeyError> {
+    let show = || {
+        let token = Module::load(options.module(uri)?)?.find_token(uri)?;
+        let (label, id) = (uri.object.as_deref(), uri.id.as_deref());
+        let class = ObjectClass::PUBLIC_KEY;
+        let mut seen = token.with_session(|session| find(session, class, label, id))?;
+        let private = seen.is_empty();
+        let object = match (seen.pop(), seen.len()) {
+            (Some(object), 0) => object,
+            (Some(object), _) => {
+                seen.push(object);
+                let matching = seen.iter().map(KeyObject::name).collect();
+                return Err(TokenError::SeveralKeys { matching });
+            }
+            (None, _) => {
+                PinDesk::new(uri, pins, options.force_last_attempt).log_in(&token)?;
+                token.with_session(|session| private_key(session, uri))?
+            }
+        };
+        Ok((listed(&token, &object, private), token.info.clone()))
+    };
+    show().map_err(|source| in_key(uri, source))
+}
+
 fn keys_on(
     module: &Arc<Module>,
     token: &TokenInfo,
@@ -83,14 +114,18 @@ fn keys_on(
     };
     let (label, id) = (uri.object.as_deref(), uri.id.as_deref());
     let objects = token.with_session(|session| find(session, class, label, id))?;
-    let listed = |object: &KeyObject| TokenKey {
-        uri: full_name(&token, object),
+    let listed = |object| listed(&token, object, private);
+    Ok(objects.iter().map(listed).collect())
+}
+
+fn listed(token: &Token, object: &KeyObject, private: bool) -> TokenKey {
+    TokenKey {
+        uri: full_name(token, object),
         key_type: object.type_name(),
         private,
         always_authenticate: object.always_authenticate,
-        public: listed_public(&token, object, private),
-    };
-    Ok(objects.iter().map(listed).collect())
+        public: listed_public(token, object, private),
+    }
 }
 
 fn listed_public(

@@ -21,7 +21,7 @@ use std::path::Path;
 pub use error::{ObjectName, TokenError};
 pub use generate::{NewTokenKey, TokenKeyType};
 pub use key::Pkcs11Key;
-pub use list::{TokenKey, TokenKeys, list_token_keys};
+pub use list::{TokenKey, TokenKeys, list_token_keys, show_token_key};
 pub use token::{PinState, TokenInfo};
 pub use uri::Pkcs11Uri;
 

@@ -1,6 +1,6 @@
 //! PINs: asked once, sent once, never shown.
 
-use countersign_keys::{
+use keys::{
     NoPassphrase, PassphraseError, Pkcs11Key, Pkcs11Options, Signer, TokenError, TokenKeyType,
 };
 

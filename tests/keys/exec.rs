@@ -5,21 +5,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use countersign_keys::{ExecCommand, ExecError, LoadOptions, SignatureCheck, Signer};
+use keys::{ExecCommand, ExecError, LoadOptions, SignatureCheck, Signer};
 
-use crate::common::{PlainKey, assert_verifies_in_python, open, python};
+use crate::common::{PlainKey, assert_verifies_in_python, in_workspace, open, python};
 use crate::exec_faults::open_error;
 
-/// The URI of `tests/real/child.py` with this behaviour.
+/// The URI of `child.py` with this behaviour.
 pub(crate) fn child(behaviour: &str, key: &PlainKey) -> String {
     script(
-        "tests/real/child.py",
+        "tests/keys/child.py",
         &[behaviour, key.path().to_str().unwrap()],
     )
 }
 
 fn script(path: &str, args: &[&str]) -> String {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    let script = in_workspace(path);
     let args = [&[script.to_str().unwrap()], args].concat().join("&arg=");
     format!("exec:{}?arg={args}", python().display())
 }
@@ -67,7 +67,7 @@ fn the_example_reaches_securesystemslib() {
         let path = key.path();
         let path = path.to_str().unwrap();
         let args = [&format!("file2:{path}"), &format!("{path}.json")[..]];
-        let uri = script("examples/securesystemslib_signer.py", &args);
+        let uri = script("crates/keys/examples/securesystemslib_signer.py", &args);
         assert_signs(&*open(&uri, options()).signer, kind);
     }
 }
@@ -75,7 +75,7 @@ fn the_example_reaches_securesystemslib() {
 #[test]
 fn configured_commands_are_found_by_name() {
     let key = PlainKey::make("ed25519");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/child.py");
+    let script = in_workspace("tests/keys/child.py");
     let command = |program: PathBuf| ExecCommand {
         program,
         args: [&script, Path::new("payload"), &key.path()]

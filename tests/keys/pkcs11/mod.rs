@@ -1,8 +1,7 @@
 //! Tokens, for real: `SoftHSM` through its module, and through a shim that adds what it lacks.
 
 mod foreign;
-mod hsm;
-mod keys;
+mod objects;
 mod pins;
 mod shim;
 mod signing;

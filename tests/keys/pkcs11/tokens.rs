@@ -1,6 +1,6 @@
 //! Finding the one token that is meant.
 
-use countersign_keys::{
+use keys::{
     KeyUri, LoadOptions, NoPassphrase, PinState, Pkcs11Options, Signer, TokenError, TokenKeyType,
 };
 

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use countersign_keys::{
-    KeyError, NewTokenKey, Passphrase, PassphraseError, PassphraseSource, Pkcs11Key, Pkcs11Options,
-    Pkcs11Uri, TokenError, TokenKeyType, list_token_keys,
-};
+use countersign_tests::environment::prepared;
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::session::{Session, UserType};
 use cryptoki::types::AuthPin;
+use keys::{
+    KeyError, NewTokenKey, Passphrase, PassphraseError, PassphraseSource, Pkcs11Key, Pkcs11Options,
+    Pkcs11Uri, TokenError, TokenKeyType, list_token_keys,
+};
 
 /// The user PIN of every token, unless a test says otherwise.
 pub(crate) const PIN: &str = "4711-user";
@@ -38,7 +39,7 @@ pub(crate) fn with_softhsm(body: impl FnOnce(&Hsm)) {
 pub(crate) fn with_shim(body: impl FnOnce(&Hsm)) {
     alone(body, |folder| {
         std::fs::create_dir(folder.join("tokens")).unwrap();
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pkcs11/shim.c");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("keys/shim.c");
         let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
         let mut compile = Command::new(compiler);
         compile.args(["-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o"]);
@@ -82,21 +83,6 @@ fn alone<B: FnOnce(&Hsm)>(body: B, prepare: impl FnOnce(&Path) -> Vec<(&'static 
     );
 }
 
-/// Something `tests/run` has made.
-pub(crate) fn prepared(path: &str) -> PathBuf {
-    let default = || {
-        // Other packages include this file, from another depth.
-        let mut above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
-        let root = above.find(|folder| folder.join("tests/run").exists());
-        root.unwrap().join("tests/.env")
-    };
-    let base = std::env::var_os("COUNTERSIGN_TEST_ENV").map_or_else(default, PathBuf::from);
-    let found = base.join(path);
-    let missing = "is missing: run `python3 tests/run --setup-only`";
-    assert!(found.exists(), "{} {missing}", found.display());
-    found
-}
-
 /// The module of `SoftHSM`.
 pub(crate) fn softhsm() -> PathBuf {
     prepared("softhsm/libsofthsm2.so").canonicalize().unwrap()
@@ -137,7 +123,7 @@ impl Hsm {
     pub(crate) fn uri(&self, token: &str) -> Pkcs11Uri {
         let text = format!("pkcs11:{token}?module-path={}", self.module.display());
         match text.parse().unwrap() {
-            countersign_keys::KeyUri::Pkcs11(uri) => uri,
+            keys::KeyUri::Pkcs11(uri) => uri,
             other => panic!("{other}"),
         }
     }

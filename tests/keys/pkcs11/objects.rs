@@ -1,11 +1,11 @@
 //! Finding the one key that is meant on a token, and refusing what is none.
 
-use countersign_keys::{
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::{Attribute, ObjectClass};
+use keys::{
     KeyFlaw, NoPassphrase, Pkcs11Key, Pkcs11Options, Signer, TokenError, TokenKeyType,
     list_token_keys,
 };
-use cryptoki::mechanism::Mechanism;
-use cryptoki::object::{Attribute, ObjectClass};
 
 use crate::hsm::{Hsm, Pin, with_softhsm};
 
@@ -60,7 +60,7 @@ fn two_objects_that_match_are_listed() {
         assert_ne!(one.key_id(), two.key_id());
         assert_eq!(two.uri().id, Some(vec![2]));
         // Every signature is by the key that was named, not by its namesake.
-        let check = countersign_keys::SignatureCheck::new(one.public_key()).unwrap();
+        let check = keys::SignatureCheck::new(one.public_key()).unwrap();
         assert!(check.verifies(b"{}", &one.sign(b"{}").unwrap().bytes));
         assert!(!check.verifies(b"{}", &two.sign(b"{}").unwrap().bytes));
     });
@@ -192,9 +192,7 @@ fn lists_all_keys_of_all_tokens() {
         let options = Pkcs11Options::default();
         let any = hsm.uri("");
         for (pins, private) in [(None, false), (Some(Pin::right()), true)] {
-            let pins = pins
-                .as_ref()
-                .map(|pin| pin as &dyn countersign_keys::PassphraseSource);
+            let pins = pins.as_ref().map(|pin| pin as &dyn keys::PassphraseSource);
             let mut tokens = list_token_keys(&any, pins, options).unwrap();
             tokens.sort_by(|a, b| a.token.label.cmp(&b.token.label));
             let mut types = Vec::new();

@@ -3,13 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
-use countersign_keys::{
+use keys::{
     FileKey, Kdf, KeyError, KeyFlaw, KeyType, KeyWarning, LoadOptions, Passphrase, PassphraseError,
     Signer, public_key_from_pem, public_key_to_pem,
 };
 use ring::rand::SystemRandom;
 
-use crate::common::{assert_verifies_in_python, python, run, tool};
+use crate::common::{assert_verifies_in_python, in_workspace, python, run, tool};
 
 const PASSPHRASE: &str = "grün & blau";
 
@@ -18,7 +18,7 @@ fn passphrase(_key: &str) -> Result<Passphrase, PassphraseError> {
 }
 
 fn formats(args: &[&str]) -> String {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/formats.py");
+    let script = in_workspace("tests/keys/formats.py");
     run(&python(), &[&[script.to_str().unwrap()], args].concat())
 }
 
@@ -176,7 +176,7 @@ fn foreign_openssh_keys_are_named_for_what_they_are() {
         KeyFlaw::WrongPassphrase
     );
     assert_eq!(flaw(&["-t", "ed25519", "-N", ""]), KeyFlaw::Unencrypted);
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/cosign-p256.pem");
+    let path = in_workspace("crates/keys/testdata/cosign-p256.pem");
     let wrong = FileKey::load(&path, &passphrase, LoadOptions::default()).unwrap_err();
     assert!(matches!(
         wrong,
@@ -189,7 +189,7 @@ fn foreign_openssh_keys_are_named_for_what_they_are() {
 
 #[test]
 fn keys_of_cosign_load() {
-    let testdata = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata");
+    let testdata = in_workspace("crates/keys/testdata");
     let public = std::fs::read_to_string(testdata.join("cosign-p256.pub.pem")).unwrap();
     let text = std::fs::read_to_string(testdata.join("cosign-p256.pem")).unwrap();
     let right = Passphrase::new("test".to_owned()).unwrap();

@@ -1,6 +1,6 @@
 //! What real tokens do and `SoftHSM` does not, through the shim.
 
-use countersign_keys::{
+use keys::{
     KeyError, NewTokenKey, NoPassphrase, PinState, Pkcs11Key, Pkcs11Options, SignatureCheck,
     Signer, TokenError, TokenKeyType,
 };

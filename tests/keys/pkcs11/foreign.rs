@@ -3,9 +3,10 @@
 
 use std::process::Command;
 
-use countersign_keys::{Pkcs11Key, SignatureCheck, Signer, TokenKeyType};
+use countersign_tests::environment::prepared;
+use keys::{Pkcs11Key, SignatureCheck, Signer, TokenKeyType};
 
-use crate::hsm::{PIN, prepared, softhsm, with_softhsm};
+use crate::hsm::{PIN, softhsm, with_softhsm};
 
 /// Verifies each line's signature as python-tuf does.
 const VERIFY: &str = r#"

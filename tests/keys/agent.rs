@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use countersign_keys::{
+use keys::{
     AgentError, KeyError, KeyUri, LoadOptions, NoPassphrase, SignatureCheck, list_agent_keys,
 };
 

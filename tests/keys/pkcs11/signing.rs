@@ -1,6 +1,6 @@
 //! Every type of key signs what metadata can carry.
 
-use countersign_keys::{
+use keys::{
     KeyUri, LoadOptions, NewTokenKey, NoPassphrase, Pkcs11Key, SignatureCheck, Signer, TokenError,
     TokenKeyType,
 };

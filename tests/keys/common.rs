@@ -1,34 +1,27 @@
-//! What the tests of this crate share: the programs that `tests/run` sets up, and their output.
+//! What the tests of keys share: the programs that `tests/run` sets up, and their output.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use countersign_keys::{LoadOptions, NoPassphrase, OpenedSigner, Signer};
+use countersign_tests::environment::prepared;
+use keys::{LoadOptions, NoPassphrase, OpenedSigner, Signer};
 use metadata::PublicKey;
 use metadata::canonical::Writer;
 
-/// `tests/.env`, which `tests/run --setup-only` makes.
-pub(crate) fn environment() -> PathBuf {
-    std::env::var_os("COUNTERSIGN_TEST_ENV").map_or_else(
-        || {
-            // Other packages include this file, from another depth.
-            let mut above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
-            let root = above.find(|folder| folder.join("tests/run").exists());
-            root.unwrap().join("tests/.env")
-        },
-        PathBuf::from,
-    )
-}
-
 /// Python with securesystemslib and `cryptography`.
 pub(crate) fn python() -> PathBuf {
-    environment().join("venv/bin/python")
+    prepared("venv/bin/python")
 }
 
 /// `openssl`, `ssh-agent`, `ssh-add` or `ssh-keygen`.
 pub(crate) fn tool(name: &str) -> PathBuf {
-    environment().join("tools").join(name)
+    prepared("tools").join(name)
+}
+
+/// A file of the workspace.
+pub(crate) fn in_workspace(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }
 
 /// Runs a program that has to succeed; returns what it printed.
@@ -36,7 +29,7 @@ pub(crate) fn run<S: AsRef<OsStr>>(program: &Path, args: &[S]) -> String {
     let output = Command::new(program)
         .args(args)
         .output()
-        .unwrap_or_else(|error| panic!("{}: {error}; run tests/run", program.display()));
+        .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
     assert!(
         output.status.success(),
         "{} {}: {}",
@@ -55,7 +48,7 @@ pub(crate) fn run_python(script: &str, args: &[&str]) -> String {
 /// Opens a key that needs no passphrase.
 pub(crate) fn open(uri: &str, options: LoadOptions) -> OpenedSigner {
     match uri
-        .parse::<countersign_keys::KeyUri>()
+        .parse::<keys::KeyUri>()
         .unwrap()
         .open(&NoPassphrase, options)
     {

@@ -5,7 +5,7 @@ use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use countersign_keys::{AgentError, KeyError, LoadOptions};
+use keys::{AgentError, KeyError, LoadOptions};
 
 use crate::agent::{error_of, options};
 use crate::common::open;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use countersign_keys::{ExecError, KeyError, KeyUri, LoadOptions, NoPassphrase};
+use keys::{ExecError, KeyError, KeyUri, LoadOptions, NoPassphrase};
 
 use crate::common::{PlainKey, open};
 use crate::exec::{child, options};

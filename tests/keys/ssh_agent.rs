@@ -1,4 +1,4 @@
-//! OpenSSH's own agent, in a folder of its own. The whole-system tests start it too.
+//! OpenSSH's own agent, in a folder of its own.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,0 +1,7 @@
+//! Both programs with keys wherever they live: the `key` commands, and the online key of an index.
+
+mod agent;
+mod desk;
+//mod online;
+mod secrets;
+mod token;
