@@ -111,7 +111,7 @@ pub enum Finding {
         why: String,
     },
     /// A project page that cannot be had or believed.
-    #[error("the page of {project}: {cause}")]
+    #[error("{}", about(&format!("the page of {project}"), project, cause))]
     Page {
         /// The project.
         #[serde(serialize_with = "text")]
@@ -120,7 +120,7 @@ pub enum Finding {
         cause: Cause,
     },
     /// A file on a page that nobody could install.
-    #[error("{filename}: {cause}")]
+    #[error("{}", about(filename.as_str(), filename, cause))]
     PageFile {
         /// The project.
         #[serde(serialize_with = "text")]
@@ -132,7 +132,7 @@ pub enum Finding {
         cause: Cause,
     },
     /// A target file whose bytes cannot be had or believed.
-    #[error("`{path}`: {cause}")]
+    #[error("{}", about(&format!("`{path}`"), path, cause))]
     File {
         /// The path.
         #[serde(serialize_with = "text")]
@@ -220,6 +220,14 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
     out
 }
 
+/// The cause, and what it is about, unless the cause names that itself.
+fn about(what: &str, name: &impl fmt::Display, cause: &Cause) -> String {
+    if cause.why.contains(&name.to_string()) {
+        return cause.why.clone();
+    }
+    format!("{what}: {cause}")
+}
+
 fn in_order(roles: &[Role]) -> String {
     roles.iter().map(Role::name).collect::<Vec<_>>().join(", ")
 }
@@ -257,6 +265,23 @@ mod tests {
             findings.add(Finding::NotDelegated { role: role.clone() });
         }
         assert_eq!((findings.kept.len(), findings.left_out), (FINDINGS, 1));
+    }
+
+    #[test]
+    fn what_a_cause_names_is_not_named_twice() {
+        let file = |why: &str| Finding::File {
+            path: TargetPath::parse("packages/00/a/a-1.tar.gz").unwrap(),
+            cause: Cause {
+                kind: Kind::Digest,
+                why: why.to_owned(),
+            },
+        };
+        let own = "`packages/00/a/a-1.tar.gz` is not the file bins-0 lists";
+        assert_eq!(file(own).to_string(), own);
+        assert_eq!(
+            file("the hash differs").to_string(),
+            "`packages/00/a/a-1.tar.gz`: the hash differs"
+        );
     }
 
     #[test]

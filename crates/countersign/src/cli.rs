@@ -25,8 +25,9 @@ Exit codes:
 
 /// Signs a Python package index with The Update Framework, and installs from it verified
 ///
-/// Whoever installs from a signed index can tell when a mirror, a CDN, a stolen online key or the
-/// index itself feeds them something other than the latest files their publishers released (PEP 458).
+/// Whoever installs from a signed index can tell when a mirror, a CDN or anybody on the way feeds them
+/// something other than the latest files the index has signed (PEP 458). Against a thief of the online
+/// key only a ceremony helps, which replaces it.
 ///
 /// Try it: `countersign quickstart DIR` signs a folder of wheels and sdists and serves it.
 #[derive(Parser)]

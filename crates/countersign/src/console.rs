@@ -3,7 +3,10 @@
 use std::error::Error;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use clap::ArgMatches;
 use serde::Serialize;
 
 use crate::cli::{LogFormat, OutputArgs};
@@ -18,11 +21,15 @@ pub(crate) struct Console {
     colors: bool,
     quiet: u8,
     progress: bool,
+    /// Whether the command was asked to report in JSON.
+    json: bool,
+    /// Whether it has: stdout gets one JSON object, the report or the failure.
+    reported: Arc<AtomicBool>,
 }
 
 impl Console {
     /// As the options and the environment want it.
-    pub(crate) fn new(options: &OutputArgs) -> Self {
+    pub(crate) fn new(options: &OutputArgs, command: &ArgMatches) -> Self {
         let terminal = io::stderr().is_terminal();
         let text = options.log_format == LogFormat::Text;
         // https://no-color.org: any value but the empty one.
@@ -32,6 +39,8 @@ impl Console {
             colors: terminal && text && !no_color,
             quiet: options.quiet,
             progress: terminal && text && options.quiet == 0 && !options.no_progress,
+            json: matches!(command.try_get_one("json"), Ok(Some(true))),
+            reported: Arc::default(),
         }
     }
 
@@ -43,6 +52,8 @@ impl Console {
             colors: false,
             quiet: 2,
             progress: false,
+            json: false,
+            reported: Arc::default(),
         }
     }
 
@@ -80,27 +91,39 @@ impl Console {
         }
         let mut out = serde_json::to_string_pretty(report).map_err(io::Error::from)?;
         out.push('\n');
+        self.reported.store(true, Ordering::Relaxed);
         write_out(&out)
     }
 
     /// Says why the program ends: `error:`, `cause:` for everything behind it, `hint:`.
     pub(crate) fn fail(&self, failure: &Failure) {
-        if self.quiet > 1 {
+        // Whoever pressed Ctrl-C knows.
+        if matches!(failure, Failure::Interrupted) {
             return;
         }
         let hint = hint::of(failure);
+        let told = || {
+            serde_json::json!({
+                "error": failure.to_string(),
+                "causes": causes(failure),
+                "hint": hint,
+                "exit_code": exit_code::of(failure),
+            })
+        };
+        if self.json && !self.reported.load(Ordering::Relaxed) {
+            // The exit code says it, too, where stdout is gone.
+            let _ = write_out(&format!("{:#}\n", told()));
+        }
+        if self.quiet > 1 {
+            return;
+        }
         match self.format {
             LogFormat::Text => {
                 self.complain(&failure.to_string(), &causes(failure), hint.as_deref());
             }
             LogFormat::Json => {
-                let line = serde_json::json!({
-                    "level": "ERROR",
-                    "error": failure.to_string(),
-                    "causes": causes(failure),
-                    "hint": hint,
-                    "exit_code": exit_code::of(failure),
-                });
+                let mut line = told();
+                line["level"] = "ERROR".into();
                 let _ = writeln!(io::stderr(), "{line}");
             }
         }

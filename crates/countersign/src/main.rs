@@ -33,7 +33,7 @@ fn main() -> ExitCode {
             return ExitCode::from(if printed.is_ok() { code } else { 1 });
         }
     };
-    let console = Console::new(&cli.output);
+    let console = Console::new(&cli.output, &matches);
     logging::start(&cli.output, console.colors());
     if let Err(error) = core_dumps {
         tracing::warn!("core files stay possible: {error}");

@@ -70,7 +70,7 @@ pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
         Ok(audit::audit(options, transport, &progress).await?)
     })?;
     drop(progress);
-    console.report(args.json.json, &report, || text(&report))?;
+    console.report(args.json.json, &report, || text(&report, args.read_files))?;
     match report.exit_code() {
         0 => Ok(()),
         code => Err(Failure::Findings { code }),
@@ -129,7 +129,7 @@ async fn first_root(
     Ok(file)
 }
 
-fn text(report: &Report) -> String {
+fn text(report: &Report, files_read: bool) -> String {
     let mut out = Vec::new();
     for role in report.roles.iter().filter(|role| !is_bin(&role.role)) {
         let (name, version) = (role.role.to_string(), role.version.to_string());
@@ -144,9 +144,15 @@ fn text(report: &Report) -> String {
         .filter(|role| is_bin(&role.role))
         .count();
     out.push(format!(
-        "{bins} bins, {} targets, {} lookups; {} pages and {} files read, {} more seen",
-        report.targets, report.lookups, report.pages, report.files, report.files_seen
+        "{bins} bins, {} targets, {} lookups; {} pages read",
+        report.targets, report.lookups, report.pages
     ));
+    out.push(if files_read {
+        format!("{} files read, each to its last byte", report.files)
+    } else {
+        "files were not read: --read-files compares every byte of them with what is signed"
+            .to_owned()
+    });
     for finding in &report.findings {
         out.push(format!("WRONG: {finding}"));
     }

@@ -114,8 +114,10 @@ fn machines_get_json_on_both_streams() {
     let run = place
         .run("--log-format json index status --json")
         .expect_code(1);
-    assert_eq!(run.stdout, "");
-    let error: serde_json::Value = serde_json::from_str(&run.stderr).expect("JSON");
+    let mut error: serde_json::Value = serde_json::from_str(&run.stderr).expect("JSON");
+    let members = error.as_object_mut().expect("an object");
+    assert_eq!(members.remove("level"), Some("ERROR".into()));
+    assert_eq!(run.json(), error, "whoever reads stdout alone is told, too");
     assert_eq!(error["error"], "countersign-data holds no repository");
     assert_eq!(error["exit_code"], 1);
     assert!(

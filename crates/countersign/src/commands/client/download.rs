@@ -62,9 +62,9 @@ struct Report {
 
 pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
     let updater = args.place.place()?.updater()?;
-    make_folder(&args.dir)?;
     let files = runtime::run(async {
         let session = updater.refresh(clock::now()).await?;
+        make_folder(&args.dir)?;
         let progress = Progress::steps(console, args.targets.len(), "downloading");
         let mut files = Vec::new();
         for name in &args.targets {

@@ -81,13 +81,17 @@ pub(crate) async fn init(
             found,
         });
     }
-    let refused = |error| match error {
+    let refused = |error: ClientError| match error {
         ClientError::Rejected(_) => Failure::NotARoot {
             path: path.to_owned(),
             source: Box::new(error),
         },
         other => other.into(),
     };
+    // What is no root leaves no folder behind.
+    RootChain::pinned(&file, *rules)
+        .map_err(ClientError::from)
+        .map_err(refused)?;
     let datastore = Datastore::open(metadata_dir)?;
     client::init(&datastore, &file, rules)
         .await

@@ -57,6 +57,9 @@ pub(crate) struct PlaceArgs {
     pub(crate) trust: TrustArgs,
 }
 
+/// The root that is trusted, in the folder of trusted metadata.
+const ROOT: &str = "root.json";
+
 /// Where a repository is, complete.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
@@ -116,6 +119,11 @@ impl Place {
             rules: self.rules,
             ..UpdaterConfig::new(self.metadata_url.clone(), self.targets_url.clone())
         };
+        // Where nothing is trusted nothing is made: it would be an empty folder.
+        if !self.metadata_dir.join(ROOT).exists() {
+            let path = self.metadata_dir.clone();
+            return Err(ClientError::NoRoot { path }.into());
+        }
         let datastore = Datastore::open(&self.metadata_dir)?;
         Ok(Updater::new(config, datastore, transport)?)
     }
