@@ -2,6 +2,6 @@
 
 mod agent;
 mod desk;
-//mod online;
+mod online;
 mod secrets;
 mod token;
