@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use keys::{ExecCommand, ExecError, LoadOptions, SignatureCheck, Signer};
+use metadata::{UnverifiedSignature, VerifyingKey};
 
 use crate::common::{PlainKey, assert_verifies_in_python, in_workspace, open, python};
 use crate::exec_faults::open_error;
@@ -99,6 +100,14 @@ fn configured_commands_are_found_by_name() {
     }
 }
 
+fn assert_in_order(signer: &dyn Signer, documents: &[&[u8]], signatures: &[UnverifiedSignature]) {
+    let key = VerifyingKey::new(signer.public_key()).unwrap();
+    assert_eq!(signatures.len(), documents.len());
+    for (document, signature) in documents.iter().zip(signatures) {
+        assert!(signature.verify(&key, document).is_some());
+    }
+}
+
 /// Eight signatures of 0.3 s each at once take as long as one, where the child offers that.
 #[test]
 fn children_that_can_work_on_many_requests_at_once() {
@@ -112,8 +121,18 @@ fn children_that_can_work_on_many_requests_at_once() {
         }
     });
     assert!(started.elapsed() < Duration::from_millis(8 * 300 / 2));
+    // The same for one who has many documents, in whose order the signatures come.
+    let documents: Vec<[u8; 1]> = (0..8).map(|number| [number]).collect();
+    let documents: Vec<&[u8]> = documents.iter().map(<[u8; 1]>::as_slice).collect();
+    let started = Instant::now();
+    let signatures = signer.sign_many(&documents).unwrap();
+    assert!(started.elapsed() < Duration::from_millis(8 * 300 / 2));
+    assert_in_order(&*signer, &documents, &signatures);
     // One at a time, callers wait for each other.
     let signer = open(&child("payload", &key), options()).signer;
+    let signatures = signer.sign_many(&documents).unwrap();
+    assert_in_order(&*signer, &documents, &signatures);
+    assert!(signer.sign_many(&[]).unwrap().is_empty());
     std::thread::scope(|scope| {
         for number in 0..8u8 {
             let signer = &signer;

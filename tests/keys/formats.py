@@ -1,6 +1,8 @@
 """Makes and reads keys as Python's `cryptography` and securesystemslib do, for the table of tests.
 
 make KIND PATH [PASSPHRASE]     writes PATH (PKCS#8, best encryption), prints the public key in PEM
+generate KIND PATH              the same by securesystemslib's own signer, without encryption
+sign PATH PASSPHRASE MESSAGE    signs with securesystemslib and an encrypted private key, in hex
 load PATH PASSPHRASE            prints the public key of an encrypted private key in PEM
 verify KEY MESSAGE SIGNATURE    verifies a hex signature with a TUF KEY in JSON through securesystemslib
 """
@@ -9,7 +11,7 @@ import sys
 
 from cryptography.hazmat.primitives import serialization as s
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from securesystemslib.signer import Key, Signature
+from securesystemslib.signer import CryptoSigner, Key, Signature
 
 
 def spki(public):
@@ -31,6 +33,20 @@ def make(kind, path, passphrase=None):
     spki(key.public_key())
 
 
+def generate(kind, path):
+    make = {"ed25519": CryptoSigner.generate_ed25519, "ecdsa": CryptoSigner.generate_ecdsa}[kind]
+    signer = make()
+    with open(path, "wb") as file:
+        file.write(signer.private_bytes)
+    spki(s.load_pem_private_key(signer.private_bytes, None).public_key())
+
+
+def sign(path, passphrase, message):
+    with open(path, "rb") as file:
+        key = s.load_pem_private_key(file.read(), passphrase.encode())
+    print(CryptoSigner(key).sign(message.encode()).signature, end="")
+
+
 def load(path, passphrase):
     with open(path, "rb") as file:
         spki(s.load_pem_private_key(file.read(), passphrase.encode()).public_key())
@@ -42,4 +58,4 @@ def verify(key, message, signature):
     print("ok")
 
 
-{"make": make, "load": load, "verify": verify}[sys.argv[1]](*sys.argv[2:])
+{"generate": generate, "load": load, "make": make, "sign": sign, "verify": verify}[sys.argv[1]](*sys.argv[2:])

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use keys::{
     FileKey, Kdf, KeyError, KeyFlaw, KeyType, KeyWarning, LoadOptions, Passphrase, PassphraseError,
-    Signer, public_key_from_pem, public_key_to_pem,
+    SignatureCheck, Signer, public_key_from_pem, public_key_to_pem,
 };
 use ring::rand::SystemRandom;
 
@@ -110,6 +110,15 @@ fn keys_of_python_load() {
 }
 
 #[test]
+fn keys_of_securesystemslib_load() {
+    let folder = Folder::new();
+    for kind in ["ed25519", "ecdsa"] {
+        let public = formats(&["generate", kind, &folder.text("plain")]);
+        assert_loads(&folder.path("plain"), &public, None);
+    }
+}
+
+#[test]
 fn keys_of_openssh_load() {
     for (kind, bits) in [("ed25519", "256"), ("ecdsa", "256")] {
         for (passphrase, rounds) in [
@@ -208,7 +217,7 @@ fn keys_of_cosign_load() {
     }
 }
 
-/// Written here: Python opens every one, OpenSSL those it has the memory for.
+/// Written here: Python opens every one, and securesystemslib signs with it; OpenSSL those it has the memory for.
 #[test]
 fn keys_made_here_load_elsewhere() {
     let right = passphrase("").unwrap();
@@ -232,6 +241,9 @@ fn keys_made_here_load_elsewhere() {
             key.save_encrypted(&folder.path("key"), &right, kdf)
                 .unwrap();
             assert_eq!(formats(&["load", &folder.text("key"), PASSPHRASE]), public);
+            let signed = formats(&["sign", &folder.text("key"), PASSPHRASE, "by another"]);
+            let check = SignatureCheck::new(key.public_key()).unwrap();
+            assert!(check.verifies(b"by another", &hex::decode(signed).unwrap()));
             if in_openssl {
                 let pass = format!("pass:{PASSPHRASE}");
                 let path = folder.text("key");

@@ -24,7 +24,6 @@ static const unsigned char ED25519[] = {6, 3, 0x2b, 0x65, 0x70};
 static const unsigned char EDWARDS25519[] = "\x13\x0c" "edwards25519";
 
 static FunctionList *real, shim;
-static int wrong;
 
 static const char *path(const char *name) {
     static _Thread_local char buffer[4096];
@@ -34,10 +33,26 @@ static const char *path(const char *name) {
 
 static int is(const char *mode) { return access(path(mode), F_OK) == 0; }
 
+/* Wrong PINs since the last right one: bytes of a file, since a token counts whichever process asks. */
+static int wrong_pins(void) {
+    FILE *file = fopen(path("wrong"), "r");
+    int count = 0;
+    while (file && fgetc(file) != EOF) count++;
+    if (file) fclose(file);
+    return count;
+}
+
+static void count_pin(int right) {
+    FILE *file = fopen(path("wrong"), right ? "w" : "a");
+    if (!right) fputc('x', file);
+    fclose(file);
+}
+
 static ulong token_info(ulong slot, void *info) {
     if (is("removed")) return DEVICE_REMOVED;
     ulong rv = ((ulong (*)(ulong, void *))real->function[TOKEN_INFO])(slot, info);
     ulong *flags = (ulong *)((char *)info + 96);
+    int wrong = wrong_pins();
     if (rv == 0 && is("locks"))
         *flags |= (wrong ? 0x10000 : 0) | (wrong == MAX_WRONG - 1 ? 0x20000 : 0) | (wrong >= MAX_WRONG ? 0x40000 : 0);
     if (rv == 0 && is("pinpad")) *flags |= 0x100;
@@ -64,10 +79,10 @@ static ulong login(ulong session, ulong user, unsigned char *pin, ulong length) 
         fclose(file);
         pin = (unsigned char *)typed;
     }
-    if (is("locks") && wrong >= MAX_WRONG) return PIN_LOCKED;
+    if (is("locks") && wrong_pins() >= MAX_WRONG) return PIN_LOCKED;
     ulong rv = ((ulong (*)(ulong, ulong, unsigned char *, ulong))real->function[LOGIN])(session, user, pin, length);
-    if (rv == PIN_INCORRECT || rv == PIN_LEN_RANGE) wrong++;
-    if (rv == 0) wrong = 0;
+    if (rv == PIN_INCORRECT || rv == PIN_LEN_RANGE) count_pin(0);
+    if (rv == 0) count_pin(1);
     return rv;
 }
 

@@ -10,6 +10,7 @@ mod exit_code;
 mod failure;
 mod hint;
 mod installers;
+mod key_service;
 mod logging;
 mod online_keys;
 mod panics;

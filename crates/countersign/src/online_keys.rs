@@ -5,12 +5,13 @@ use std::sync::Arc;
 use ceremony::key_command::{Edge, NamesKeys, PassphraseArgs, Reach, ReachArgs, Source, one_each};
 use keys::{KeyUri, Signer};
 use keys_kms::KmsOpener;
-use repository::OnlineSigners;
+use repository::{OnlineSigners, Repository};
 
 use crate::config::{Config, Given};
 use crate::console::Console;
 use crate::data_dir::DataDir;
 use crate::failure::{Failure, UsageError};
+use crate::key_service::KmsArgs;
 use crate::progress::Progress;
 
 /// Which keys sign online.
@@ -32,6 +33,9 @@ pub(crate) struct OnlineKeyArgs {
 
     #[command(flatten)]
     pub(crate) reach: ReachArgs,
+
+    #[command(flatten)]
+    pub(crate) kms: KmsArgs,
 }
 
 impl OnlineKeyArgs {
@@ -46,9 +50,9 @@ impl OnlineKeyArgs {
 }
 
 /// Hands out what this program brings to opening keys: the keys that need a network, and the log.
-pub(crate) fn with_edge<T>(then: impl FnOnce(&Edge<'_>) -> T) -> T {
+pub(crate) fn with_edge<T>(kms: &KmsOpener, then: impl FnOnce(&Edge<'_>) -> T) -> T {
     then(&Edge {
-        openers: &[&KmsOpener::default()],
+        openers: &[kms],
         child_log: Some(|key, line| tracing::info!("{key}: {line}")),
         warn: &|warning| tracing::warn!("{warning}: `{}`", warning.remedy("countersign")),
     })
@@ -71,11 +75,13 @@ pub(crate) fn open(
         keys: keys.len(),
         sources: given.len(),
     })?;
-    let reach = args.reach.reach();
+    let limits = Repository::open(data_dir.path())?.settings().policy.signers;
+    let reach = args.reach.reach().within(&limits);
+    let kms = args.kms.opener(&limits);
     let progress = Progress::steps(console, keys.len(), "opening keys");
     let mut signers: Vec<Arc<dyn Signer>> = Vec::new();
     for (key, source) in keys.iter().zip(&sources) {
-        signers.push(open_key(key, source, &reach)?);
+        signers.push(open_key(key, source, &reach, &kms)?);
         progress.step();
     }
     Ok(OnlineSigners::new(signers))
@@ -86,7 +92,8 @@ pub(crate) fn open_key(
     key: &KeyUri,
     source: &Source,
     reach: &Reach,
+    kms: &KmsOpener,
 ) -> Result<Arc<dyn Signer>, Failure> {
-    let opened = with_edge(|edge| reach.open(key, source, edge))?;
+    let opened = with_edge(kms, |edge| reach.open(key, source, edge))?;
     Ok(Arc::from(opened.signer))
 }

@@ -254,7 +254,8 @@ impl KmsError {
                 "check that `endpoint=` and any proxy lead to AWS KMS; nothing was signed"
             }
             Self::Throttled { .. } => {
-                "lower the concurrency, or raise the account's KMS request quota in this region"
+                "lower `kms_concurrency` in the policy, or raise the account's KMS request quota in \
+                 this region"
             }
             Self::ServiceFault { .. } => "try again later; nothing was published",
             Self::TimedOut { .. } | Self::Unreachable { .. } => {

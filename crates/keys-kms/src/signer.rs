@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use keys::{AwsKmsUri, KeyError, KeyUri, OpenedSigner, Opener, PassphraseSource, Signer};
-use metadata::{KeyId, PublicKey, Signature};
+use metadata::{KeyId, PublicKey, Signature, UnverifiedSignature};
 
 use crate::worker::Worker;
 use crate::{KmsError, KmsKey, KmsOptions};
@@ -69,6 +69,12 @@ impl Signer for KmsSigner {
     fn sign(&self, message: &[u8]) -> Result<Signature, KeyError> {
         self.sign_one(message)
             .map_err(|error| named(self.key.uri(), error))
+    }
+
+    fn sign_many(&self, messages: &[&[u8]]) -> Result<Vec<UnverifiedSignature>, KeyError> {
+        let signatures = Self::sign_many(self, messages);
+        let signatures = signatures.map_err(|error| named(self.key.uri(), error))?;
+        Ok(signatures.into_iter().map(Into::into).collect())
     }
 
     fn describe(&self) -> String {

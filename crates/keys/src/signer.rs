@@ -23,6 +23,15 @@ pub trait Signer: Send + Sync {
         self.sign(message).map(UnverifiedSignature::from)
     }
 
+    /// Signs several documents; the signatures come in their order, and the first failure ends it. One
+    /// after the other, unless what holds the key works on several at once.
+    fn sign_many(&self, messages: &[&[u8]]) -> Result<Vec<UnverifiedSignature>, KeyError> {
+        messages
+            .iter()
+            .map(|message| self.sign_unverified(message))
+            .collect()
+    }
+
     /// Where the key lives, as a key URI such as `file:keys/online.pem`; no secrets.
     fn describe(&self) -> String;
 }

@@ -20,6 +20,7 @@ mod online;
 mod reader;
 mod repository;
 mod roles;
+mod signers;
 mod source;
 mod values;
 
@@ -33,6 +34,7 @@ pub use keys::{Kdf, KeyPolicy, Scheme};
 pub use online::{OnlinePolicy, Retention};
 pub use repository::RepositoryLimits;
 pub use roles::{KeyKind, RolePolicy, Roles};
+pub use signers::SignerLimits;
 
 use reader::Section;
 
@@ -60,6 +62,8 @@ pub struct Policy {
     pub repository: RepositoryLimits,
     /// Which keys may sign, and how key files are encrypted.
     pub keys: KeyPolicy,
+    /// How long keys outside files are waited for, and how hard they are asked.
+    pub signers: SignerLimits,
 }
 
 impl Policy {
@@ -112,6 +116,11 @@ impl Policy {
             client: ClientLimits::read(&document.section("client", client::KEYS)?)?,
             repository: RepositoryLimits::read(&document.section("repository", repository::KEYS)?)?,
             keys: KeyPolicy::read(&document.section("keys", keys::KEYS)?)?,
+            signers: document
+                .optional_section("signers", signers::KEYS)?
+                .map(|section| SignerLimits::read(&section))
+                .transpose()?
+                .unwrap_or_default(),
         })
     }
 }
@@ -127,4 +136,5 @@ const KEYS: &[&str] = &[
     "client",
     "repository",
     "keys",
+    "signers",
 ];

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use chrono::TimeDelta;
 use countersign_policy::{
-    Bins, ClientLimits, Encoding, KeyKind, Policy, RolePolicy, TargetProfile,
+    Bins, ClientLimits, Encoding, KeyKind, Policy, RolePolicy, SignerLimits, TargetProfile,
 };
 
 /// Headings of PEP 458 that the files cite.
@@ -169,6 +169,15 @@ fn client_defaults_are_those_of_small_index() {
         Policy::built_in("small-index").unwrap().client,
         ClientLimits::default()
     );
+}
+
+#[test]
+fn signer_defaults_are_those_of_small_index_and_of_older_policies() {
+    let text = Policy::built_in_text("small-index").unwrap();
+    let small = Policy::parse(text).unwrap();
+    assert_eq!(small.signers, SignerLimits::default());
+    let (older, _) = text.split_once("[signers]").unwrap();
+    assert_eq!(Policy::parse(older).unwrap(), small);
 }
 
 #[test]

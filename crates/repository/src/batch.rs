@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use draft::{Draft, Plan, Setting, Signed, SignedFile};
+use draft::{Draft, Linted, Plan, Setting, Signed, SignedFile};
 use index::BinIndex;
 use metadata::{
     DelegatedRoles, Delegations, Expiry, MetaFile, Role, RoleKeys, Root, Snapshot, TargetFile,
@@ -20,6 +20,10 @@ use crate::record::{Listing, RoleRecord, Settings};
 use crate::signers::OnlineSigners;
 use crate::state::State;
 use crate::status::is_bin;
+
+/// Bins held in memory and signed together: enough to keep the requests to a key service under way, and
+/// some megabytes.
+const BINS_AT_ONCE: usize = 64;
 
 /// The offline-signed documents a batch is published under.
 pub(crate) struct InForce {
@@ -70,8 +74,11 @@ impl Builder<'_> {
             records.push(record(&file, listing));
             files.push(file);
         };
-        for bin in plan.bins.keys() {
-            push(self.bin(*bin, bin_keys, applied)?.into_file(), bin_listing);
+        let due: Vec<BinIndex> = plan.bins.keys().copied().collect();
+        for some in due.chunks(BINS_AT_ONCE) {
+            for bin in self.bins(some, bin_keys, applied)? {
+                push(bin.into_file(), bin_listing);
+            }
         }
         let bins = plan.bins.len();
         for file in set.map(CheckedSet::into_files).unwrap_or_default() {
@@ -123,12 +130,20 @@ impl Builder<'_> {
         Ok(highest.map_or(Ok(Version::FIRST), Version::next)?)
     }
 
-    fn bin(
+    /// Some bins, signed together: signers behind a network work on several at once.
+    fn bins(
         &self,
-        bin: BinIndex,
+        bins: &[BinIndex],
         (keys, role_keys): (&Delegations, &RoleKeys),
         applied: &Applied,
-    ) -> Result<Signed<Targets>, RepositoryError> {
+    ) -> Result<Vec<Signed<Targets>>, RepositoryError> {
+        let linted = bins.iter().map(|bin| self.bin(*bin, applied));
+        let linted = linted.collect::<Result<Vec<_>, _>>()?;
+        let authority = Authority::new("bins", &keys.keys, role_keys);
+        self.signers.sign_many(linted, role_keys, &authority)
+    }
+
+    fn bin(&self, bin: BinIndex, applied: &Applied) -> Result<Linted<Targets>, RepositoryError> {
         let role = Role::Delegated(self.settings.layout.role_name(bin)?);
         let version = self.next_version(&role)?;
         // First signatures are spread, so that renewals do not all fall on one day.
@@ -154,9 +169,7 @@ impl Builder<'_> {
             }
         }
         let document = Targets::new(version, Expiry::at(expires)).with_targets(targets);
-        let linted = Draft::new(role, document).lint(&self.setting(), None)?;
-        let authority = Authority::new("bins", &keys.keys, role_keys);
-        self.signers.sign(linted, role_keys, &authority)
+        Ok(Draft::new(role, document).lint(&self.setting(), None)?)
     }
 
     /// The snapshot of all roles as they will be: the published ones overlaid with the new.

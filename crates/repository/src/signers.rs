@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use draft::{Linted, Signed};
 use keys::{KeyError, Signer};
-use metadata::{Document, UnverifiedSignature};
+use metadata::{Document, Role, UnverifiedSignature};
 use trust::Authority;
 
 use crate::error::RepositoryError;
@@ -34,9 +34,7 @@ impl OnlineSigners {
         authority: &Authority<'_>,
     ) -> Result<Signed<R>, RepositoryError> {
         let signatures = self
-            .signers
-            .iter()
-            .filter(|signer| keys.keyids.contains(signer.key_id()))
+            .listed(keys)
             .map(|signer| signer.sign_unverified(linted.canonical()))
             .collect::<Result<Vec<UnverifiedSignature>, KeyError>>()
             .map_err(|source| RepositoryError::Key {
@@ -44,5 +42,37 @@ impl OnlineSigners {
                 source,
             })?;
         Ok(linted.seal_unverified(&signatures, authority)?)
+    }
+
+    /// The same for several documents of one authority, for signers that work on several at once.
+    pub(crate) fn sign_many<R: Document>(
+        &self,
+        linted: Vec<Linted<R>>,
+        keys: &metadata::RoleKeys,
+        authority: &Authority<'_>,
+    ) -> Result<Vec<Signed<R>>, RepositoryError> {
+        let messages: Vec<&[u8]> = linted.iter().map(Linted::canonical).collect();
+        let mut signatures: Vec<Vec<UnverifiedSignature>> = Vec::new();
+        signatures.resize_with(linted.len(), Vec::new);
+        for signer in self.listed(keys) {
+            let made = signer.sign_many(&messages).map_err(|source| {
+                let role = linted
+                    .first()
+                    .map_or(Role::Targets, |first| first.role().clone());
+                RepositoryError::Key { role, source }
+            })?;
+            for (all, one) in signatures.iter_mut().zip(made) {
+                all.push(one);
+            }
+        }
+        let pairs = linted.into_iter().zip(signatures);
+        pairs
+            .map(|(linted, signatures)| Ok(linted.seal_unverified(&signatures, authority)?))
+            .collect()
+    }
+
+    fn listed(&self, keys: &metadata::RoleKeys) -> impl Iterator<Item = &Arc<dyn Signer>> {
+        let signers = self.signers.iter();
+        signers.filter(|signer| keys.keyids.contains(signer.key_id()))
     }
 }

@@ -27,7 +27,7 @@ pub(crate) struct Run {
 impl Desk {
     /// The variables of this process that lead to real back ends go along; nothing else does.
     pub(crate) fn new() -> Self {
-        let along = ["PATH", "SOFTHSM2_CONF"];
+        let along = ["PATH", "SOFTHSM2_CONF", "SHIM_REAL", "SHIM_FOLDER"];
         let found = along.map(|name| (name.to_owned(), std::env::var_os(name)));
         let variables = found.into_iter();
         Self {

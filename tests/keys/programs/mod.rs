@@ -2,6 +2,9 @@
 
 mod agent;
 mod desk;
-//mod online;
+mod external;
+mod files;
+mod online;
 mod secrets;
+mod terminal;
 mod token;

@@ -5,7 +5,7 @@ use ceremony::{Event, GenesisPlan, HeldKey};
 use chrono::Utc;
 use countersign_tests::environment::samples;
 use keys::{FileKey, KeyType, Signer, public_key_from_pem};
-use kms_double::{Action, KeySpec, KmsDouble, REGION};
+use kms_double::{Action, Fault, KeySpec, KeyState, KmsDouble, REGION};
 use policy::Policy;
 use ring::rand::SystemRandom;
 
@@ -20,6 +20,8 @@ const TICK: &str = "online tick --at-once --json";
 fn hold_ceremony(desk: &Desk, online_pem: &str) -> String {
     let policy = Policy::built_in_text("small-index").unwrap();
     let policy = policy.replace("bins = \"auto\" ", "bins = 16 ");
+    // Two tries: what is tried again and fails again has to end soon.
+    let policy = policy.replace("kms_attempts = 6 ", "kms_attempts = 2 ");
     std::fs::write(desk.at("policy.toml"), &policy).unwrap();
     let new = || FileKey::generate(KeyType::Ed25519, &SystemRandom::new()).unwrap();
     let offline = [new(), new(), new(), new(), new()];
@@ -69,7 +71,10 @@ fn signs_an_index(desk: &Desk, uri: &str, passphrases: &str) {
     assert!(settings.contains(&format!("\"{scheme}:")), "{settings}");
     let first = desk.run("countersign", TICK).expect(0);
     let first: serde_json::Value = serde_json::from_str(&first.stdout).unwrap();
-    assert_eq!((&first["timestamp"], &first["bins"]), (&1.into(), &16.into()));
+    assert_eq!(
+        (&first["timestamp"], &first["bins"]),
+        (&1.into(), &16.into())
+    );
     for file in samples() {
         ours(&format!("index add {}", file.display()));
     }
@@ -95,8 +100,14 @@ fn with_a_key_on_a_token() {
         hsm.add_token("Index");
         let desk = Desk::new();
         desk.write("pin", &format!("{PIN}\n"));
-        let uri = format!("pkcs11:token=Index;object=online?module-path={}", hsm.module.display());
-        desk.ok("countersign", &format!("key new {uri} --passphrase-file pin"));
+        let uri = format!(
+            "pkcs11:token=Index;object=online?module-path={}",
+            hsm.module.display()
+        );
+        desk.ok(
+            "countersign",
+            &format!("key new {uri} --passphrase-file pin"),
+        );
         signs_an_index(&desk, &uri, "--passphrase-file pin");
     });
 }
@@ -130,12 +141,14 @@ fn with_a_key_of_an_external_signer() {
 #[test]
 fn with_a_key_of_a_key_service() {
     let double = KmsDouble::start().unwrap();
-    let desk = Desk::new();
+    let mut desk = Desk::new();
     desk.write("credentials", &double.credentials_file());
-    let mut desk = desk;
     desk.set("COUNTERSIGN_AWS_CREDENTIALS_FILE", desk.at("credentials"));
     let (id, endpoint) = (double.create_key(KeySpec::P256), double.endpoint());
     let uri = format!("awskms:{id}?region={REGION}&endpoint={endpoint}");
+    // Slow enough that requests under way at once are seen to be.
+    let slow = Fault::Delay(std::time::Duration::from_millis(100));
+    double.inject(Action::Sign, slow, 4);
     signs_an_index(&desk, &uri, "");
     // 16 bins, a snapshot and a timestamp; then at least a bin and both again.
     assert!(double.count(Action::Sign) >= 18 + 3);
@@ -149,7 +162,6 @@ fn what_goes_wrong_at_a_key_service_is_named_with_what_to_do() {
     let mut desk = Desk::new();
     desk.write("credentials", &double.credentials_file());
     desk.set("COUNTERSIGN_AWS_CREDENTIALS_FILE", desk.at("credentials"));
-    desk.set("COUNTERSIGN_KMS_ATTEMPTS", "2");
     let (id, endpoint) = (double.create_key(KeySpec::P256), double.endpoint());
     let named = |id: &str| format!("awskms:{id}?region={REGION}&endpoint={endpoint}");
     let uri = named(&id);
@@ -160,10 +172,6 @@ fn what_goes_wrong_at_a_key_service_is_named_with_what_to_do() {
     desk.ok("countersign", &format!("index apply {set}"));
     let fails = |code| desk.run("countersign", TICK).expect(code);
 
-    use kms_double::{Fault, KeyState};
-    double.inject(Action::Sign, Fault::Throttled, 100);
-    fails(1).says(&["throttled", "hint: lower the concurrency (--kms-concurrency)"]);
-    double.inject(Action::Sign, Fault::Throttled, 0);
     double.set_state(&id, KeyState::Disabled);
     fails(1).says(&["the key is disabled", "hint: enable the key"]);
     double.set_state(&id, KeyState::Enabled);
@@ -172,14 +180,44 @@ fn what_goes_wrong_at_a_key_service_is_named_with_what_to_do() {
     said.says(&["hint: let `region=` and `endpoint=` name one region"]);
     let wrong = double.create_key(KeySpec::P384);
     let said = desk.run("countersign", &format!("key check {}", named(&wrong)));
-    said.expect(1).says(&["signs no metadata", "hint: create a key for SIGN_VERIFY"]);
+    said.expect(1)
+        .says(&["signs no metadata", "hint: create a key for SIGN_VERIFY"]);
     // Another key than the roles list.
     let stranger = double.create_key(KeySpec::P256);
     let tick = format!("{TICK} --online-key {}", named(&stranger));
     let said = desk.run("countersign", &tick).expect(11);
-    said.says(&["which no online role lists", "hint: "]);
-    double.deny(Action::Sign);
-    fails(1).says(&["no permission for kms:Sign", "hint: allow kms:GetPublicKey and kms:Sign"]);
+    said.says(&[
+        "has 0 of 1 signatures",
+        "hint: sign with the keys that root lists",
+    ]);
+    // A set that the keys at hand cannot serve is given up.
+    desk.ok("countersign", &format!("index apply {set}"));
+    double.inject(Action::Sign, Fault::THROTTLE, 1000);
+    fails(1).says(&["throttled", "hint: lower `kms_concurrency` in the policy"]);
     let store = desk.at("countersign-data/repository/metadata");
     assert!(!store.join("timestamp.json").exists());
+
+    let strict = KmsDouble::start().unwrap();
+    strict.deny(Action::Sign);
+    desk.write("other", &strict.credentials_file());
+    let (id, endpoint) = (strict.create_key(KeySpec::P256), strict.endpoint());
+    let uri = format!("awskms:{id}?region={REGION}&endpoint={endpoint}");
+    let check = format!("key check {uri} --aws-credentials-file other");
+    let said = desk.run("countersign", &check).expect(1);
+    said.says(&[
+        "no permission for kms:Sign",
+        "hint: allow kms:GetPublicKey and kms:Sign",
+    ]);
+    let check = format!("key check {uri} --aws-credentials-file none");
+    let said = desk.run("countersign", &check).expect(1);
+    said.says(&[
+        "cannot read the credentials file `none`",
+        "hint: check the path",
+    ]);
+    let (code, said) = {
+        let run = desk.run("countersign-ceremony", &format!("key check {uri}"));
+        (run.code, run.stderr)
+    };
+    assert_eq!(code, Some(1));
+    assert!(said.contains("`countersign` can"), "{said}");
 }

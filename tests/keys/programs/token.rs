@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use crate::hsm::{Hsm, PIN, with_softhsm};
+use cryptoki::object::{Attribute, ObjectClass};
+
+use crate::hsm::{Hsm, PIN, with_shim, with_softhsm};
 use crate::programs::desk::{Desk, PROGRAMS};
 
 /// A desk with the PIN in a file.
@@ -164,6 +166,85 @@ fn a_token_that_is_gone_is_named() {
                 "no such token; there is none\n",
                 "hint: insert the token; `key list` lists those there are",
             ]);
+        }
+    });
+}
+
+/// A token that locks after three wrong PINs, as real ones do: what is left is told, the last attempt is
+/// not spent unasked, and a locked token gets no PIN at all.
+#[test]
+fn attempts_are_counted_and_never_wasted() {
+    with_shim(|hsm| {
+        let desk = desk(hsm);
+        let key = "pkcs11:token=Desk;object=root";
+        let new = format!("key new {key} --passphrase-file pin");
+        desk.ok("countersign-ceremony", &new);
+        hsm.switch_on("locks", "");
+        let check = |program: usize, options: &str| {
+            desk.run(PROGRAMS[program], &format!("key check {key} {options}"))
+        };
+        let wrong = "--passphrase-file wrong";
+        let said = check(0, wrong).expect(1);
+        said.says(&["refused the PIN; few attempts are left before it locks\n"]);
+        let said = check(1, wrong).expect(1);
+        said.says(&["refused the PIN; one attempt is left before it locks\n"]);
+        let sent = hsm.logins();
+        for program in [0, 1] {
+            let said = check(program, "--passphrase-file pin").expect(1);
+            said.says(&[
+                "one attempt is left before the token `Desk`",
+                "hint: --last-pin-attempt sends it all the same",
+            ]);
+        }
+        assert_eq!(hsm.logins(), sent);
+        let said = check(0, &format!("{wrong} --last-pin-attempt")).expect(1);
+        said.says(&["refused the PIN and is locked now"]);
+        let sent = hsm.logins();
+        for program in [0, 1] {
+            let said = check(program, "--passphrase-file pin --last-pin-attempt").expect(1);
+            said.says(&["is locked; its PUK or security officer unlocks it"]);
+            // What anybody may see is shown still.
+            desk.ok(PROGRAMS[program], &format!("key show {key}"));
+        }
+        assert_eq!(hsm.logins(), sent);
+        hsm.switch_off("locks");
+        hsm.switch_on("removed", "");
+        for program in [0, 1] {
+            let said = check(program, "--passphrase-file pin").expect(1);
+            said.says(&["no such token; there is none"]);
+        }
+    });
+}
+
+/// Of keys that want the PIN for every signature, and of tokens that show no public key unasked.
+#[test]
+fn always_authenticating_keys_are_made_and_checked() {
+    with_softhsm(|hsm| {
+        let desk = desk(hsm);
+        let key = "pkcs11:token=Desk;object=slot-9c";
+        let new = format!("key new {key} --always-authenticate --passphrase-file pin");
+        let made = desk.json("countersign", &new);
+        for program in PROGRAMS {
+            let check = format!("key check {key} --passphrase-file pin");
+            assert_eq!(desk.json(program, &check)["keyid"], made["keyid"]);
+            let list = "key list pkcs11:token=Desk --login --passphrase-file pin";
+            let listed = desk.json(program, list);
+            assert_eq!(listed["tokens"][0]["keys"][0]["always_authenticate"], true);
+        }
+        // Without its public half, only a login shows that the key is there.
+        let session = hsm.session();
+        let public = [Attribute::Class(ObjectClass::PUBLIC_KEY)];
+        for object in session.find_objects(&public).unwrap() {
+            session.destroy_object(object).unwrap();
+        }
+        drop(session);
+        for program in PROGRAMS {
+            let show = format!("key show {key}");
+            let said = desk.run(program, &show).expect(1);
+            said.says(&["hint: give --passphrase-file,"]);
+            let said = desk.run(program, &format!("{show} --passphrase-file pin"));
+            said.expect(1)
+                .says(&["the token shows no public key for it; import it"]);
         }
     });
 }

@@ -9,6 +9,9 @@ use keys::{
     ChildLog, ExecCommand, ExecUri, KeyError, KeyUri, KeyWarning, LoadOptions, OpenedSigner,
     Opener, Pkcs11Key, Pkcs11Options, Signer, TokenInfo, UriError,
 };
+use policy::SignerLimits;
+
+use super::Source;
 
 use super::Source;
 
@@ -27,7 +30,7 @@ pub struct Edge<'a> {
 }
 
 /// How keys outside files are reached.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub struct ReachArgs {
     /// PKCS#11 module for `pkcs11:` keys that name none; an absolute path
     #[arg(long, value_name = "FILE", env = "COUNTERSIGN_PKCS11_MODULE")]
@@ -40,11 +43,12 @@ pub struct ReachArgs {
     #[arg(help_heading = REACH)]
     signer: Vec<NamedSigner>,
 
-    /// Longest wait in seconds for an answer of an ssh-agent or external signer
+    /// Longest wait in seconds for an answer of an ssh-agent or external signer, in place of the
+    /// policy's (60)
     #[arg(long, value_name = "SECONDS", env = "COUNTERSIGN_KEY_TIMEOUT")]
     #[arg(help_heading = REACH)]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=3600), default_value_t = 60)]
-    key_timeout: u16,
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=3600))]
+    key_timeout: Option<u16>,
 
     /// Send a PIN even if a wrong one would lock the token
     #[arg(long, env = "COUNTERSIGN_LAST_PIN_ATTEMPT")]
@@ -88,17 +92,6 @@ pub struct Reach {
     timeout: Option<Duration>,
 }
 
-impl Default for ReachArgs {
-    fn default() -> Self {
-        Self {
-            pkcs11_module: None,
-            signer: Vec::new(),
-            key_timeout: 60,
-            last_pin_attempt: false,
-        }
-    }
-}
-
 impl ReachArgs {
     /// Adds what the environment says: the agent's socket, and the variables that an external
     /// signer may ask for by name. Settings of this program are not among them.
@@ -109,7 +102,7 @@ impl ReachArgs {
             commands: commands.map(|one| (one.0.clone(), one.1.clone())).collect(),
             module: self.pkcs11_module.clone(),
             force_last_attempt: self.last_pin_attempt,
-            timeout: Some(Duration::from_secs(self.key_timeout.into())),
+            timeout: self.key_timeout.map(u64::from).map(Duration::from_secs),
             ..Reach::of_process()
         }
     }
@@ -129,6 +122,13 @@ impl Reach {
                 .collect(),
             ..Self::default()
         }
+    }
+
+    /// The same, waiting as the policy of an index says where nothing else was given.
+    #[must_use]
+    pub fn within(mut self, limits: &SignerLimits) -> Self {
+        self.timeout = self.timeout.or(Some(limits.answer_timeout));
+        self
     }
 
     /// The key with the module or command that it names by default here, so that it means the same

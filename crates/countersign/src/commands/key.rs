@@ -2,9 +2,11 @@
 //! too; added here are the keys that need a network.
 
 use ceremony::key_command::KeyArgs;
+use policy::SignerLimits;
 
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::key_service::KmsArgs;
 use crate::online_keys::with_edge;
 
 /// Make, show, list, check and convert keys
@@ -17,9 +19,14 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     key: KeyArgs,
+
+    #[command(flatten)]
+    kms: KmsArgs,
 }
 
 pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
-    let outcome = with_edge(|edge| args.key.run(edge))?;
+    let outcome = with_edge(&args.kms.opener(&SignerLimits::default()), |edge| {
+        args.key.run(edge)
+    })?;
     console.report(args.json, &outcome.json, || outcome.text)
 }

@@ -1,9 +1,10 @@
 //! The signer behind `exec:`.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use metadata::{KeyId, PublicKey, Signature};
+use metadata::{KeyId, PublicKey, Signature, UnverifiedSignature};
 
 use super::child::Child;
 use super::protocol::{Request, VERSION, Wants};
@@ -100,6 +101,31 @@ impl Signer for ExecSigner {
         self.check.accept(self, message, bytes)
     }
 
+    /// As many at once as the child takes.
+    fn sign_many(&self, messages: &[&[u8]]) -> Result<Vec<UnverifiedSignature>, KeyError> {
+        let threads = usize::from(self.places.count).min(messages.len()).max(1);
+        let one = |message: &&[u8]| self.sign(message).map(UnverifiedSignature::from);
+        // The thread that is `first` signs that document and every `threads`th after it.
+        let share = |first: usize| {
+            let mine = messages.iter().skip(first).step_by(threads);
+            mine.map(one).collect::<Result<VecDeque<_>, _>>()
+        };
+        let mut shares = std::thread::scope(|scope| {
+            let share = &share;
+            let others: Vec<_> = (1..threads)
+                .map(|first| scope.spawn(move || share(first)))
+                .collect();
+            let mut shares = vec![share(0)?];
+            for other in others {
+                let gone = || exec_error(&self.name, ExecError::Gone);
+                shares.push(other.join().map_err(|_| gone())??);
+            }
+            Ok::<_, KeyError>(shares)
+        })?;
+        let in_order = (0..messages.len()).map(|at| shares[at % threads].pop_front());
+        Ok(in_order.flatten().collect())
+    }
+
     fn describe(&self) -> String {
         self.name.clone()
     }
@@ -120,6 +146,7 @@ fn exec_error(key: &str, source: ExecError) -> KeyError {
 
 /// As many requests under way as the child takes at once.
 struct Places {
+    count: u16,
     free: Mutex<u16>,
     freed: Condvar,
 }
@@ -129,6 +156,7 @@ struct Place<'a>(&'a Places);
 impl Places {
     fn new(count: u16) -> Self {
         Self {
+            count,
             free: Mutex::new(count),
             freed: Condvar::new(),
         }

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use ceremony::key_command::{Reach, Source};
 use clap::builder::FalseyValueParser;
 use keys::KeyUri;
+use keys_kms::KmsOpener;
 use repository::{Intake, OnlineSigners, TickOptions};
 
 use crate::clock;
@@ -122,7 +123,12 @@ fn build(
         });
     }
     let progress = Progress::spinner(console, "signing");
-    let signers = OnlineSigners::new(vec![open_key(&online_key, &passphrase, &Reach::default())?]);
+    let signers = OnlineSigners::new(vec![open_key(
+        &online_key,
+        &passphrase,
+        &Reach::default(),
+        &KmsOpener::default(),
+    )?]);
     let report = tick(data_dir, &signers, now, TickOptions { at_once: true })?;
     drop(progress);
     screen::published(console, &report)?;
