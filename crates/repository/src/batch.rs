@@ -17,8 +17,8 @@ use crate::error::RepositoryError;
 use crate::offline_set::CheckedSet;
 use crate::pages::Applied;
 use crate::record::{Listing, RoleRecord, Settings};
+use crate::repository::{Repository, Stage};
 use crate::signers::OnlineSigners;
-use crate::state::State;
 use crate::status::is_bin;
 
 /// The offline-signed documents a batch is published under.
@@ -38,8 +38,7 @@ pub(crate) struct Batch {
 
 /// What a batch is built from.
 pub(crate) struct Builder<'a> {
-    pub(crate) state: &'a dyn State,
-    pub(crate) settings: &'a Settings,
+    pub(crate) repository: &'a Repository,
     pub(crate) signers: &'a OnlineSigners,
     pub(crate) now: DateTime<Utc>,
     pub(crate) roles: &'a BTreeMap<Role, RoleRecord>,
@@ -57,7 +56,7 @@ impl Builder<'_> {
         set: Option<CheckedSet>,
         applied: &Applied,
     ) -> Result<Batch, RepositoryError> {
-        let bin_keys = check_layout(&self.in_force.bins, self.settings)?;
+        let bin_keys = check_layout(&self.in_force.bins, &self.repository.settings)?;
         let shares_key = same_keys(bin_keys.1, &self.in_force.root.snapshot);
         let bin_listing = if shares_key {
             Listing::Version
@@ -70,7 +69,9 @@ impl Builder<'_> {
             records.push(record(&file, listing));
             files.push(file);
         };
-        for bin in plan.bins.keys() {
+        let count = plan.bins.len() as u64;
+        for (done, bin) in plan.bins.keys().enumerate() {
+            self.repository.at(Stage::Signing, done as u64, count);
             push(self.bin(*bin, bin_keys, applied)?.into_file(), bin_listing);
         }
         let bins = plan.bins.len();
@@ -107,13 +108,13 @@ impl Builder<'_> {
     fn setting(&self) -> Setting<'_> {
         Setting {
             now: self.now,
-            policy: &self.settings.policy,
+            policy: self.policy(),
             root: Some(&self.in_force.root),
         }
     }
 
     fn policy(&self) -> &Policy {
-        &self.settings.policy
+        &self.repository.settings.policy
     }
 
     /// One above every version ever given out.
@@ -129,7 +130,7 @@ impl Builder<'_> {
         (keys, role_keys): (&Delegations, &RoleKeys),
         applied: &Applied,
     ) -> Result<Signed<Targets>, RepositoryError> {
-        let role = Role::Delegated(self.settings.layout.role_name(bin)?);
+        let role = Role::Delegated(self.repository.settings.layout.role_name(bin)?);
         let version = self.next_version(&role)?;
         // First signatures are spread, so that renewals do not all fall on one day.
         let expires = if self.roles.contains_key(&role) {
@@ -138,6 +139,7 @@ impl Builder<'_> {
             draft::first_bin_expiry(self.now, self.policy(), bin)
         };
         let mut targets: BTreeMap<_, _> = self
+            .repository
             .state
             .bin_targets(bin.get())?
             .into_iter()
