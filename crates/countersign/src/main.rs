@@ -14,6 +14,7 @@ mod logging;
 mod online_keys;
 mod panics;
 mod progress;
+mod replace_file;
 mod runtime;
 mod serve;
 

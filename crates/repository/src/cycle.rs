@@ -83,7 +83,7 @@ impl Repository {
         }
         self.drop_bad_set(now)?;
         report.mended = self.mend_pointers(now)?;
-        let prepared = self.prepare_or_isolate(signers, now, options, without)?;
+        let prepared = self.prepare_or_isolate(signers, now, options, &without)?;
         let plan = &prepared.plan;
         report.next = plan.next;
         if !plan.take_changes {
@@ -93,7 +93,7 @@ impl Repository {
             report.waiting_until = pending.oldest.map(|oldest| oldest + wait);
         }
         match prepared.rehearsed {
-            Some(rehearsed) => self.execute(rehearsed, prepared.work, now, report),
+            Some(rehearsed) => self.execute(&rehearsed, prepared.work, now, report),
             None if plan.take_changes => {
                 // They came to nothing new, so no signature is needed to answer them.
                 let work = prepared.work;
@@ -115,7 +115,7 @@ impl Repository {
 
     fn execute(
         &mut self,
-        rehearsed: Rehearsed,
+        rehearsed: &Rehearsed,
         mut work: Outlook,
         now: DateTime<Utc>,
         mut report: TickReport,
@@ -139,7 +139,7 @@ impl Repository {
             targets: work.applied.target_records(),
             outcomes: report.outcomes.clone(),
             sets: work.sets.clone(),
-            objects: stage_objects(&rehearsed, &mut work.applied),
+            objects: stage_objects(rehearsed, &mut work.applied),
         };
         self.publish(&staged)?;
         Ok(report)

@@ -145,6 +145,12 @@ pub enum RepositoryError {
         /// Why.
         why: String,
     },
+    /// Every role of a set was published before, or a later one.
+    #[error("nothing is new in the set: {roles} published already")]
+    SetPublished {
+        /// The roles and their versions, in words.
+        roles: String,
+    },
     /// A synchronisation would remove more than it may without being told so.
     #[error("{removed} of {present} files would be removed, more than {percent} percent")]
     SyncRemoves {

@@ -67,9 +67,9 @@ impl Repository {
         signers: &OnlineSigners,
         now: DateTime<Utc>,
         options: TickOptions,
-        without: Without,
+        without: &Without,
     ) -> Result<Prepared, RepositoryError> {
-        let error = match self.prepare(signers, now, options, &without) {
+        let error = match self.prepare(signers, now, options, without) {
             Err(error) if error.is_refusal() || error.may_be_of_a_change() => error,
             prepared => return prepared,
         };

@@ -5,7 +5,7 @@ mod support;
 use std::fs;
 
 use chrono::TimeDelta;
-use countersign_repository::{Repository, TickOptions};
+use countersign_repository::{Repository, StorePath, TickOptions};
 use support::{Ceremony, Reader, samples, start};
 
 const AT_ONCE: TickOptions = TickOptions { at_once: true };
@@ -37,7 +37,7 @@ fn each_pointer_is_put_again_whatever_happened_to_it() {
                 Some(bytes) => fs::write(&path, bytes).unwrap(),
             }
             let report = index.tick(&ceremony.online(), start(), AT_ONCE).unwrap();
-            let mended: Vec<_> = report.mended.iter().map(|path| path.as_str()).collect();
+            let mended: Vec<_> = report.mended.iter().map(StorePath::as_str).collect();
             assert_eq!(mended, [pointer]);
             assert_eq!(report.timestamp, None, "nothing is signed for it");
             assert_eq!(fs::read(&path).unwrap(), published);

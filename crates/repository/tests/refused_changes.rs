@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::TimeDelta;
 use countersign_repository::{
-    Answer, ChangeId, Outcome, Repository, RepositoryError, TickOptions, TickReport,
+    Answer, ChangeId, Outcome, Repository, RepositoryError, StorePath, TickOptions, TickReport,
 };
 use rusqlite::Connection;
 use support::{Ceremony, Reader, samples, start};
@@ -158,7 +158,7 @@ fn a_lasting_conflict_costs_a_number_and_no_more() {
     assert!(matches!(error, RepositoryError::Store(_)), "{error:?}");
     let report = index.tick(&ceremony.online(), start(), AT_ONCE).unwrap();
     assert!(report.burned_earlier);
-    let blocked = report.blocked.as_ref().map(|path| path.as_str());
+    let blocked = report.blocked.as_ref().map(StorePath::as_str);
     assert_eq!(blocked, Some("metadata/2.snapshot.json"));
     assert_eq!(report.snapshot, Some(support::version(3)));
     assert_eq!(report.outcomes.len(), 3);
