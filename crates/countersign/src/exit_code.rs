@@ -1,7 +1,7 @@
 //! Which failure ends the program with which code. The codes are listed in `cli.rs`.
 
 use client::Kind;
-use repository::RepositoryError;
+use repository::{RepositoryError, StoreError};
 
 use crate::failure::Failure;
 
@@ -35,6 +35,8 @@ pub(crate) fn of(failure: &Failure) -> u8 {
         Failure::KeyCommand(error) if error.is_usage() => USAGE,
         Failure::Usage(_) => USAGE,
         Failure::Worker { .. } => INTERNAL,
+        Failure::StillQueued { .. } => BUSY,
+        Failure::Attention { expired: true, .. } => Kind::Expired.exit_code(),
         Failure::Interrupted => INTERRUPTED,
         _ => REFUSED,
     }
@@ -44,6 +46,11 @@ fn of_repository(error: &RepositoryError) -> u8 {
     match error {
         RepositoryError::Locked { .. } | RepositoryError::HeadMoved { .. } => BUSY,
         RepositoryError::Unsigned(_) => SIGNATURES,
+        RepositoryError::Store(StoreError::Altered { .. }) => Kind::Digest.exit_code(),
+        RepositoryError::StateBehind { .. } | RepositoryError::BelowFloor { .. } => {
+            Kind::Rollback.exit_code()
+        }
+        RepositoryError::NotForThisKey { .. } => Kind::Expired.exit_code(),
         RepositoryError::Rehearsal { source } | RepositoryError::SetRejected { source } => {
             Kind::of(source).exit_code()
         }

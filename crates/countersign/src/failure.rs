@@ -178,6 +178,22 @@ pub(crate) enum Failure {
     /// The client under test of the conformance suite failed, in whatever way.
     #[error(transparent)]
     Conformance(Box<dyn Error + Send + Sync>),
+    /// Nobody published the changes in time.
+    #[error("{changes} changes are still queued after {seconds} s")]
+    StillQueued {
+        /// How many changes.
+        changes: usize,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// An index that needs attention, as `--check` asks.
+    #[error("{what}")]
+    Attention {
+        /// What needs it.
+        what: String,
+        /// Whether clients refuse the index already.
+        expired: bool,
+    },
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,

@@ -9,6 +9,10 @@ use repository::RepositoryError;
 
 use crate::failure::Failure;
 
+/// What renews which role.
+pub(crate) const EXPIRED: &str = "`countersign online tick` renews timestamp, snapshot and bins; \
+     root, targets and bins (the role) take a key ceremony";
+
 /// The hint for a failure.
 pub(crate) fn of(failure: &Failure) -> Option<String> {
     let hint = match failure {
@@ -61,6 +65,12 @@ pub(crate) fn of(failure: &Failure) -> Option<String> {
             "mend the files named above and queue them with `countersign index add`, \
              or remove the folder and start again"
         }
+        Failure::StillQueued { .. } => {
+            "nothing is lost: `countersign online tick --at-once` publishes them now, \
+             `countersign online run` as they come"
+        }
+        Failure::Attention { expired: true, .. } => EXPIRED,
+        Failure::Attention { .. } => "`countersign index status` shows the whole",
         Failure::Listen { .. } => "choose another port; port 0 takes a free one",
         _ => return None,
     };
@@ -88,6 +98,9 @@ fn of_repository(error: &RepositoryError) -> Option<&'static str> {
             "a set is the folder `publish-set` that a ceremony's `combine` leaves; \
              one set at a time waits for `countersign online tick`"
         }
+        RepositoryError::SetPublished { .. } => {
+            "nothing has to be done; `countersign index status` shows what is published"
+        }
         RepositoryError::SetRejected { .. } | RepositoryError::Refused(_) => {
             "nothing was changed; check the ceremony's folder"
         }
@@ -98,7 +111,31 @@ fn of_repository(error: &RepositoryError) -> Option<&'static str> {
             "files of the repository were altered behind its back: restore them, \
              `countersign audit` finds others"
         }
-        RepositoryError::Schema { .. } => "use the version of countersign that made this index",
+        RepositoryError::Schema { found, expected } if found < expected => {
+            "copy its state.sqlite, then `countersign index upgrade`"
+        }
+        RepositoryError::Schema { .. } => "a later version of countersign made it: use that one",
+        RepositoryError::StateBehind { .. } => {
+            "a backup was restored: `countersign index recover` takes over what is published; \
+             never sign on from here by other means"
+        }
+        RepositoryError::BelowFloor { .. } => {
+            "the store shows something older than this machine has seen: find out who replaced it \
+             before anything else"
+        }
+        RepositoryError::NotForThisKey { .. } => {
+            "run `countersign online tick` where the other online keys are, or hold a ceremony"
+        }
+        RepositoryError::NothingPublished => {
+            "there has to be a first publication: `countersign online tick` makes it"
+        }
+        RepositoryError::NotInStore { .. } => {
+            "restore the missing file from a mirror or backup; `countersign audit` finds others"
+        }
+        RepositoryError::SyncRemoves { .. } => {
+            "`countersign index sync --dry-run` lists them; --max-removed allows more, --force any"
+        }
+        RepositoryError::Key { source, .. } => return of_key(source),
         _ => return None,
     })
 }

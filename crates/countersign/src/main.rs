@@ -15,6 +15,7 @@ mod logging;
 mod online_keys;
 mod panics;
 mod progress;
+mod replace_file;
 mod runtime;
 mod serve;
 

@@ -1,10 +1,11 @@
 //! Progress on a terminal, for work that takes long enough to wonder.
 
 use std::io::{self, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use repository::{Repository, Stage};
 
 use crate::console::Console;
 
@@ -55,6 +56,26 @@ impl Drop for Progress {
         self.0.finish_and_clear();
         *shown() = None;
     }
+}
+
+/// Shows how far a repository is with long work; gone when dropped.
+pub(crate) fn watching(
+    repository: &mut Repository,
+    console: &Console,
+    what: &'static str,
+) -> Progress {
+    let progress = Progress::spinner(console, what);
+    let bar = progress.0.clone();
+    repository.watch(Arc::new(move |stage, done, total| {
+        let what = match stage {
+            Stage::Reading => "reading distributions",
+            Stage::Signing => "signing bins",
+            Stage::Putting => "writing",
+            Stage::Flushing => return bar.set_message("syncing to disk"),
+        };
+        bar.set_message(format!("{what} {done}/{total}"));
+    }));
+    progress
 }
 
 /// Stderr, beside whatever progress is shown.

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::failure::Failure;
@@ -46,6 +46,24 @@ pub(crate) enum Ended {
     Interrupted,
     /// Whoever supervises the process: SIGTERM.
     Terminated,
+}
+
+/// Hears that settings and keys are to be read again: SIGHUP.
+pub(crate) struct Reload(Signal);
+
+impl Reload {
+    /// Listens from now on.
+    pub(crate) fn listen() -> Result<Self, Failure> {
+        let hangup = signal(SignalKind::hangup()).map_err(Failure::Runtime)?;
+        Ok(Self(hangup))
+    }
+
+    /// Returns when it was asked for.
+    pub(crate) async fn requested(&mut self) {
+        if self.0.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 /// Asks for the end from within.

@@ -1,16 +1,40 @@
 //! `index apply`: the only way offline-signed roles reach the repository (DESIGN §5).
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use metadata::{Role, Version};
+use metadata::{Role, Sha256, Version};
 
 use crate::batch::check_layout;
 use crate::cycle::offline_versions;
 use crate::error::RepositoryError;
-use crate::offline_set::OfflineSet;
+use crate::offline_set::{OfflineFile, OfflineSet};
 use crate::outlook::{in_force, published};
+use crate::record::RoleRecord;
 use crate::repository::Repository;
+
+/// Names the roles of a set none of which is newer than what is published, or differs from it.
+fn already_published(
+    files: &[OfflineFile],
+    published: &BTreeMap<Role, RoleRecord>,
+) -> Option<String> {
+    let mut names = Vec::new();
+    for file in files {
+        let record = published.get(&file.role)?;
+        let is_same = || Sha256::of(&file.bytes) == record.sha256;
+        if file.version > record.version || (file.version == record.version && !is_same()) {
+            return None;
+        }
+        names.push(format!("{} v{}", file.role, file.version));
+    }
+    names.sort();
+    Some(format!(
+        "{} {}",
+        names.join(", "),
+        if names.len() == 1 { "was" } else { "were" }
+    ))
+}
 
 impl Repository {
     /// Checks a ceremony's set against what is published and keeps it for the next cycle.
@@ -21,6 +45,9 @@ impl Repository {
     ) -> Result<Vec<(Role, Version)>, RepositoryError> {
         let files = OfflineSet::read(folder, &self.settings.policy)?;
         let roles = self.roles_by_name()?;
+        if let Some(roles) = already_published(&files, &roles) {
+            return Err(RepositoryError::SetPublished { roles });
+        }
         let before = self.read_before(&roles, None)?;
         let published = published(&before)?;
         if !self.state.waiting_sets()?.is_empty() {

@@ -17,8 +17,8 @@ use crate::error::RepositoryError;
 use crate::offline_set::CheckedSet;
 use crate::pages::Applied;
 use crate::record::{Listing, RoleRecord, Settings};
+use crate::repository::{Repository, Stage};
 use crate::signers::OnlineSigners;
-use crate::state::State;
 use crate::status::is_bin;
 
 /// Bins held in memory and signed together: enough to keep the requests to a key service under way, and
@@ -42,8 +42,7 @@ pub(crate) struct Batch {
 
 /// What a batch is built from.
 pub(crate) struct Builder<'a> {
-    pub(crate) state: &'a dyn State,
-    pub(crate) settings: &'a Settings,
+    pub(crate) repository: &'a Repository,
     pub(crate) signers: &'a OnlineSigners,
     pub(crate) now: DateTime<Utc>,
     pub(crate) roles: &'a BTreeMap<Role, RoleRecord>,
@@ -61,7 +60,7 @@ impl Builder<'_> {
         set: Option<CheckedSet>,
         applied: &Applied,
     ) -> Result<Batch, RepositoryError> {
-        let bin_keys = check_layout(&self.in_force.bins, self.settings)?;
+        let bin_keys = check_layout(&self.in_force.bins, &self.repository.settings)?;
         let shares_key = same_keys(bin_keys.1, &self.in_force.root.snapshot);
         let bin_listing = if shares_key {
             Listing::Version
@@ -75,10 +74,13 @@ impl Builder<'_> {
             files.push(file);
         };
         let due: Vec<BinIndex> = plan.bins.keys().copied().collect();
+        let mut done = 0;
         for some in due.chunks(BINS_AT_ONCE) {
+            self.repository.at(Stage::Signing, done, due.len() as u64);
             for bin in self.bins(some, bin_keys, applied)? {
                 push(bin.into_file(), bin_listing);
             }
+            done += some.len() as u64;
         }
         let bins = plan.bins.len();
         for file in set.map(CheckedSet::into_files).unwrap_or_default() {
@@ -114,13 +116,13 @@ impl Builder<'_> {
     fn setting(&self) -> Setting<'_> {
         Setting {
             now: self.now,
-            policy: &self.settings.policy,
+            policy: self.policy(),
             root: Some(&self.in_force.root),
         }
     }
 
     fn policy(&self) -> &Policy {
-        &self.settings.policy
+        &self.repository.settings.policy
     }
 
     /// One above every version ever given out.
@@ -144,7 +146,7 @@ impl Builder<'_> {
     }
 
     fn bin(&self, bin: BinIndex, applied: &Applied) -> Result<Linted<Targets>, RepositoryError> {
-        let role = Role::Delegated(self.settings.layout.role_name(bin)?);
+        let role = Role::Delegated(self.repository.settings.layout.role_name(bin)?);
         let version = self.next_version(&role)?;
         // First signatures are spread, so that renewals do not all fall on one day.
         let expires = if self.roles.contains_key(&role) {
@@ -153,6 +155,7 @@ impl Builder<'_> {
             draft::first_bin_expiry(self.now, self.policy(), bin)
         };
         let mut targets: BTreeMap<_, _> = self
+            .repository
             .state
             .bin_targets(bin.get())?
             .into_iter()

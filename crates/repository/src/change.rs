@@ -43,6 +43,15 @@ pub struct Queued {
     pub change: Change,
 }
 
+/// What became of changes that somebody waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Not all of them are decided, or the work that decided them is still being published.
+    Waiting,
+    /// Every one, in the order asked; what is published is covered by the published timestamp.
+    Decided(Vec<(ChangeId, Outcome)>),
+}
+
 /// What became of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {

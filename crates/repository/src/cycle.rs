@@ -3,21 +3,22 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use draft::{Plan, Signed};
-use metadata::{Role, Root, Snapshot, Targets, Timestamp, Version};
+use draft::Signed;
+use metadata::{Role, Root, Targets, Version};
 
-use crate::batch::Builder;
 use crate::change::Outcome;
 use crate::error::RepositoryError;
 use crate::offline_set::{CheckedSet, bins_role};
-use crate::outlook::{Outlook, document};
+use crate::outlook::Outlook;
 use crate::pages::Applied;
-use crate::publish::{publish, stage_objects};
+use crate::prepare::Without;
+use crate::publish::stage_objects;
 use crate::record::{RoleRecord, Staged};
-use crate::recover::{Recovery, recover};
-use crate::rehearse::rehearse;
+use crate::recover::Recovery;
+use crate::rehearse::Rehearsed;
 use crate::repository::Repository;
 use crate::signers::OnlineSigners;
+use crate::store::StorePath;
 
 /// How a cycle is run.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,6 +46,15 @@ pub struct TickReport {
     pub outcomes: Vec<(crate::ChangeId, Outcome)>,
     /// When the next cycle has something to do.
     pub next: Option<DateTime<Utc>>,
+    /// How many changes wait to share a snapshot with others.
+    pub waiting: u64,
+    /// When they are published at the latest.
+    pub waiting_until: Option<DateTime<Utc>>,
+    /// Pointers that were missing or damaged in the store and were put again.
+    pub mended: Vec<StorePath>,
+    /// An object that stood in the way of an earlier cycle's publication and could not be replaced.
+    /// If it belongs to waiting changes, they were not taken up in this cycle.
+    pub blocked: Option<StorePath>,
 }
 
 impl Repository {
@@ -59,28 +69,40 @@ impl Repository {
         let mut report = TickReport::default();
         self.check_clock(now)?;
         self.check_store()?;
-        let incoming = self.incoming();
-        match recover(self.state.as_mut(), self.store.as_mut(), &incoming, now)? {
+        let mut without = Without::default();
+        match self.recover(now)? {
             Recovery::Nothing => {}
             Recovery::Finished => report.finished_earlier = true,
-            Recovery::Burned => report.burned_earlier = true,
+            Recovery::Burned { blocked } => {
+                report.burned_earlier = true;
+                if blocked.as_ref().is_some_and(|path| !path.is_metadata()) {
+                    without = Without::all();
+                }
+                report.blocked = blocked;
+            }
         }
         self.drop_bad_set(now)?;
-        let mut work = self.look(now)?;
-        let plan = work.plan(now, &self.settings.policy, options);
+        report.mended = self.mend_pointers(now)?;
+        let prepared = self.prepare_or_isolate(signers, now, options, &without)?;
+        let plan = &prepared.plan;
         report.next = plan.next;
-        if plan.is_idle() {
-            if plan.take_changes {
+        if !plan.take_changes {
+            let pending = &prepared.work.pending;
+            report.waiting = pending.changes;
+            let wait = self.settings.policy.online.batch_wait;
+            report.waiting_until = pending.oldest.map(|oldest| oldest + wait);
+        }
+        match prepared.rehearsed {
+            Some(rehearsed) => self.execute(&rehearsed, prepared.work, now, report),
+            None if plan.take_changes => {
                 // They came to nothing new, so no signature is needed to answer them.
+                let work = prepared.work;
                 report.outcomes = outcomes(&work.applied, None, &work.roles);
                 self.state.settle(&report.outcomes)?;
+                Ok(report)
             }
-            return Ok(report);
+            None => Ok(report),
         }
-        if !plan.take_changes {
-            work.applied = Applied::default();
-        }
-        self.execute(&plan, work, signers, now, report)
     }
 
     /// Refuses a clock behind the last signature (reference F11).
@@ -93,42 +115,12 @@ impl Repository {
 
     fn execute(
         &mut self,
-        plan: &Plan,
+        rehearsed: &Rehearsed,
         mut work: Outlook,
-        signers: &OnlineSigners,
         now: DateTime<Utc>,
         mut report: TickReport,
     ) -> Result<TickReport, RepositoryError> {
-        let previous_snapshot: Option<Snapshot> = document(work.before.snapshot.as_deref())?;
-        let previous_timestamp: Option<Timestamp> = document(work.before.timestamp.as_deref())?;
-        let allocated = self.state.allocated()?;
-        let builder = Builder {
-            state: self.state.as_ref(),
-            settings: &self.settings,
-            signers,
-            now,
-            roles: &work.roles,
-            allocated: &allocated,
-            in_force: &work.in_force,
-            previous_snapshot: previous_snapshot.as_ref(),
-            previous_timestamp: previous_timestamp.as_ref(),
-        };
-        let sets: Vec<i64> = work.set.iter().filter_map(|set| set.id).collect();
-        report.offline_roles = offline_versions(work.set.as_ref());
-        let rehearsed = builder
-            .build(plan, work.set.take(), &work.applied)
-            .and_then(|batch| rehearse(batch, &work.before, &work.applied, self.rules(), now));
-        let rehearsed = match rehearsed {
-            // A set our own client refuses, or these keys cannot serve, must not stand in the way of
-            // everything else; it can be applied again.
-            Err(error) if error.is_refusal() => {
-                for id in &sets {
-                    self.state.drop_set(*id)?;
-                }
-                return Err(error);
-            }
-            rehearsed => rehearsed?,
-        };
+        report.offline_roles.clone_from(&work.offline_roles);
         let batch = rehearsed.batch();
         report.snapshot = batch.snapshot;
         report.bins = batch.bins;
@@ -146,11 +138,10 @@ impl Repository {
             gone: work.applied.gone.clone(),
             targets: work.applied.target_records(),
             outcomes: report.outcomes.clone(),
-            sets,
-            objects: stage_objects(&rehearsed, &mut work.applied),
+            sets: work.sets.clone(),
+            objects: stage_objects(rehearsed, &mut work.applied),
         };
-        let incoming = self.incoming();
-        publish(self.state.as_mut(), self.store.as_mut(), &incoming, &staged)?;
+        self.publish(&staged)?;
         Ok(report)
     }
 }

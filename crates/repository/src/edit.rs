@@ -99,7 +99,7 @@ impl Repository {
                 Err(error) => intake.refused.push((path, error)),
             }
         }
-        self.state.enqueue(&changes, now)?;
+        intake.changes = self.state.enqueue(&changes, now)?;
         Ok(intake)
     }
 

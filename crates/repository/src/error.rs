@@ -145,6 +145,12 @@ pub enum RepositoryError {
         /// Why.
         why: String,
     },
+    /// Every role of a set was published before, or a later one.
+    #[error("nothing is new in the set: {roles} published already")]
+    SetPublished {
+        /// The roles and their versions, in words.
+        roles: String,
+    },
     /// A synchronisation would remove more than it may without being told so.
     #[error("{removed} of {present} files would be removed, more than {percent} percent")]
     SyncRemoves {
@@ -197,6 +203,32 @@ pub enum RepositoryError {
 }
 
 impl RepositoryError {
+    /// Whether it can be the content of a queued change that was refused.
+    pub(crate) fn may_be_of_a_change(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused(_)
+                | Self::Rehearsal { .. }
+                | Self::RehearsalLookup { .. }
+                | Self::Document(_)
+                | Self::Page(_)
+        )
+    }
+
+    /// The error and what is behind it, for a record that is kept.
+    pub(crate) fn in_one_line(&self) -> String {
+        let mut line = self.to_string();
+        let mut next = std::error::Error::source(self);
+        while let Some(cause) = next {
+            let text = cause.to_string();
+            if !line.contains(&text) {
+                line = format!("{line}: {text}");
+            }
+            next = cause.source();
+        }
+        line
+    }
+
     /// Whether what was about to be signed or published was refused, or cannot be signed with the keys
     /// at hand, as against machines that failed and may work again.
     #[must_use]
@@ -224,6 +256,12 @@ pub enum StoreError {
         doing: &'static str,
         /// The object.
         path: StorePath,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// What was written could not be made durable.
+    #[error("could not flush the store")]
+    Flush {
         /// What the system said.
         source: io::Error,
     },

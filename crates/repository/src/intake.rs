@@ -10,10 +10,10 @@ use chrono::{DateTime, Utc};
 use index::{DistributionFilename, InspectLimits, Yanked, inspect};
 use metadata::{Sha256, Sha256Stream};
 
-use crate::change::Change;
+use crate::change::{Change, ChangeId};
 use crate::error::{IntakeError, RepositoryError};
 use crate::record::FileRecord;
-use crate::repository::{Repository, incoming_path};
+use crate::repository::{Repository, Stage, incoming_path};
 use crate::standing::Standing;
 
 /// The result of one intake: what was taken in, and what was not and why. The good files are queued
@@ -24,6 +24,8 @@ pub struct Intake {
     pub accepted: Vec<Accepted>,
     /// Files refused.
     pub refused: Vec<(PathBuf, IntakeError)>,
+    /// The changes queued for what was accepted, to ask what became of them.
+    pub changes: Vec<ChangeId>,
 }
 
 /// A file taken in.
@@ -48,8 +50,8 @@ impl Repository {
         now: DateTime<Utc>,
     ) -> Result<Intake, RepositoryError> {
         let mut standing = self.standing()?;
-        let (intake, changes) = self.take_in(paths, &mut standing, now)?;
-        self.state.enqueue(&changes, now)?;
+        let (mut intake, changes) = self.take_in(paths, &mut standing, now)?;
+        intake.changes = self.state.enqueue(&changes, now)?;
         Ok(intake)
     }
 
@@ -62,7 +64,8 @@ impl Repository {
     ) -> Result<(Intake, Vec<Change>), RepositoryError> {
         let mut intake = Intake::default();
         let mut read: BTreeMap<String, Vec<Candidate>> = BTreeMap::new();
-        for path in paths {
+        for (done, path) in paths.iter().enumerate() {
+            self.at(Stage::Reading, done as u64, paths.len() as u64);
             match self.read_file(path, now)? {
                 Ok(one) => {
                     read.entry(one.record.filename.as_str().to_owned())

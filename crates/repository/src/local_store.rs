@@ -1,5 +1,6 @@
 //! A store in a local directory: atomic renames, one batch of fsyncs per flush.
 
+mod sync;
 #[cfg(test)]
 mod tests;
 
@@ -186,28 +187,22 @@ impl Store for LocalStore {
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {
-        // Files first, then folders, deepest first: a name never outlives its content.
-        let (files, folders): (Vec<_>, Vec<_>) = std::mem::take(&mut self.unsynced)
-            .into_iter()
-            .partition(|path| !path.is_dir());
-        for path in files.iter().chain(folders.iter().rev()) {
-            if let Err(source) = File::open(path).and_then(|file| file.sync_all()) {
-                // All of it is still to be made durable.
-                self.unsynced.extend(files.iter().chain(&folders).cloned());
-                let relative = path.strip_prefix(&self.root).unwrap_or(path);
-                let name = relative.to_string_lossy();
-                let path = StorePath::parse(&name).or_else(|| StorePath::parse("store"));
-                return Err(match path {
-                    Some(path) => StoreError::Io {
-                        doing: "flush",
-                        path,
-                        source,
-                    },
-                    None => continue,
-                });
-            }
-        }
-        Ok(())
+        let waiting = std::mem::take(&mut self.unsynced);
+        let synced = sync::all(&self.root, &waiting);
+        let Err((path, source)) = synced else {
+            return Ok(());
+        };
+        // All of it is still to be made durable.
+        self.unsynced = waiting;
+        let relative = path.strip_prefix(&self.root).unwrap_or(&path);
+        Err(match StorePath::parse(&relative.to_string_lossy()) {
+            Some(path) => StoreError::Io {
+                doing: "flush",
+                path,
+                source,
+            },
+            None => StoreError::Flush { source },
+        })
     }
 
     fn list(&self) -> Result<Vec<StorePath>, StoreError> {

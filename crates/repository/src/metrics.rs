@@ -5,103 +5,147 @@ use std::fmt::Write;
 use chrono::{DateTime, Utc};
 
 use crate::status::{RoleStatus, Status, StoreHealth};
+use crate::{Alarm, HeadRoom};
 
 /// Renders `status` in the text exposition format 0.0.4.
 #[must_use]
 pub fn prometheus_text(status: &Status, now: DateTime<Utc>) -> String {
-    let mut text = String::new();
-    let roles = || status.roles.iter().chain(&status.first_bin);
-    let left = |role: &RoleStatus| (role.expires - now).num_seconds();
-    let mut family = |name: &str, help: &str, values: Vec<(String, i64)>| {
+    let mut text = Text::default();
+    roles(&mut text, status, now);
+    counts(&mut text, status);
+    times(&mut text, status);
+    rooms(&mut text, status);
+    text.0
+}
+
+#[derive(Default)]
+struct Text(String);
+
+impl Text {
+    /// A family of gauges, each with its labels.
+    fn family(&mut self, name: &str, help: &str, values: impl IntoIterator<Item = (String, i64)>) {
         // Writing to a string does not fail.
-        let _ = writeln!(text, "# HELP countersign_{name} {help}");
-        let _ = writeln!(text, "# TYPE countersign_{name} gauge");
+        let _ = writeln!(self.0, "# HELP countersign_{name} {help}");
+        let _ = writeln!(self.0, "# TYPE countersign_{name} gauge");
         for (labels, value) in values {
-            let _ = writeln!(text, "countersign_{name}{labels} {value}");
+            let _ = writeln!(self.0, "countersign_{name}{labels} {value}");
         }
-    };
+    }
+
+    /// One gauge without labels.
+    fn one(&mut self, name: &str, help: &str, value: u64) {
+        self.family(name, help, [(String::new(), number(value))]);
+    }
+}
+
+fn roles(text: &mut Text, status: &Status, now: DateTime<Utc>) {
     let by_role = |value: &dyn Fn(&RoleStatus) -> i64| {
         let line = |role| (label("role", role_name(role, status)), value(role));
-        roles().map(line).collect::<Vec<_>>()
+        let roles = status.roles.iter().chain(&status.first_bin);
+        roles.map(line).collect::<Vec<_>>()
     };
-    family(
+    text.family(
         "role_seconds_to_expiry",
         "Seconds until the role expires; of the bins, the one that expires first.",
-        by_role(&left),
+        by_role(&|role| (role.expires - now).num_seconds()),
     );
-    family(
+    text.family(
         "role_version",
         "Published version of the role.",
         by_role(&|role| number(role.version.get())),
     );
-    let alarm = |alarm: &crate::Alarm| {
-        (
-            label("role", alarm.role.name()),
-            number(alarm.level as u64 + 1),
-        )
+    let alarm = |alarm: &Alarm| {
+        let role = label("role", alarm.role.name());
+        (role, number(alarm.level as u64 + 1))
     };
-    family(
+    text.family(
         "offline_alarm",
         "Alarm reached by a role with offline keys: 1 is the first.",
-        status.alarms.iter().map(alarm).collect(),
+        status.alarms.iter().map(alarm),
     );
-    let plain = |value: u64| vec![(String::new(), number(value))];
-    family("bins", "Bins published.", plain(status.bins as u64));
-    family("targets", "Targets listed.", plain(status.targets));
-    family(
-        "projects",
-        "Projects with files, now or before.",
-        plain(status.projects as u64),
-    );
-    family(
-        "pending_changes",
-        "Changes waiting to be published.",
-        plain(status.pending as u64),
-    );
-    family(
-        "waiting_sets",
-        "Sets of offline roles waiting.",
-        plain(status.waiting_sets as u64),
-    );
-    family(
-        "unfinished",
-        "Whether a crash left work to finish.",
-        plain(status.unfinished.into()),
-    );
-    let intact = u64::from(status.store == StoreHealth::Intact);
-    family(
-        "store_intact",
-        "Whether the store holds what was published.",
-        plain(intact),
-    );
-    let signed = status
-        .signed
-        .map(|signed| (String::new(), signed.timestamp()));
-    family(
+}
+
+fn counts(text: &mut Text, status: &Status) {
+    let intact = status.store == StoreHealth::Intact;
+    for (name, help, value) in [
+        ("bins", "Bins published.", status.bins as u64),
+        ("targets", "Targets listed.", status.targets),
+        (
+            "projects",
+            "Projects with files, now or before.",
+            status.projects as u64,
+        ),
+        (
+            "pending_changes",
+            "Changes waiting to be published.",
+            status.pending as u64,
+        ),
+        (
+            "waiting_sets",
+            "Sets of offline roles waiting.",
+            status.waiting_sets as u64,
+        ),
+        (
+            "unfinished",
+            "Whether a crash left work to finish.",
+            status.unfinished.into(),
+        ),
+        (
+            "store_intact",
+            "Whether the store holds what was published.",
+            intact.into(),
+        ),
+    ] {
+        text.one(name, help, value);
+    }
+}
+
+fn times(text: &mut Text, status: &Status) {
+    let signed = status.signed.map(|signed| signed.timestamp());
+    text.family(
         "last_signature_timestamp_seconds",
         "When the last signature was made.",
-        signed.into_iter().collect(),
+        signed.map(|signed| (String::new(), signed)),
     );
+    let mut publications = status.publications.iter();
+    let Some(last) = publications.find(|one| one.snapshot.is_some()) else {
+        return;
+    };
+    text.family(
+        "last_publication_timestamp_seconds",
+        "When content was last published: a snapshot.",
+        [(String::new(), last.signed.timestamp())],
+    );
+    text.one(
+        "last_publication_bins",
+        "Bins signed by the last publication of content.",
+        last.bins,
+    );
+    text.one(
+        "last_publication_changes",
+        "Changes decided by the last publication of content.",
+        last.changes,
+    );
+}
+
+fn rooms(text: &mut Text, status: &Status) {
     let rooms = [
         ("snapshot", status.snapshot_room),
         ("largest-role", status.role_room),
     ];
-    let room = |value: &dyn Fn(crate::HeadRoom) -> u64| {
-        let line =
-            |(name, room): &(&str, crate::HeadRoom)| (label("of", name), number(value(*room)));
-        rooms.iter().map(line).collect::<Vec<_>>()
+    let by_room = |value: fn(HeadRoom) -> u64| {
+        rooms.map(|(name, room)| (label("of", name), number(value(room))))
     };
-    family(
+    text.family(
         "bytes_used",
         "Bytes of the published file.",
-        room(&|room| room.used),
+        by_room(|room| room.used),
     );
-    family(
+    text.family(
         "bytes_limit",
         "Bytes that the policy allows it.",
-        room(&|room| room.limit),
+        by_room(|room| room.limit),
     );
-    text
 }
 
 /// Of the bins one line stands for all.

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use draft::{Head, Pending, Plan, RoleState, Signed};
-use metadata::{Document, Role, Targets, Wire};
+use metadata::{Document, Role, Targets, Version, Wire};
 use policy::Policy;
 
 use crate::batch::{InForce, check_layout};
-use crate::cycle::TickOptions;
+use crate::cycle::{TickOptions, offline_versions};
 use crate::error::RepositoryError;
 use crate::offline_set::{CheckedSet, Published, bins_role};
 use crate::pages::{self, Applied};
+use crate::prepare::Without;
 use crate::record::RoleRecord;
 use crate::rehearse::Before;
 use crate::repository::Repository;
@@ -27,6 +28,9 @@ pub(crate) struct Outlook {
     pub(crate) pending: Pending,
     pub(crate) head: Head,
     pub(crate) generation: u64,
+    /// The waiting set, by its number in the journal, and what it brings.
+    pub(crate) sets: Vec<i64>,
+    pub(crate) offline_roles: Vec<(Role, Version)>,
 }
 
 impl Outlook {
@@ -38,14 +42,22 @@ impl Outlook {
 
 impl Repository {
     /// Reads everything a cycle is decided and built from.
-    pub(crate) fn look(&self, now: DateTime<Utc>) -> Result<Outlook, RepositoryError> {
+    pub(crate) fn look(
+        &self,
+        now: DateTime<Utc>,
+        without: &Without,
+    ) -> Result<Outlook, RepositoryError> {
         let roles = self.roles_by_name()?;
         let head_record = self.state.head()?;
         let before = self.read_before(&roles, head_record.timestamp)?;
         let published = published(&before)?;
         let set = self.check_set(&published, now)?;
         let queued = self.state.pending()?;
-        let applied = pages::apply(self.state.as_ref(), &self.settings, &queued)?;
+        let taken: Vec<_> = queued.iter().filter(|one| without.takes(one.id)).collect();
+        let mut applied = pages::apply(self.state.as_ref(), &self.settings, &taken)?;
+        for (id, why) in &without.refused {
+            applied.outcomes.push((*id, Err(why.clone())));
+        }
         let in_force = in_force(published, set.as_ref())?;
         let mut pending = Pending {
             changes: queued.len() as u64,
@@ -74,6 +86,8 @@ impl Repository {
         }
         let generation = head_record.generation;
         Ok(Outlook {
+            sets: set.iter().filter_map(|set| set.id).collect(),
+            offline_roles: offline_versions(set.as_ref()),
             roles,
             before,
             set,
@@ -121,7 +135,7 @@ impl Repository {
         time: DateTime<Utc>,
         options: TickOptions,
     ) -> Result<Plan, RepositoryError> {
-        let outlook = self.look(time)?;
+        let outlook = self.look(time, &Without::default())?;
         Ok(outlook.plan(time, &self.settings.policy, options))
     }
 

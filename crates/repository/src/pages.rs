@@ -55,7 +55,7 @@ impl Applied {
 pub(crate) fn apply(
     state: &dyn State,
     settings: &Settings,
-    queued: &[Queued],
+    queued: &[&Queued],
 ) -> Result<Applied, RepositoryError> {
     let mut projects: BTreeMap<ProjectName, Project> = BTreeMap::new();
     let mut applied = Applied::default();

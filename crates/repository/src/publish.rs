@@ -27,7 +27,7 @@ use crate::error::{RepositoryError, StoreError};
 use crate::pages::Applied;
 use crate::record::{Object, Phase, Source, Staged};
 use crate::rehearse::Rehearsed;
-use crate::repository::incoming_path;
+use crate::repository::{Repository, Stage, incoming_path};
 use crate::state::State;
 use crate::store::{Store, StorePath};
 
@@ -66,62 +66,57 @@ pub(crate) fn stage_objects(rehearsed: &Rehearsed, applied: &mut Applied) -> Vec
     objects
 }
 
-/// Step 1, then the rest.
-pub(crate) fn publish(
-    state: &mut dyn State,
-    store: &mut dyn Store,
-    incoming: &Path,
-    staged: &Staged,
-) -> Result<(), RepositoryError> {
-    state.stage(staged)?; // 1
-    finish(state, store, incoming, staged, HeadIs::Before)
-}
-
-/// Steps 2 to 7, or what is left of them: for publishing and for recovery alike.
-pub(crate) fn finish(
-    state: &mut dyn State,
-    store: &mut dyn Store,
-    incoming: &Path,
-    staged: &Staged,
-    head: HeadIs,
-) -> Result<(), RepositoryError> {
-    if head != HeadIs::Moved {
-        put(store, incoming, staged, Phase::Immutable, head)?; // 2
-        store.flush()?; // 3
-        state.move_head(staged)?; // 4
+impl Repository {
+    /// Step 1, then the rest.
+    pub(crate) fn publish(&mut self, staged: &Staged) -> Result<(), RepositoryError> {
+        self.state.stage(staged)?; // 1
+        self.finish(staged, HeadIs::Before)
     }
-    put(store, incoming, staged, Phase::Root, head)?; // 5
-    put(store, incoming, staged, Phase::Timestamp, head)?;
-    store.flush()?;
-    put(store, incoming, staged, Phase::Mirror, head)?; // 6
-    store.flush()?;
-    state.clear_staged()?; // 7
-    forget_incoming(state, incoming, staged)
-}
 
-fn put(
-    store: &mut dyn Store,
-    incoming: &Path,
-    staged: &Staged,
-    phase: Phase,
-    head: HeadIs,
-) -> Result<(), RepositoryError> {
-    let damaged = |path: &str| RepositoryError::Damaged {
-        what: format!("object {path}"),
-    };
-    for object in staged.objects.iter().filter(|object| object.phase == phase) {
-        let path = StorePath::parse(&object.path).ok_or_else(|| damaged(&object.path))?;
-        let put = put_one(store, incoming, object, &path, phase);
-        match put {
-            Err(RepositoryError::Store(StoreError::Conflict { .. }))
-                if head == HeadIs::BeforeAgain =>
-            {
-                replace_one(store, incoming, object, &path)?;
-            }
-            put => put?,
+    /// Steps 2 to 7, or what is left of them: for publishing and for recovery alike.
+    pub(crate) fn finish(&mut self, staged: &Staged, head: HeadIs) -> Result<(), RepositoryError> {
+        if head != HeadIs::Moved {
+            self.put(staged, Phase::Immutable, head)?; // 2
+            self.flush()?; // 3
+            self.state.move_head(staged)?; // 4
         }
+        self.put(staged, Phase::Root, head)?; // 5
+        self.put(staged, Phase::Timestamp, head)?;
+        self.flush()?;
+        self.put(staged, Phase::Mirror, head)?; // 6
+        self.flush()?;
+        self.state.clear_staged()?; // 7
+        forget_incoming(self.state.as_ref(), &self.incoming(), staged)
     }
-    Ok(())
+
+    fn flush(&mut self) -> Result<(), RepositoryError> {
+        self.at(Stage::Flushing, 0, 1);
+        Ok(self.store.flush()?)
+    }
+
+    fn put(&mut self, staged: &Staged, phase: Phase, head: HeadIs) -> Result<(), RepositoryError> {
+        let damaged = |path: &str| RepositoryError::Damaged {
+            what: format!("object {path}"),
+        };
+        let incoming = self.incoming();
+        let objects = || staged.objects.iter().filter(|object| object.phase == phase);
+        let count = objects().count() as u64;
+        for (done, object) in objects().enumerate() {
+            self.at(Stage::Putting, done as u64, count);
+            let path = StorePath::parse(&object.path).ok_or_else(|| damaged(&object.path))?;
+            let store = self.store.as_mut();
+            let put = put_one(store, &incoming, object, &path, phase);
+            match put {
+                Err(RepositoryError::Store(StoreError::Conflict { .. }))
+                    if head == HeadIs::BeforeAgain =>
+                {
+                    replace_one(store, &incoming, object, &path)?;
+                }
+                put => put?,
+            }
+        }
+        Ok(())
+    }
 }
 
 fn put_one(

@@ -198,6 +198,23 @@ pub struct Object {
     pub source: Source,
 }
 
+/// One publication, for the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publication {
+    /// Its number: the head's generation after it.
+    pub generation: u64,
+    /// When it was signed.
+    pub signed: DateTime<Utc>,
+    /// The timestamp it brought.
+    pub timestamp: Option<Version>,
+    /// The snapshot it brought, unless only the timestamp was renewed.
+    pub snapshot: Option<Version>,
+    /// How many bins it signed.
+    pub bins: u64,
+    /// How many changes it published or refused.
+    pub changes: u64,
+}
+
 /// The whole work of one cycle, journalled before the first put.
 #[derive(Clone, Debug, Default)]
 pub struct Staged {

@@ -2,10 +2,12 @@
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use metadata::Sha256;
 use trust::{Dialect, Rules};
 
+use crate::change::{Answer, ChangeId};
 use crate::error::RepositoryError;
 use crate::local_store::LocalStore;
 use crate::record::Settings;
@@ -19,7 +21,24 @@ pub struct Repository {
     pub(crate) state: Box<dyn State>,
     pub(crate) store: Box<dyn Store>,
     pub(crate) settings: Settings,
+    pub(crate) watch: Option<Watch>,
 }
+
+/// A part of the work that can take long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Distribution files are read and copied.
+    Reading,
+    /// Bins are signed.
+    Signing,
+    /// Objects are put into the store.
+    Putting,
+    /// What was put is made durable.
+    Flushing,
+}
+
+/// Hears how far a stage is: so many of so many.
+pub type Watch = Arc<dyn Fn(Stage, u64, u64) + Send + Sync>;
 
 impl Repository {
     /// Makes an empty repository in a folder that holds none.
@@ -72,7 +91,30 @@ impl Repository {
             state,
             store,
             settings,
+            watch: None,
         })
+    }
+
+    /// What became of changes that were queued. A published one is decided once the timestamp that
+    /// covers it is there for clients.
+    pub fn answers(&self, ids: &[ChangeId]) -> Result<Answer, RepositoryError> {
+        let (decided, unfinished) = self.state.answers(ids)?;
+        Ok(if unfinished || decided.len() < ids.len() {
+            Answer::Waiting
+        } else {
+            Answer::Decided(decided)
+        })
+    }
+
+    /// Tells `watch` how far long work is.
+    pub fn watch(&mut self, watch: Watch) {
+        self.watch = Some(watch);
+    }
+
+    pub(crate) fn at(&self, stage: Stage, done: u64, total: u64) {
+        if let Some(watch) = &self.watch {
+            watch(stage, done, total);
+        }
     }
 
     /// What was fixed when the repository was made.

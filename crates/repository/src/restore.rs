@@ -14,7 +14,6 @@ use trust::{Authority, Envelope, Held, Rejection, RootChain, Snapped, Verified};
 
 use crate::error::RepositoryError;
 use crate::offline_set::bins_role;
-use crate::publish::publish;
 use crate::repository::Repository;
 use crate::store::StorePath;
 
@@ -53,10 +52,7 @@ impl Repository {
         if found.version <= ours.version {
             return Ok(());
         }
-        let chain = self.root_chain()?;
-        let root = chain.root();
-        let authority = Authority::new("root", &root.keys, &root.timestamp);
-        if !envelope.tally(&authority).is_met() {
+        if !self.is_by_the_timestamp_key(&file) {
             return Ok(());
         }
         let hashes = found.snapshot.hashes.as_ref();
@@ -92,17 +88,26 @@ impl Repository {
             files_gone: staged.gone.len(),
             given_up,
         };
-        let incoming = self.incoming();
-        publish(self.state.as_mut(), self.store.as_mut(), &incoming, &staged)?;
+        self.publish(&staged)?;
         Ok(report)
     }
 
-    fn published_timestamp(&self) -> Result<Option<Vec<u8>>, RepositoryError> {
+    pub(crate) fn published_timestamp(&self) -> Result<Option<Vec<u8>>, RepositoryError> {
         let limit = self.rules().limits.timestamp;
         match StorePath::metadata("timestamp.json") {
             Some(path) => Ok(self.store.get(&path, limit)?),
             None => Ok(None),
         }
+    }
+
+    /// Whether a timestamp carries the signature of the published root's timestamp key.
+    pub(crate) fn is_by_the_timestamp_key(&self, file: &[u8]) -> bool {
+        let (Ok(envelope), Ok(chain)) = (self.parse_timestamp(file), self.root_chain()) else {
+            return false;
+        };
+        let root = chain.root();
+        let authority = Authority::new("root", &root.keys, &root.timestamp);
+        envelope.tally(&authority).is_met()
     }
 
     fn parse_timestamp(&self, file: &[u8]) -> Result<Envelope<Timestamp>, Rejection> {

@@ -10,7 +10,7 @@ use crate::change::{Change, ChangeId, Outcome, Queued};
 use crate::error::RepositoryError;
 use crate::history::History;
 use crate::offline_set::{OfflineFile, OfflineSet};
-use crate::record::{FileRecord, RoleRecord, Settings, Staged};
+use crate::record::{FileRecord, Publication, RoleRecord, Settings, Staged};
 use crate::store::StorePath;
 
 /// The head: what is published, as far as one line can say it.
@@ -49,11 +49,31 @@ pub trait State: Send {
     /// Changes not yet published, in the order accepted.
     fn pending(&self) -> Result<Vec<Queued>, RepositoryError>;
 
+    /// What became of these changes, as far as they are decided; and whether the head has moved to work
+    /// that is not published whole, so that no timestamp covers them yet.
+    fn answers(
+        &self,
+        ids: &[ChangeId],
+    ) -> Result<(Vec<(ChangeId, Outcome)>, bool), RepositoryError>;
+
     /// Records what became of changes that needed no publication.
     fn settle(&mut self, outcomes: &[(ChangeId, Outcome)]) -> Result<(), RepositoryError>;
 
     /// The files of a project.
     fn files(&self, project: &ProjectName) -> Result<Vec<FileRecord>, RepositoryError>;
+
+    /// At most `limit` projects that have or had files, in order, after the first `skip`.
+    fn some_projects(&self, skip: u64, limit: u64) -> Result<Vec<ProjectName>, RepositoryError>;
+
+    /// How many projects have or had files.
+    fn project_count(&self) -> Result<u64, RepositoryError>;
+
+    /// The target of this path in a bin.
+    fn target(&self, bin: u16, path: &TargetPath)
+    -> Result<Option<(u64, Sha256)>, RepositoryError>;
+
+    /// The last publications, newest first.
+    fn publications(&self, limit: u64) -> Result<Vec<Publication>, RepositoryError>;
 
     /// All projects that have or had files.
     fn projects(&self) -> Result<Vec<ProjectName>, RepositoryError>;

@@ -7,6 +7,7 @@ use crate::alarm::{Alarm, alarms};
 use crate::error::{RepositoryError, StoreError};
 use crate::offline_set::Published;
 use crate::outlook::published;
+use crate::record::Publication;
 use crate::repository::Repository;
 use crate::store::StorePath;
 
@@ -22,6 +23,9 @@ pub struct RoleStatus {
     /// Seconds until then; negative once it has.
     pub seconds_left: i64,
 }
+
+/// How many publications a status lists.
+const PUBLICATIONS: u64 = 10;
 
 /// The keys that sign a role, and how many it takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +88,8 @@ pub struct Status {
     pub signed: Option<DateTime<Utc>>,
     /// Whether a crash left work to finish.
     pub unfinished: bool,
+    /// The last publications, newest first.
+    pub publications: Vec<Publication>,
     /// Roles with offline keys that need a ceremony soon, or at once.
     pub alarms: Vec<Alarm>,
     /// Who signs what, as the published root and delegations say; empty if they cannot be read.
@@ -143,10 +149,11 @@ impl Repository {
             first_bin: bins.iter().min_by_key(|bin| bin.expires).cloned(),
             bins: bins.len(),
             targets: self.state.target_count()?,
-            projects: self.state.projects()?.len(),
+            projects: usize::try_from(self.state.project_count()?).unwrap_or(usize::MAX),
             pending: self.state.pending()?.len(),
             waiting_sets: self.state.waiting_sets()?.len(),
             signed: self.state.head()?.signed,
+            publications: self.state.publications(PUBLICATIONS)?,
             unfinished: self.state.staged()?.is_some(),
         })
     }

@@ -43,6 +43,12 @@ impl StorePath {
             .map(Self)
     }
 
+    /// Whether it is a metadata file.
+    #[must_use]
+    pub fn is_metadata(&self) -> bool {
+        self.as_str().starts_with("metadata/")
+    }
+
     /// Reads a path back from the journal.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

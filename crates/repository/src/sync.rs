@@ -88,9 +88,9 @@ impl Repository {
             });
         }
         let paths: Vec<PathBuf> = plan.add.iter().chain(&plan.changed).cloned().collect();
-        let (intake, mut changes) = self.take_in(&paths, &mut standing, now)?;
+        let (mut intake, mut changes) = self.take_in(&paths, &mut standing, now)?;
         changes.extend(plan.remove.iter().cloned().map(Change::Remove));
-        self.state.enqueue(&changes, now)?;
+        intake.changes = self.state.enqueue(&changes, now)?;
         Ok(SyncReport { plan, intake })
     }
 

@@ -169,24 +169,36 @@ fn version_1(folder: &Path) {
 fn a_repository_of_schema_version_1_is_upgraded() {
     let folder = tempfile::tempdir().unwrap();
     version_1(folder.path());
-    let old = Repository::open(folder.path());
-    let Err(RepositoryError::Schema {
-        found: 1,
-        expected: 2,
-    }) = old
-    else {
+    is_upgraded(folder.path(), 1);
+}
+
+/// The same as version 2 kept it.
+#[test]
+fn a_repository_of_schema_version_2_is_upgraded() {
+    let folder = tempfile::tempdir().unwrap();
+    version_1(folder.path());
+    let db = Connection::open(folder.path().join("state.sqlite")).unwrap();
+    db.execute_batch(include_str!("data/version-2.sql"))
+        .unwrap();
+    drop(db);
+    is_upgraded(folder.path(), 2);
+}
+
+fn is_upgraded(folder: &Path, version: i64) {
+    let Err(RepositoryError::Schema { found, expected: 3 }) = Repository::open(folder) else {
         panic!("opened without an upgrade")
     };
-    assert_eq!(Repository::upgrade(folder.path()).unwrap(), 1);
+    assert_eq!(found, version);
+    assert_eq!(Repository::upgrade(folder).unwrap(), version);
     assert_eq!(
-        Repository::upgrade(folder.path()).unwrap(),
-        2,
+        Repository::upgrade(folder).unwrap(),
+        3,
         "a second time is nothing"
     );
 
     let pem = include_str!("data/version-1/online-key.pem");
     let ceremony = Ceremony::with_online_key(pem);
-    let mut index = Repository::open(folder.path()).unwrap();
+    let mut index = Repository::open(folder).unwrap();
     assert_eq!(index.status(start()).unwrap().pending, 1);
     let report = index.tick(&ceremony.online(), start(), AT_ONCE).unwrap();
     assert_eq!((report.outcomes.len(), report.bins > 0), (1, true));
@@ -199,7 +211,7 @@ fn a_repository_of_schema_version_1_is_upgraded() {
 
     // Version 1 recorded no history: what it left is kept until its timestamp is long expired.
     assert!(index.sweep(start()).unwrap().objects.is_empty());
-    let history = SqliteState::open(&folder.path().join("state.sqlite"))
+    let history = SqliteState::open(&folder.join("state.sqlite"))
         .unwrap()
         .history()
         .unwrap();

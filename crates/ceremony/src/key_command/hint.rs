@@ -45,6 +45,9 @@ fn of_passphrase(error: &PassphraseError) -> Option<&'static str> {
 fn of_flaw(flaw: &KeyFlaw) -> Option<&'static str> {
     Some(match flaw {
         KeyFlaw::Unencrypted => "encrypt it into a new file: `key convert OLD NEW`",
+        KeyFlaw::Label { .. } => {
+            "name the private key: the file beside it that ends in .pub is its public half"
+        }
         KeyFlaw::WrongPassphrase => "check the passphrase, and that it is the one of this file",
         KeyFlaw::Pem | KeyFlaw::Der | KeyFlaw::OpenSsh | KeyFlaw::Envelope => {
             "the file is damaged, cut short or no key: take another copy of it"

@@ -3,9 +3,11 @@
 mod inputs;
 mod installs;
 mod lifecycle;
+mod operating;
 mod past;
 mod program;
 mod quickstart;
 mod screens;
 mod settings;
+mod signers;
 mod verdicts;

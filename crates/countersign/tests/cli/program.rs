@@ -82,10 +82,19 @@ impl Place {
 
     /// Starts a command that serves; returns once it has printed a line with `ready`.
     pub(crate) fn serve(&self, line: &str, ready: &str) -> Served {
+        self.start(line, ready, Stdio::piped())
+    }
+
+    /// The same with its log in a file.
+    pub(crate) fn serve_logging(&self, line: &str, ready: &str, log: fs::File) -> Served {
+        self.start(line, ready, log.into())
+    }
+
+    fn start(&self, line: &str, ready: &str, stderr: Stdio) -> Served {
         let mut child = self
             .command(line)
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stderr(stderr)
             .spawn()
             .expect("the program starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
@@ -94,10 +103,9 @@ impl Place {
             let read = stdout.read_line(&mut printed).expect("text");
             if read == 0 {
                 let mut stderr = String::new();
-                let pipe = child.stderr.take();
-                pipe.expect("a pipe")
-                    .read_to_string(&mut stderr)
-                    .expect("text");
+                if let Some(mut pipe) = child.stderr.take() {
+                    pipe.read_to_string(&mut stderr).expect("text");
+                }
                 panic!("it ended before it was ready: {printed}{stderr}");
             }
         }
@@ -166,10 +174,15 @@ impl Served {
         url.trim_end_matches('/').to_owned()
     }
 
-    /// Sends a signal and waits for the end; its exit code.
-    pub(crate) fn end(mut self, signal: rustix::process::Signal) -> Option<i32> {
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let id = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(id, signal).expect("it runs");
+    }
+
+    /// Sends a signal and waits for the end; its exit code.
+    pub(crate) fn end(mut self, signal: rustix::process::Signal) -> Option<i32> {
+        self.signal(signal);
         self.child.wait().expect("it ends").code()
     }
 }

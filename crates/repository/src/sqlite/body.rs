@@ -145,7 +145,7 @@ impl OutcomeBody {
         }
     }
 
-    fn read(self) -> Result<Outcome, RepositoryError> {
+    pub(super) fn read(self) -> Result<Outcome, RepositoryError> {
         Ok(match self {
             Self::Published(version) => Outcome::Published(read_version(version)?),
             Self::Refused(why) => Outcome::Refused(why),

@@ -11,7 +11,7 @@ use crate::error::RepositoryError;
 use crate::offline_set::OfflineFile;
 use crate::record::{FileRecord, Phase, Source, Staged};
 use crate::sqlite::body::{ChangeBody, FileBody, OutcomeBody, StagedBody, encode};
-use crate::sqlite::{failed, history};
+use crate::sqlite::{answers, failed, history};
 
 /// Runs `work` in a transaction that takes the write lock at once.
 pub(super) fn transact<T>(
@@ -195,6 +195,7 @@ pub(super) fn move_head(db: &mut Connection, staged: &Staged) -> Result<(), Repo
             });
         }
         history::supersede(db, staged)?;
+        answers::remember(db, staged)?;
         apply_rows(db, staged)
     })
 }

@@ -1,5 +1,6 @@
 //! The state in an embedded SQLite database: one machine, one writer.
 
+mod answers;
 mod body;
 mod history;
 mod journal;
@@ -18,7 +19,7 @@ use crate::change::{Change, ChangeId, Outcome, Queued};
 use crate::error::RepositoryError;
 use crate::history::History;
 use crate::offline_set::{OfflineFile, OfflineSet};
-use crate::record::{FileRecord, RoleRecord, Settings, Staged};
+use crate::record::{FileRecord, Publication, RoleRecord, Settings, Staged};
 use crate::state::{HeadRecord, State};
 use crate::store::StorePath;
 
@@ -129,12 +130,39 @@ impl State for SqliteState {
         read::pending(&self.db)
     }
 
+    fn answers(
+        &self,
+        ids: &[ChangeId],
+    ) -> Result<(Vec<(ChangeId, Outcome)>, bool), RepositoryError> {
+        answers::answers(&self.db, ids)
+    }
+
     fn settle(&mut self, outcomes: &[(ChangeId, Outcome)]) -> Result<(), RepositoryError> {
         journal::settle(&mut self.db, outcomes)
     }
 
     fn files(&self, project: &ProjectName) -> Result<Vec<FileRecord>, RepositoryError> {
         read::files(&self.db, project)
+    }
+
+    fn some_projects(&self, skip: u64, limit: u64) -> Result<Vec<ProjectName>, RepositoryError> {
+        read::some_projects(&self.db, skip, limit)
+    }
+
+    fn project_count(&self) -> Result<u64, RepositoryError> {
+        read::count(&self.db, "projects")
+    }
+
+    fn target(
+        &self,
+        bin: u16,
+        path: &TargetPath,
+    ) -> Result<Option<(u64, Sha256)>, RepositoryError> {
+        read::target(&self.db, bin, path)
+    }
+
+    fn publications(&self, limit: u64) -> Result<Vec<Publication>, RepositoryError> {
+        answers::publications(&self.db, limit)
     }
 
     fn projects(&self) -> Result<Vec<ProjectName>, RepositoryError> {
@@ -160,11 +188,7 @@ impl State for SqliteState {
     }
 
     fn target_count(&self) -> Result<u64, RepositoryError> {
-        let count: i64 = self
-            .db
-            .query_row("SELECT count(*) FROM targets", [], |row| row.get(0))
-            .map_err(failed("counting targets"))?;
-        u64::try_from(count).map_err(|_| damaged("targets"))
+        read::count(&self.db, "targets")
     }
 
     fn enqueue_set(

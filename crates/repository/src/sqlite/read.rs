@@ -153,6 +153,53 @@ pub(super) fn projects(db: &Connection) -> Result<Vec<ProjectName>, RepositoryEr
     .collect()
 }
 
+pub(super) fn some_projects(
+    db: &Connection,
+    skip: u64,
+    limit: u64,
+) -> Result<Vec<ProjectName>, RepositoryError> {
+    let sql = "SELECT project FROM projects ORDER BY project LIMIT ?1 OFFSET ?2";
+    let [limit, skip] = [limit, skip].map(|number| i64::try_from(number).unwrap_or(i64::MAX));
+    rows(db, "reading projects", sql, [limit, skip], |row| {
+        row.get::<_, String>(0)
+    })?
+    .iter()
+    .map(|name| ProjectName::parse_normalized(name).map_err(|_| damaged("a project")))
+    .collect()
+}
+
+pub(super) fn target(
+    db: &Connection,
+    bin: u16,
+    path: &TargetPath,
+) -> Result<Option<(u64, Sha256)>, RepositoryError> {
+    let sql = "SELECT length, sha256 FROM targets WHERE bin = ?1 AND path = ?2";
+    let found = rows(
+        db,
+        "reading a target",
+        sql,
+        rusqlite::params![bin, path.as_str()],
+        pair::<i64, [u8; 32]>,
+    )?;
+    found
+        .into_iter()
+        .next()
+        .map(|(length, digest)| {
+            let length = u64::try_from(length).map_err(|_| damaged("a target"))?;
+            Ok((length, Sha256::from_bytes(digest)))
+        })
+        .transpose()
+}
+
+pub(super) fn count(db: &Connection, table: &'static str) -> Result<u64, RepositoryError> {
+    let count: i64 = db
+        .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| {
+            row.get(0)
+        })
+        .map_err(failed("counting"))?;
+    u64::try_from(count).map_err(|_| damaged(table))
+}
+
 pub(super) fn bin_targets(
     db: &Connection,
     bin: u16,

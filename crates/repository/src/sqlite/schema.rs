@@ -10,7 +10,7 @@ use crate::record::Settings;
 use crate::sqlite::failed;
 
 /// Grows with every change of the tables; `index upgrade` migrates older ones.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
 
 /// How long a command waits for another to finish its transaction.
 const BUSY: Duration = Duration::from_secs(30);
@@ -25,6 +25,19 @@ const HISTORY: &str = "
     -- they were published before it kept this history or after the backup it came from.
     CREATE TABLE unrecorded (one INTEGER PRIMARY KEY CHECK (one = 1), until INTEGER) STRICT;
     INSERT INTO unrecorded VALUES (1, NULL);
+";
+
+/// What version 3 added: a record of the last publications.
+const PUBLICATIONS: &str = "
+    -- One line each, times in seconds since 1970; old ones are forgotten.
+    CREATE TABLE publications (
+        generation INTEGER PRIMARY KEY,
+        signed INTEGER NOT NULL,
+        timestamp INTEGER,
+        snapshot INTEGER,
+        bins INTEGER NOT NULL,
+        changes INTEGER NOT NULL
+    ) STRICT;
 ";
 
 const TABLES: &str = "
@@ -124,6 +137,7 @@ pub(super) fn create(db: &mut Connection, settings: &Settings) -> rusqlite::Resu
     let transaction = db.transaction()?;
     transaction.execute_batch(TABLES)?;
     transaction.execute_batch(HISTORY)?;
+    transaction.execute_batch(PUBLICATIONS)?;
     for (name, value) in settings.encode() {
         transaction.execute("INSERT INTO settings VALUES (?1, ?2)", (name, value))?;
     }
@@ -152,7 +166,7 @@ pub(super) fn upgrade(db: &mut Connection) -> Result<i64, RepositoryError> {
         .map_err(failed(DOING))?;
     match found {
         SCHEMA_VERSION => return Ok(found),
-        1 => {}
+        1 | 2 => {}
         _ => {
             return Err(RepositoryError::Schema {
                 found,
@@ -162,12 +176,15 @@ pub(super) fn upgrade(db: &mut Connection) -> Result<i64, RepositoryError> {
     }
     let mut migrate = || -> rusqlite::Result<()> {
         let transaction = db.transaction()?;
-        transaction.execute_batch(HISTORY)?;
-        // Older timestamps lived no longer than this one, so nothing outlives it unnoticed.
-        transaction.execute_batch(
-            "INSERT INTO timestamps SELECT version, expires FROM roles WHERE role = 'timestamp';
-             UPDATE unrecorded SET until = (SELECT max(expires) FROM timestamps);",
-        )?;
+        if found == 1 {
+            transaction.execute_batch(HISTORY)?;
+            // Older timestamps lived no longer than this one, so nothing outlives it unnoticed.
+            transaction.execute_batch(
+                "INSERT INTO timestamps SELECT version, expires FROM roles WHERE role = 'timestamp';
+                 UPDATE unrecorded SET until = (SELECT max(expires) FROM timestamps);",
+            )?;
+        }
+        transaction.execute_batch(PUBLICATIONS)?;
         transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
         transaction.commit()
     };

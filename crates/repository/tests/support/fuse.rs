@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
 use countersign_repository::{
-    Change, ChangeId, FileRecord, HeadRecord, History, LocalStore, OfflineFile, OfflineSet, Queued,
-    Repository, RepositoryError, RoleRecord, Settings, SqliteState, Staged, State, Store,
-    StoreError, StorePath,
+    Change, ChangeId, FileRecord, HeadRecord, History, LocalStore, OfflineFile, OfflineSet,
+    Publication, Queued, Repository, RepositoryError, RoleRecord, Settings, SqliteState, Staged,
+    State, Store, StoreError, StorePath,
 };
 use index::ProjectName;
 use metadata::{Role, Sha256, TargetPath, Version};
@@ -149,6 +149,24 @@ impl State for FailingState {
     }
     fn pending(&self) -> Outcome<Vec<Queued>> {
         self.inner.pending()
+    }
+    fn answers(
+        &self,
+        ids: &[ChangeId],
+    ) -> Outcome<(Vec<(ChangeId, countersign_repository::Outcome)>, bool)> {
+        self.inner.answers(ids)
+    }
+    fn some_projects(&self, skip: u64, limit: u64) -> Outcome<Vec<ProjectName>> {
+        self.inner.some_projects(skip, limit)
+    }
+    fn project_count(&self) -> Outcome<u64> {
+        self.inner.project_count()
+    }
+    fn target(&self, bin: u16, path: &TargetPath) -> Outcome<Option<(u64, Sha256)>> {
+        self.inner.target(bin, path)
+    }
+    fn publications(&self, limit: u64) -> Outcome<Vec<Publication>> {
+        self.inner.publications(limit)
     }
     fn settle(&mut self, outcomes: &[(ChangeId, countersign_repository::Outcome)]) -> Outcome<()> {
         self.run(|state| state.settle(outcomes))

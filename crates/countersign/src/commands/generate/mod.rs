@@ -1,13 +1,18 @@
 //! `countersign generate`: what goes with the program, from the program itself.
 
+mod alerts;
 mod completions;
+mod cron;
+mod kubernetes;
 mod man;
+mod systemd;
+mod units;
 
 use clap::Subcommand;
 
 use crate::failure::Failure;
 
-/// Write shell completions and man pages
+/// Write units, crontabs, manifests, alert rules, shell completions and man pages
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -16,12 +21,20 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum Command {
+    Systemd(systemd::Args),
+    Cron(cron::Args),
+    Kubernetes(kubernetes::Args),
+    Alerts(alerts::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
     match args.command {
+        Command::Systemd(args) => systemd::run(&args),
+        Command::Cron(args) => cron::run(&args),
+        Command::Kubernetes(args) => kubernetes::run(&args),
+        Command::Alerts(args) => alerts::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

@@ -8,12 +8,13 @@ use repository::{Intake, Repository};
 use super::files::{Collected, collect};
 use super::report::Report;
 pub(crate) use super::report::show_refused;
+use super::wait::WaitArgs;
 use crate::cli::JsonArgs;
 use crate::clock;
 use crate::console::Console;
 use crate::data_dir::DataDirArgs;
 use crate::failure::Failure;
-use crate::progress::Progress;
+use crate::progress;
 
 /// Queue wheels and source distributions for publication
 ///
@@ -29,19 +30,22 @@ pub(crate) struct Args {
     data_dir: DataDirArgs,
 
     #[command(flatten)]
+    wait: WaitArgs,
+
+    #[command(flatten)]
     json: JsonArgs,
 }
 
 pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
-    let mut repository = Repository::open(args.data_dir.open().path())?;
+    let mut repository = super::open(&args.data_dir)?;
     let collected = collect(&args.paths);
     if let ([], [], [path, ..]) = (&*collected.files, &*collected.refused, &*args.paths) {
         let path = path.clone();
         return Err(Failure::NothingToAdd { path });
     }
     let intake = add(&mut repository, collected, clock::now(), console)?;
-    show_refused(&intake.refused);
-    Report::new(&intake).finish(console, args.json.json, "queued")
+    let report = Report::of(&repository, &intake, args.wait, console)?;
+    report.finish(console, args.json.json, "queued")
 }
 
 /// Takes files in; what could not even be looked at is refused with the rest.
@@ -51,7 +55,7 @@ pub(crate) fn add(
     now: DateTime<Utc>,
     console: &Console,
 ) -> Result<Intake, Failure> {
-    let _progress = Progress::spinner(console, "reading distributions");
+    let _progress = progress::watching(repository, console, "reading distributions");
     let mut intake = repository.add_files(&collected.files, now)?;
     intake.refused.extend(collected.refused);
     intake.refused.sort_by(|one, other| one.0.cmp(&other.0));

@@ -4,8 +4,8 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use ceremony::key_command::Source;
-use keys::KeyUri;
+use ceremony::key_command::{Source, one_each};
+use keys::{KeyError, KeyUri, PassphraseError};
 use policy::{Encoding, Policy, TargetProfile};
 use repository::{Repository, RepositoryError, Settings};
 use serde::Serialize;
@@ -14,8 +14,8 @@ use crate::cli::JsonArgs;
 use crate::config::{portable, write_new};
 use crate::console::Console;
 use crate::data_dir::{DataDir, DataDirArgs, make_folder};
-use crate::failure::Failure;
-use crate::online_keys::OnlineKeyArgs;
+use crate::failure::{Failure, UsageError};
+use crate::online_keys::{OnlineKeyArgs, open_key};
 
 /// Make an empty index
 ///
@@ -65,6 +65,7 @@ struct Report {
 pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
     let data_dir = args.data_dir.open();
     let policy = policy_text(&args.policy)?;
+    check_keys(&args.online_keys)?;
     let repository = init(
         &data_dir,
         &NewIndex {
@@ -105,6 +106,28 @@ pub(crate) fn init(data_dir: &DataDir, new: &NewIndex<'_>) -> Result<Repository,
     })?;
     write_new(&data_dir.config(), &keys, &sources, new.listen)?;
     Ok(repository)
+}
+
+/// Opens the keys as cycles will: what does not sign now would be found out when a role is due. Without
+/// a passphrase at hand it is at least no public key and no other file.
+fn check_keys(args: &OnlineKeyArgs) -> Result<(), Failure> {
+    let keys = args.keys_in_full();
+    let given = args.passphrases.sources();
+    let sources = one_each(&given, keys.len()).ok_or(UsageError::Passphrases {
+        keys: keys.len(),
+        sources: given.len(),
+    })?;
+    for (key, source) in keys.iter().zip(&sources) {
+        match open_key(key, source, &args.reach.reach()) {
+            Ok(_) => {}
+            Err(Failure::Key(KeyError::Passphrase {
+                source: PassphraseError::NotGiven,
+                ..
+            })) if given.is_empty() => {}
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(())
 }
 
 /// The text of a shipped policy, or else of a file.

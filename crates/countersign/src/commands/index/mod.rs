@@ -4,18 +4,27 @@ mod add;
 mod apply;
 mod files;
 mod init;
+mod recover;
 mod remove;
+mod remove_project;
 mod report;
 mod status;
+mod sync;
+mod upgrade;
+mod wait;
+mod yank;
 
 use clap::Subcommand;
+use repository::Repository;
 
 pub(crate) use add::{add, show_refused};
 pub(crate) use apply::apply;
 pub(crate) use files::{Collected, collect};
 pub(crate) use init::{NewIndex, init, policy_text};
+pub(crate) use status::alarm_text;
 
 use crate::console::Console;
+use crate::data_dir::DataDirArgs;
 use crate::failure::Failure;
 
 /// Set up an index, change what is on it, see where it stands
@@ -30,8 +39,13 @@ enum Command {
     Init(init::Args),
     Add(add::Args),
     Remove(remove::Args),
+    RemoveProject(remove_project::Args),
+    Yank(yank::Args),
+    Sync(sync::Args),
     Status(status::Args),
     Apply(apply::Args),
+    Upgrade(upgrade::Args),
+    Recover(recover::Args),
 }
 
 pub(crate) fn run(args: Args, console: &Console) -> Result<(), Failure> {
@@ -39,7 +53,16 @@ pub(crate) fn run(args: Args, console: &Console) -> Result<(), Failure> {
         Command::Init(args) => init::run(&args, console),
         Command::Add(args) => add::run(&args, console),
         Command::Remove(args) => remove::run(&args, console),
+        Command::RemoveProject(args) => remove_project::run(&args, console),
+        Command::Yank(args) => yank::run(&args, console),
+        Command::Sync(args) => sync::run(&args, console),
         Command::Status(args) => status::run(&args, console),
         Command::Apply(args) => apply::run(&args, console),
+        Command::Upgrade(args) => upgrade::run(&args, console),
+        Command::Recover(args) => recover::run(&args, console),
     }
+}
+
+fn open(data_dir: &DataDirArgs) -> Result<Repository, Failure> {
+    Ok(Repository::open(data_dir.open().path())?)
 }

@@ -1,8 +1,7 @@
 //! `countersign index remove`: queues removals.
 
-use repository::Repository;
-
-use super::report::{Report, show_refused};
+use super::report::Report;
+use super::wait::WaitArgs;
 use crate::cli::JsonArgs;
 use crate::clock;
 use crate::console::Console;
@@ -22,12 +21,15 @@ pub(crate) struct Args {
     data_dir: DataDirArgs,
 
     #[command(flatten)]
+    wait: WaitArgs,
+
+    #[command(flatten)]
     json: JsonArgs,
 }
 
 pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
-    let mut repository = Repository::open(args.data_dir.open().path())?;
+    let mut repository = super::open(&args.data_dir)?;
     let intake = repository.remove_files(&args.filenames, clock::now())?;
-    show_refused(&intake.refused);
-    Report::new(&intake).finish(console, args.json.json, "queued for removal")
+    let report = Report::of(&repository, &intake, args.wait, console)?;
+    report.finish(console, args.json.json, "queued for removal")
 }

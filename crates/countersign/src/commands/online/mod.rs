@@ -1,11 +1,15 @@
 //! `countersign online`: what signs while nobody watches.
 
+mod metrics;
+mod only;
+mod plan;
 mod run;
+mod sweep;
 mod tick;
 
 use clap::Subcommand;
 
-pub(crate) use run::keep_fresh;
+pub(crate) use run::Keeper;
 pub(crate) use tick::tick;
 
 use crate::console::Console;
@@ -22,11 +26,15 @@ pub(crate) struct Args {
 enum Command {
     Tick(tick::Args),
     Run(run::Args),
+    Plan(plan::Args),
+    Sweep(sweep::Args),
 }
 
 pub(crate) fn run(args: Args, console: &Console) -> Result<(), Failure> {
     match args.command {
         Command::Tick(args) => tick::run(&args, console),
         Command::Run(args) => run::run(&args, console),
+        Command::Plan(args) => plan::run(&args, console),
+        Command::Sweep(args) => sweep::run(&args, console),
     }
 }

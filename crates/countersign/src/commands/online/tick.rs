@@ -1,16 +1,21 @@
 //! `countersign online tick`: one cycle, for cron and timers.
 
+use std::path::PathBuf;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use repository::{OnlineSigners, Outcome, Repository, TickOptions, TickReport};
 use serde::Serialize;
 
+use super::metrics::{self, Cycles};
+use super::only::{self, OnlyArgs, OnlyRole};
 use crate::cli::JsonArgs;
 use crate::clock;
+use crate::commands::index::alarm_text;
 use crate::console::Console;
 use crate::data_dir::{DataDir, DataDirArgs};
 use crate::failure::Failure;
 use crate::online_keys::{self, OnlineKeyArgs};
-use crate::progress::Progress;
+use crate::progress;
 
 use clap::builder::FalseyValueParser;
 
@@ -30,8 +35,15 @@ pub(crate) struct Args {
     #[arg(long, env = "COUNTERSIGN_AT_ONCE", value_parser = FalseyValueParser::new())]
     at_once: bool,
 
+    /// File for the node exporter's textfile collector, written when the cycle has ended, however it did
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_METRICS_FILE")]
+    metrics_file: Option<PathBuf>,
+
     #[command(flatten)]
     json: JsonArgs,
+
+    #[command(flatten)]
+    only: OnlyArgs,
 }
 
 /// What the cycle did.
@@ -46,19 +58,38 @@ struct Report {
     finished_earlier_work: bool,
     gave_up_earlier_versions: bool,
     next: Option<String>,
+    changes_waiting: u64,
+    changes_wait_until: Option<String>,
+    pointers_put_again: Vec<String>,
+    blocked_by: Option<String>,
 }
 
 pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
     let data_dir = args.data_dir.open();
+    if args.only.only == Some(OnlyRole::Timestamp) {
+        return only::run(
+            &args.only,
+            &args.online_keys,
+            &data_dir,
+            args.json.json,
+            console,
+        );
+    }
     // The keys' passphrases may have to be typed: first everything else that can fail.
     drop(Repository::open(data_dir.path())?);
     let signers = online_keys::open(&data_dir, &args.online_keys, console)?;
     let options = TickOptions {
         at_once: args.at_once,
     };
-    let progress = Progress::spinner(console, "signing");
-    let report = Report::from(tick(&data_dir, &signers, clock::now(), options)?);
-    drop(progress);
+    let done = tick(&data_dir, &signers, clock::now(), options, Some(console));
+    if let Some(file) = &args.metrics_file {
+        let cycles = Cycles::default();
+        cycles.count(done.is_ok());
+        metrics::write(file, &data_dir, &cycles);
+    }
+    let done = done?;
+    tell_events(&done);
+    let report = Report::from(done);
     console.report(args.json.json, &report, || report.text())?;
     for why in &report.changes_refused {
         tracing::error!("refused {why}");
@@ -79,8 +110,35 @@ pub(crate) fn tick(
     signers: &OnlineSigners,
     now: DateTime<Utc>,
     options: TickOptions,
+    console: Option<&Console>,
 ) -> Result<TickReport, Failure> {
-    Ok(Repository::open(data_dir.path())?.tick(signers, now, options)?)
+    let mut repository = Repository::open(data_dir.path())?;
+    let watch = |console| progress::watching(&mut repository, console, "signing");
+    let _progress = console.map(watch);
+    let report = repository.tick(signers, now, options)?;
+    if report.timestamp.is_some() {
+        for alarm in repository.status(now)?.alarms {
+            tracing::warn!("{}", alarm_text(&alarm));
+        }
+    }
+    Ok(report)
+}
+
+/// Logs what a cycle met that nobody asked for.
+pub(super) fn tell_events(report: &TickReport) {
+    for path in &report.mended {
+        tracing::warn!(%path, "was missing or damaged in the store and was put again");
+    }
+    if let Some(path) = &report.blocked {
+        tracing::error!(
+            %path,
+            "something stands there that cannot be replaced: remove it, and look who put it there"
+        );
+    }
+}
+
+fn stamp(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 impl From<TickReport> for Report {
@@ -102,9 +160,11 @@ impl From<TickReport> for Report {
             changes_refused,
             finished_earlier_work: report.finished_earlier,
             gave_up_earlier_versions: report.burned_earlier,
-            next: report
-                .next
-                .map(|next| next.to_rfc3339_opts(SecondsFormat::Secs, true)),
+            next: report.next.map(stamp),
+            changes_waiting: report.waiting,
+            changes_wait_until: report.waiting_until.map(stamp),
+            pointers_put_again: report.mended.iter().map(ToString::to_string).collect(),
+            blocked_by: report.blocked.as_ref().map(ToString::to_string),
         }
     }
 }
@@ -134,6 +194,17 @@ impl Report {
         });
         if self.changes_published > 0 {
             out.push(format!("{} changes are public", self.changes_published));
+        }
+        if !self.pointers_put_again.is_empty() {
+            let pointers = self.pointers_put_again.join(", ");
+            out.push(format!("put again, as published: {pointers}"));
+        }
+        if let Some(until) = &self.changes_wait_until {
+            let count = self.changes_waiting;
+            out.push(format!(
+                "{count} changes wait until {until} for others to share a snapshot with; \
+                 --at-once publishes them now"
+            ));
         }
         out.extend(self.next.as_ref().map(|next| format!("next due {next}")));
         out.join("\n")

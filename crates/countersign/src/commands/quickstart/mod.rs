@@ -122,15 +122,16 @@ fn build(
             refused: intake.refused.len(),
         });
     }
-    let progress = Progress::spinner(console, "signing");
+    let progress = Progress::spinner(console, "opening the key");
     let signers = OnlineSigners::new(vec![open_key(
         &online_key,
         &passphrase,
         &Reach::default(),
         &KmsOpener::default(),
     )?]);
-    let report = tick(data_dir, &signers, now, TickOptions { at_once: true })?;
     drop(progress);
+    let options = TickOptions { at_once: true };
+    let report = tick(data_dir, &signers, now, options, Some(console))?;
     screen::published(console, &report)?;
     Ok(Built {
         signers,

@@ -10,7 +10,7 @@ use url::Url;
 use super::{Built, screen};
 use crate::clock;
 use crate::commands::client::{Downloaded, Place, download, init};
-use crate::commands::online::keep_fresh;
+use crate::commands::online::Keeper;
 use crate::commands::proxy as proxy_command;
 use crate::console::Console;
 use crate::data_dir::{DataDir, make_folder};
@@ -107,18 +107,21 @@ async fn open(
     let state = proxy_command::set_up(&place, Some(&built.root), config).await?;
     tasks.spawn(proxy_command::serve(proxy, state, shutdown.clone()));
     if !once {
-        let fresh = keep_fresh(
-            data_dir.clone(),
-            built.signers.clone(),
-            EVERY,
-            shutdown.clone(),
-        );
-        tasks.spawn(fresh);
+        let keeper = Keeper::new(data_dir.clone(), built.signers.clone(), EVERY);
+        tasks.spawn(keeper.keep(shutdown.clone()));
     }
     screen::keep_apart(console, data_dir)?;
     let project = first.filename.project().as_str();
     screen::install(console, ports.repository, ports.proxy, project)?;
-    screen::end(console, once, built.intake.refused.len(), data_dir)
+    let refused = built.intake.refused.len();
+    screen::end(
+        console,
+        once,
+        refused,
+        data_dir,
+        ports.repository,
+        &built.root,
+    )
 }
 
 /// Downloads one file as an installer's machine would: with nothing but the root to start from.

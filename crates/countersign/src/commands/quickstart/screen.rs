@@ -1,6 +1,7 @@
 //! What quickstart says while it works.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use policy::Encoding;
 use repository::{Intake, Settings, TickReport};
@@ -118,14 +119,20 @@ pub(super) fn end(
     once: bool,
     refused: usize,
     data_dir: &DataDir,
+    repository: SocketAddr,
+    root: &Path,
 ) -> Result<(), Failure> {
     if refused > 0 {
         console.say(format!("{refused} files were refused, see above."))?;
     }
     if once {
-        let dir = data_dir.path().display();
+        let (dir, root) = (data_dir.path().display(), root.display());
         return console.say(format!(
-            "Done. `countersign serve --data-dir {dir}` serves it again."
+            "Done. To go on, each in a terminal of its own:\n\
+             \x20 countersign serve --data-dir {dir}\n\
+             \x20 countersign online run --data-dir {dir}\n\
+             \x20 countersign proxy --metadata-url http://{repository}/metadata/ \\\n\
+             \x20     --root {root}"
         ));
     }
     console.say("Serving, and signing what becomes due. Ctrl-C ends it.")
