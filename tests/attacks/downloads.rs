@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client::{ClientError, HttpTransport, Pace, TransportError};
-use countersign_tests::{Bend, Simulator, User, files, rejection};
+use countersign_tests::{Bend, Simulator, User, fails, files, rejection};
 use metadata::TargetPath;
 use trust::{Mismatch, Rejection};
 
@@ -161,4 +161,78 @@ async fn server_that_takes_for_ever() {
     }
     repository.server().unbend();
     user.refresh(&repository).await.unwrap();
+}
+
+/// A file that is in the folder already, of the right name and length, is no reason to believe it
+/// (5.7.3); one that fits is not fetched again.
+#[tokio::test]
+async fn file_already_there_with_other_bytes() {
+    let repository = Simulator::standard();
+    let user = User::of(&repository);
+    let folder = tempfile::tempdir().unwrap();
+    let path = TargetPath::parse(files::ANCHOR).unwrap();
+    let there = folder.path().join(client::local_name(&path));
+    let honest = files::content(files::ANCHOR);
+    std::fs::write(&there, vec![b'x'; honest.len()]).unwrap();
+    let to = user.download_to(&repository, files::ANCHOR, folder.path());
+    assert_eq!(to.await.unwrap(), there);
+    let found = std::fs::read(&there).unwrap();
+    fails(found == honest, String::from_utf8_lossy(&found));
+
+    repository.server().take_requests();
+    let again = user.download_to(&repository, files::ANCHOR, folder.path());
+    again.await.unwrap();
+    let asked = repository.server().take_requests();
+    assert!(
+        !asked.iter().any(|name| name.starts_with("targets/")),
+        "{asked:?}"
+    );
+}
+
+/// A link laid in the folder, under the name of a file to come, that leads elsewhere: the link is
+/// replaced, what it leads to is not written.
+#[cfg(unix)]
+#[tokio::test]
+async fn link_in_place_of_the_file() {
+    let repository = Simulator::standard();
+    let user = User::of(&repository);
+    let (folder, home) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let precious = home.path().join("precious");
+    std::fs::write(&precious, b"precious").unwrap();
+    let path = TargetPath::parse(files::ANCHOR).unwrap();
+    let link = folder.path().join(client::local_name(&path));
+    std::os::unix::fs::symlink(&precious, &link).unwrap();
+    user.download_to(&repository, files::ANCHOR, folder.path())
+        .await
+        .unwrap();
+    let kept = std::fs::read(&precious).unwrap();
+    fails(kept == b"precious", String::from_utf8_lossy(&kept));
+    assert_eq!(std::fs::read(&link).unwrap(), files::content(files::ANCHOR));
+}
+
+/// A download that breaks off: nothing of it is left, under the final name or any other (5.7.3).
+#[tokio::test]
+async fn download_broken_off() {
+    let repository = Simulator::standard();
+    let user = User::of(&repository);
+    let folder = tempfile::tempdir().unwrap();
+    let honest = files::content(files::ANCHOR);
+    let name = repository.target_name(files::ANCHOR, &honest);
+    for bend in [
+        Bend::Broken(10),
+        Bend::Broken(honest.len()),
+        Bend::Truncated(10),
+    ] {
+        repository.server().bend(&name, bend.clone());
+        let done = user
+            .download_to(&repository, files::ANCHOR, folder.path())
+            .await;
+        fails(done.is_err(), &bend);
+        let left = std::fs::read_dir(folder.path()).unwrap().count();
+        fails(left == 0, left);
+    }
+    repository.server().unbend();
+    user.download_to(&repository, files::ANCHOR, folder.path())
+        .await
+        .unwrap();
 }

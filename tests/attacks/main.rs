@@ -4,12 +4,21 @@
 mod delegations;
 mod dependencies;
 mod downloads;
+mod encoding;
+mod floors;
 mod form;
+mod graph;
 mod honest;
+mod keys;
+mod limits;
+mod names;
+mod network;
+mod pages;
 mod root;
 mod snapshot;
 mod targets;
 mod timestamp;
+mod tls;
 
 use countersign_tests::Key;
 use metadata::{KeyId, Version};

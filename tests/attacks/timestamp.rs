@@ -210,6 +210,30 @@ async fn snapshot_served_as_timestamp() {
     user.refresh(&repository).await.unwrap();
 }
 
+/// Wrong type: a document that says it is a snapshot and would read as a timestamp, signed by the key
+/// of both (TUF 4.2.1 `_type`).
+#[tokio::test]
+async fn snapshot_that_reads_as_a_timestamp() {
+    let mut repository = Simulator::standard();
+    let user = User::of(&repository);
+    repository
+        .tamper("timestamp")
+        .json(|timestamp| timestamp["_type"] = "snapshot".into());
+    repository.publish();
+    let source = MetadataError::DocumentType {
+        expected: "timestamp",
+        found: "snapshot".to_owned(),
+    };
+    let role = Role::Timestamp;
+    assert_eq!(
+        user.refused(&repository).await,
+        Rejection::Malformed { role, source }
+    );
+
+    repository.publish();
+    user.refresh(&repository).await.unwrap();
+}
+
 /// Fast-forward (TUF 1.5.2): a thief of the online key raises versions to the greatest there is. The
 /// repository recovers with a root that names other keys (5.3.11).
 #[tokio::test]

@@ -120,6 +120,24 @@ fn one_place_makes_verified() {
     assert!(makers[0].contains("trust/src/verified.rs"), "{makers:?}");
 }
 
+/// No check can be switched off in what is shipped: the switches exist only in the copy of the crates
+/// that `tests/controls/run` makes.
+#[test]
+fn no_source_can_switch_a_check_off() {
+    let runner = read("tests/controls/run");
+    let switch = runner
+        .lines()
+        .find_map(|line| line.strip_prefix("SWITCH = "));
+    let switch = switch.unwrap().trim_matches('"');
+    assert!(switch.starts_with("COUNTERSIGN_"));
+    let sources = [sources("crates"), sources("tests")].concat();
+    assert!(sources.len() > 300, "{}", sources.len());
+    for path in sources {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(!text.contains(switch), "{}", path.display());
+    }
+}
+
 /// `crates/README.md` names real files, and the tests it names exist.
 #[test]
 fn the_map_names_what_is_there() {

@@ -9,4 +9,4 @@ pub mod simulator;
 pub mod user;
 
 pub use simulator::{Bend, BinEncoding, Key, Listing, Server, Simulator, files, role};
-pub use user::{User, rejection};
+pub use user::{SUCCEEDED, User, fails, rejection};

@@ -11,6 +11,20 @@ use url::Url;
 
 use crate::Simulator;
 
+/// With these words a test fails whose attack went through: `tests/controls` looks for them when one
+/// check is off.
+pub const SUCCEEDED: &str = "the attack succeeded";
+
+/// Asserts that an attack has not had its effect; `evidence` says what there would be to see of it.
+///
+/// # Panics
+///
+/// If it has.
+#[track_caller]
+pub fn fails(attack_failed: bool, evidence: impl std::fmt::Debug) {
+    assert!(attack_failed, "{SUCCEEDED}: {evidence:?}");
+}
+
 /// A client that trusts the first root of a repository. Everything it does goes through the code
 /// that is shipped: fetching, limits, datastore, trust.
 pub struct User {
@@ -92,8 +106,28 @@ impl User {
     ///
     /// If the update succeeds, or fails for another reason than a rejection.
     pub async fn refused(&self, repository: &Simulator) -> Rejection {
-        match self.refresh(repository).await {
-            Ok(_) => panic!("the update was not refused"),
+        rejection(self.stopped(repository).await)
+    }
+
+    /// Updates, which must not end well for whatever reason.
+    ///
+    /// # Panics
+    ///
+    /// If the update succeeds.
+    pub async fn stopped(&self, repository: &Simulator) -> ClientError {
+        let done = self.refresh(repository).await;
+        done.err()
+            .unwrap_or_else(|| panic!("{SUCCEEDED}: the update was not refused"))
+    }
+
+    /// Updates and downloads a path, which must be refused, and says why.
+    ///
+    /// # Panics
+    ///
+    /// If there is a file at the end, or the download fails for another reason than a rejection.
+    pub async fn refused_file(&self, repository: &Simulator, path: &str) -> Rejection {
+        match self.download(repository, path).await {
+            Ok(bytes) => panic!("{SUCCEEDED}: {path} came with {} bytes", bytes.len()),
             Err(error) => rejection(error),
         }
     }
