@@ -7,6 +7,7 @@
 //!
 //! The files and the reasons for their values are in the folder `policy/`.
 
+mod attestation;
 mod built_in;
 mod check;
 mod claims;
@@ -23,6 +24,7 @@ mod roles;
 mod source;
 mod values;
 
+pub use attestation::Attestation;
 pub use claims::{Claims, MAX_CLAIM_LIFETIME};
 pub use client::ClientLimits;
 pub use contradiction::Contradiction;
@@ -60,6 +62,8 @@ pub struct Policy {
     pub repository: RepositoryLimits,
     /// Which keys may sign, and how key files are encrypted.
     pub keys: KeyPolicy,
+    /// Whose word counts that an offline key was made in hardware; `None` for nobody's.
+    pub attestation: Option<Attestation>,
 }
 
 impl Policy {
@@ -112,6 +116,10 @@ impl Policy {
             client: ClientLimits::read(&document.section("client", client::KEYS)?)?,
             repository: RepositoryLimits::read(&document.section("repository", repository::KEYS)?)?,
             keys: KeyPolicy::read(&document.section("keys", keys::KEYS)?)?,
+            attestation: document
+                .optional_section("attestation", attestation::KEYS)?
+                .map(|section| Attestation::read(&section))
+                .transpose()?,
         })
     }
 }
@@ -127,4 +135,5 @@ const KEYS: &[&str] = &[
     "client",
     "repository",
     "keys",
+    "attestation",
 ];
