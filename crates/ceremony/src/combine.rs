@@ -32,6 +32,7 @@ impl Event {
         let linted = self.lint(now)?;
         // Says what is wrong with a signature before it says that no step made it.
         self.status()?;
+        self.check_joins()?;
         let transcript = self.check_recorded(&[sign::FOLDER])?;
         self.check_clock(now)?;
         let used = match transcript.combined_from() {

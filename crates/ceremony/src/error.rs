@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::AttestationFlaw;
 use metadata::{KeyId, MetadataError, Role, Sha256, Version};
 
 /// A role that lacks signatures.
@@ -256,12 +257,18 @@ pub enum EventFlaw {
     /// A file that has no business here.
     #[error("does not belong here")]
     Stray,
+    /// An attestation that does not hold.
+    #[error("{0}")]
+    Attestation(AttestationFlaw),
     /// A proof of possession that proves nothing here.
     #[error("{what}")]
     Join {
         /// What is wrong.
         what: &'static str,
     },
+    /// A file that no recorded step made.
+    #[error("is in no entry of the transcript")]
+    Unrecorded,
     /// The transcript does not hold together.
     #[error("{what}")]
     Transcript {

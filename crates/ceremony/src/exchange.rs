@@ -23,6 +23,7 @@ impl Event {
         now: DateTime<Utc>,
     ) -> Result<Given, CeremonyError> {
         self.check_not_combined()?;
+        self.check_joins()?;
         self.lint(now)?;
         self.check_clock(now)?;
         let (payload, version) = (self.payload(role)?, self.version(role)?);

@@ -1,8 +1,11 @@
 //! Joining: a holder's public key with the proof that they have the private one, made for this
 //! event and no other, before the plan is frozen.
 
+mod kept;
+
 use std::path::Path;
 
+use base64ct::{Base64, Encoding};
 use chrono::{DateTime, Utc};
 use keys::{Signer, TokenInfo};
 use metadata::canonical::{Writer, to_json};
@@ -11,8 +14,9 @@ use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 
 use crate::description::check_holder;
-use crate::transcript::Done;
-use crate::{CeremonyError, Event, EventFlaw, FileDigest, HeldKey, Step};
+use crate::{CeremonyError, EventFlaw, HeldKey};
+
+pub use kept::Origin;
 
 /// Folder of the proofs.
 pub(crate) const FOLDER: &str = "joins";
@@ -63,8 +67,20 @@ pub struct Join {
     key: String,
     /// The token; none for a key in software.
     pub device: Option<Device>,
+    /// What its maker says: certificates in base64, the key's own first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    attestation: Vec<String>,
     /// When.
     pub time: String,
+}
+
+/// What stands behind a key that joins.
+#[derive(Clone, Debug, Default)]
+pub struct Hardware<'a> {
+    /// The token that holds it; none for a key in software.
+    pub token: Option<&'a TokenInfo>,
+    /// Certificates by which the token's maker attests the key, in DER, the key's own first.
+    pub attestation: Vec<Vec<u8>>,
 }
 
 impl Invitation {
@@ -105,7 +121,7 @@ impl Join {
         invitation: &Invitation,
         holder: &str,
         signer: &dyn Signer,
-        token: Option<&TokenInfo>,
+        hardware: &Hardware<'_>,
         now: DateTime<Utc>,
     ) -> Result<Vec<u8>, CeremonyError> {
         check_holder(holder)?;
@@ -116,12 +132,17 @@ impl Join {
             invitation: Sha256::of(&invitation.to_file()?).to_string(),
             holder: holder.to_owned(),
             key: String::from_utf8_lossy(&to_json(&out.into_bytes())).into_owned(),
-            device: token.map(|token| Device {
+            device: hardware.token.map(|token| Device {
                 manufacturer: token.manufacturer.clone(),
                 model: token.model.clone(),
                 serial: token.serial.clone(),
                 firmware: format!("{}.{}", token.firmware.0, token.firmware.1),
             }),
+            attestation: hardware
+                .attestation
+                .iter()
+                .map(|one| Base64::encode_string(one))
+                .collect(),
             time: Expiry::at(now).to_string(),
         };
         let canonical = canonical(&join)?;
@@ -139,6 +160,13 @@ impl Join {
         check_holder(&join.holder)?;
         let holder = join.holder.clone();
         Ok((join, HeldKey { holder, key }))
+    }
+
+    /// The certificates, as far as they are base64; what is not fails as a certificate later.
+    fn certificates(&self) -> Vec<Vec<u8>> {
+        let all = self.attestation.iter();
+        all.map(|one| Base64::decode_vec(one).unwrap_or_default())
+            .collect()
     }
 
     fn read(file: &[u8], invitation: &Invitation) -> Result<(Self, PublicKey), EventFlaw> {
@@ -161,6 +189,11 @@ impl Join {
     }
 }
 
+/// Name of the file of a key's proof.
+fn join_file(keyid: &KeyId) -> String {
+    format!("{FOLDER}/{}.json", keyid.as_str())
+}
+
 fn canonical(value: &impl Serialize) -> Result<Vec<u8>, CeremonyError> {
     let flaw = |error: serde_json::Error| EventFlaw::Json(error.to_string()).at(FOLDER);
     let json = serde_json::to_vec(value).map_err(flaw)?;
@@ -170,86 +203,4 @@ fn canonical(value: &impl Serialize) -> Result<Vec<u8>, CeremonyError> {
 fn from_json<T: for<'a> Deserialize<'a>>(canonical: &[u8]) -> Result<T, EventFlaw> {
     let json = to_json(canonical);
     serde_json::from_slice(&json).map_err(|error| EventFlaw::Json(error.to_string()))
-}
-
-impl Event {
-    /// Keeps the proofs of the keys beside the event, and enters them in the transcript.
-    pub fn keep_joins(
-        &self,
-        invitation: &Invitation,
-        joins: &[Vec<u8>],
-        now: DateTime<Utc>,
-    ) -> Result<(), CeremonyError> {
-        let mut files = vec![(format!("{FOLDER}/{INVITATION}"), invitation.to_file()?)];
-        for file in joins {
-            let (_, held) = Join::check(Path::new(FOLDER), file, invitation)?;
-            files.push((join_file(&held.key.id()), file.clone()));
-        }
-        self.check_join_files(&files)?;
-        for (name, bytes) in &files {
-            self.folder.create_file(name, bytes)?;
-        }
-        let all = files.iter();
-        let done = Done {
-            step: Step::Joined,
-            inputs: Vec::new(),
-            outputs: all
-                .map(|(name, bytes)| FileDigest::of(name.as_str(), bytes))
-                .collect(),
-            note: String::new(),
-        };
-        self.record(&self.actor, now, done, None)
-    }
-
-    /// Every proof holds, and its key is the holder's who proved it. One device counts for one
-    /// person.
-    pub(crate) fn check_joins(&self) -> Result<(), CeremonyError> {
-        let mut files = Vec::new();
-        for name in self.folder.list(FOLDER)? {
-            let name = format!("{FOLDER}/{name}");
-            let bytes = self.folder.read(&name)?;
-            files.push((name, bytes));
-        }
-        self.check_join_files(&files)
-    }
-
-    fn check_join_files(&self, files: &[(String, Vec<u8>)]) -> Result<(), CeremonyError> {
-        let invitation_file = format!("{FOLDER}/{INVITATION}");
-        let is_invitation = |(name, _): &&(String, Vec<u8>)| *name == invitation_file;
-        let path = self.folder.file(&invitation_file);
-        let invitation = match files.iter().find(is_invitation) {
-            Some((_, bytes)) => Invitation::parse(&path, bytes)?,
-            None if files.is_empty() => return Ok(()),
-            None => {
-                let what = "is missing, and proofs were made for it";
-                return Err(EventFlaw::Join { what }.at(path));
-            }
-        };
-        let mut devices: Vec<(Device, String)> = Vec::new();
-        for (file, bytes) in files.iter().filter(|one| !is_invitation(one)) {
-            let path = self.folder.file(file);
-            let (join, held) = Join::check(&path, bytes, &invitation)?;
-            let keyid = held.key.id();
-            let flaw = |what| EventFlaw::Join { what }.at(&path);
-            let holders = self.holders.get(&keyid);
-            if join_file(&keyid) != *file || holders.is_none_or(|all| !all.contains(&held.holder)) {
-                return Err(flaw(
-                    "is for a key that its holder does not have in this event",
-                ));
-            }
-            if let Some(device) = join.device {
-                let other =
-                    |(one, holder): &(Device, String)| *one == device && *holder != join.holder;
-                if devices.iter().any(other) {
-                    return Err(flaw("is from a device that another holder uses too"));
-                }
-                devices.push((device, join.holder));
-            }
-        }
-        Ok(())
-    }
-}
-
-fn join_file(keyid: &KeyId) -> String {
-    format!("{FOLDER}/{}.json", keyid.as_str())
 }

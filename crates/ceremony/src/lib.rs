@@ -20,6 +20,7 @@
 //! Nothing in it is ever overwritten. A signature is given only after every rule has passed again on
 //! the very bytes that are signed.
 
+mod attestation;
 mod combine;
 mod description;
 mod destroy;
@@ -43,16 +44,17 @@ mod status;
 mod transcript;
 mod verify;
 
+pub use attestation::{AttestationFlaw, Attested, read_chain};
 pub use combine::PublishSet;
 pub use description::HeldKey;
 pub use error::{CeremonyError, EventFlaw, TooFew};
 pub use event::Event;
 pub use genesis::GenesisPlan;
-pub use join::{Device, Invitation, Join};
+pub use join::{Device, Hardware, Invitation, Join, Origin};
 pub use kind::{KeyRole, Kind};
 pub use papers::{Paper, blank_papers};
 pub use renew::RenewPlan;
-pub use review::{Review, RoleReview};
+pub use review::{NewKey, Review, RoleReview};
 pub use rotate::{KeyChange, RotatePlan};
 pub use sign::Given;
 pub use status::{Standing, Status};

@@ -9,7 +9,7 @@ use metadata::{Expiry, KeyId, Role, RoleKeys, Sha256, Version};
 use crate::description::check_holder;
 use crate::slot::Slot;
 use crate::transcript::Done;
-use crate::{CeremonyError, Event, FileDigest, Step};
+use crate::{CeremonyError, Event, FileDigest, Origin, Step};
 
 /// Everything a holder has to know before signing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,14 +19,25 @@ pub struct Review {
     pub digest: Sha256,
     /// Name and digest of the policy in force.
     pub policy: (String, Sha256),
-    /// Holder and fingerprint of every key that no published document lists.
-    pub new_keys: Vec<(String, Sha256)>,
+    /// Every key that no published document lists.
+    pub new_keys: Vec<NewKey>,
     /// One entry per document to be signed.
     pub roles: Vec<RoleReview>,
     /// What deserves a second thought about the event as a whole.
     pub concerns: Vec<String>,
     /// How many signatures each holder may give, by name: some tokens want the PIN for each.
     pub signatures: BTreeMap<String, usize>,
+}
+
+/// A key that comes in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewKey {
+    /// Who holds it.
+    pub holder: String,
+    /// Its fingerprint.
+    pub fingerprint: Sha256,
+    /// Where it lives.
+    pub origin: Origin,
 }
 
 /// One document to be signed.
@@ -60,7 +71,7 @@ impl Event {
                 self.policy.name.clone(),
                 Sha256::of(self.policy_text.as_bytes()),
             ),
-            new_keys: self.new_keys(),
+            new_keys: self.new_keys()?,
             roles,
             concerns: self.concerns(),
             signatures: self.signatures_to_give()?,
@@ -87,9 +98,8 @@ impl Event {
         self.record(holder, now, done, None)
     }
 
-    /// The short key ids of a difference are enough to tell keys apart, not to recognize one:
-    /// whoever hands in a key compares its whole fingerprint.
-    fn new_keys(&self) -> Vec<(String, Sha256)> {
+    /// The keys that nothing published lists.
+    pub(crate) fn new_key_ids(&self) -> BTreeSet<KeyId> {
         let mut published = BTreeSet::new();
         if let Some(root) = &self.root.previous {
             published.extend(root.document.keys.keys());
@@ -101,13 +111,26 @@ impl Event {
             let lists = old.document.delegations.iter();
             published.extend(lists.flat_map(|list| list.keys.keys()));
         }
-        let new = self.all_keys().into_iter();
-        let new = new.filter(|(id, _)| !published.contains(id));
-        let mut found: Vec<(String, Sha256)> = new
-            .map(|(id, key)| (self.holder(&id), keys::key_fingerprint(&key)))
+        let mut all: BTreeSet<KeyId> = self.all_keys().into_keys().collect();
+        all.retain(|id| !published.contains(id));
+        all
+    }
+
+    /// The short key ids of a difference are enough to tell keys apart, not to recognize one:
+    /// whoever hands in a key compares its whole fingerprint.
+    fn new_keys(&self) -> Result<Vec<NewKey>, CeremonyError> {
+        let (new, origins) = (self.new_key_ids(), self.check_joins()?);
+        let all = self.all_keys().into_iter();
+        let mut found: Vec<NewKey> = all
+            .filter(|(id, _)| new.contains(id))
+            .map(|(id, key)| NewKey {
+                holder: self.holder(&id),
+                fingerprint: keys::key_fingerprint(&key),
+                origin: origins.get(&id).cloned().unwrap_or(Origin::Unproved),
+            })
             .collect();
-        found.sort();
-        found
+        found.sort_by_key(|one| (one.holder.clone(), one.fingerprint));
+        Ok(found)
     }
 
     /// Broken rules, and a root that nobody renews in time.

@@ -46,6 +46,7 @@ impl Event {
         now: DateTime<Utc>,
     ) -> Result<Vec<Given>, CeremonyError> {
         self.check_not_combined()?;
+        self.check_joins()?;
         let linted = self.lint(now)?;
         self.check_clock(now)?;
         let mut given = Vec::new();

@@ -240,8 +240,7 @@ impl Event {
                 let name = format!("{folder}/{name}");
                 let file = FileDigest::of(&name, &self.folder.read(&name)?);
                 if !transcript.records(&file) {
-                    let what = "is in no entry of the transcript";
-                    return Err(EventFlaw::Transcript { what }.at(self.folder.file(&name)));
+                    return Err(EventFlaw::Unrecorded.at(self.folder.file(&name)));
                 }
             }
         }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use common::{Keys, flaw, now, signed, tamper};
-use countersign_ceremony::{CeremonyError, Event, EventFlaw, Invitation, Join};
+use countersign_ceremony::{CeremonyError, Event, EventFlaw, Hardware, Invitation, Join};
 use keys::{FileKey, Signer, TokenInfo};
 
 /// What a token would say of itself.
@@ -26,7 +26,11 @@ fn token(serial: &str) -> TokenInfo {
 }
 
 fn prove(invitation: &Invitation, holder: &str, key: &FileKey, serial: &str) -> Vec<u8> {
-    Join::prove(invitation, holder, key, Some(&token(serial)), now()).unwrap()
+    let hardware = Hardware {
+        token: Some(&token(serial)),
+        attestation: Vec::new(),
+    };
+    Join::prove(invitation, holder, key, &hardware, now()).unwrap()
 }
 
 fn check(file: &[u8], invitation: &Invitation) -> Result<(), CeremonyError> {

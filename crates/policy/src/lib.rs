@@ -7,6 +7,7 @@
 //!
 //! The files and the reasons for their values are in the folder `policy/`.
 
+mod attestation;
 mod built_in;
 mod check;
 mod claims;
@@ -24,6 +25,7 @@ mod signers;
 mod source;
 mod values;
 
+pub use attestation::Attestation;
 pub use claims::{Claims, MAX_CLAIM_LIFETIME};
 pub use client::ClientLimits;
 pub use contradiction::Contradiction;
@@ -64,6 +66,8 @@ pub struct Policy {
     pub keys: KeyPolicy,
     /// How long keys outside files are waited for, and how hard they are asked.
     pub signers: SignerLimits,
+    /// Whose word counts that an offline key was made in hardware; `None` for nobody's.
+    pub attestation: Option<Attestation>,
 }
 
 impl Policy {
@@ -121,6 +125,10 @@ impl Policy {
                 .map(|section| SignerLimits::read(&section))
                 .transpose()?
                 .unwrap_or_default(),
+            attestation: document
+                .optional_section("attestation", attestation::KEYS)?
+                .map(|section| Attestation::read(&section))
+                .transpose()?,
         })
     }
 }
@@ -137,4 +145,5 @@ const KEYS: &[&str] = &[
     "repository",
     "keys",
     "signers",
+    "attestation",
 ];

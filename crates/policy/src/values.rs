@@ -123,6 +123,14 @@ impl<'t> Section<'t> {
         Ok(name.to_owned())
     }
 
+    /// A list of at least one text.
+    pub(crate) fn texts(&self, key: &str) -> Result<Vec<String>, PolicyError> {
+        let items = self.list(key, "a list of strings")?.iter();
+        items
+            .map(|value| self.string(key, value).map(str::to_owned))
+            .collect()
+    }
+
     fn string(&self, key: &str, value: &'t Spanned<DeValue<'t>>) -> Result<&'t str, PolicyError> {
         value
             .get_ref()

@@ -134,8 +134,8 @@ fn every_reason_is_cited() {
         .flat_map(citations)
         .filter_map(|citation| citation.strip_prefix("policy ").map(str::to_owned))
         .collect();
-    // 1.1 and 9.x tell how to write a file; no shipped file has claims.
-    let how_to = ["1.1", "9.1", "9.2"].map(str::to_owned);
+    // 1.1 and 9.x tell how to write a file; no shipped file has claims or attestation.
+    let how_to = ["1.1", "9.1", "9.2", "9.3"].map(str::to_owned);
     let uncited: Vec<_> = sections()
         .into_iter()
         .filter(|s| !cited.contains(s) && !how_to.contains(s))
@@ -243,4 +243,18 @@ fn the_claims_in_the_readme_can_be_added_to_a_policy() {
         (16, 1_000)
     );
     assert_eq!(claims.longest_walk(), 12);
+}
+
+#[test]
+fn the_attestation_in_the_readme_can_be_added_to_a_policy() {
+    let readme = readme();
+    let (_, rest) = readme.split_once("```toml\n[attestation]").unwrap();
+    let (table, _) = rest.split_once("```").unwrap();
+    let small = Policy::built_in_text("small-index").unwrap();
+    let policy = Policy::parse(&format!("{small}\n[attestation]{table}")).unwrap();
+    let attestation = policy.attestation.unwrap();
+    assert!(attestation.required);
+    assert!(attestation.roots[0].contains("BEGIN CERTIFICATE"));
+    let without = format!("{small}\n[attestation]\nrequired = true\nroots = []\n");
+    assert!(Policy::parse(&without).is_err());
 }

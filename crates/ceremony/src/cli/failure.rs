@@ -4,8 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 use countersign_ceremony::key_command::{KeyCommandError, hint};
-use countersign_ceremony::{CeremonyError, EventFlaw};
-use keys::{KeyError, PassphraseError};
+use countersign_ceremony::{AttestationFlaw, CeremonyError, EventFlaw};
+use keys::{KeyError, PassphraseError, TokenError};
 
 /// Refused, or failed on this machine.
 const REFUSED: u8 = 1;
@@ -34,6 +34,12 @@ pub(crate) enum Failure {
     /// As many sources of passphrases as keys, or one for all.
     #[error("{keys} keys, but {sources} sources of passphrases: give one for all, or one for each")]
     Passphrases { keys: usize, sources: usize },
+    /// Certificates that are none.
+    #[error("`{}` holds no attestation", path.display())]
+    Attestation {
+        path: PathBuf,
+        source: AttestationFlaw,
+    },
     /// A command that this program does not have.
     #[error("there is no command `{name}`")]
     UnknownCommand { name: String },
@@ -123,19 +129,29 @@ impl Failure {
             }
             Self::NoPolicy => "add `--after EVENT` or `--policy NAME|FILE`".to_owned(),
             Self::KeyCommand(error) => return error.hint().map(str::to_owned),
-            Self::Key(KeyError::Passphrase {
-                source: PassphraseError::NotGiven,
-                ..
-            }) => "run it on a terminal, or add `--passphrase-file FILE`".to_owned(),
-            Self::Key(error) => return hint(error).map(str::to_owned),
+            Self::Key(error) => return key_hint(error).map(str::to_owned),
             _ => return None,
         })
     }
 }
 
+fn key_hint(error: &KeyError) -> Option<&'static str> {
+    Some(match error {
+        KeyError::Passphrase {
+            source: PassphraseError::NotGiven,
+            ..
+        } => "run it on a terminal, or add `--passphrase-file FILE`",
+        KeyError::Token { source, .. } if matches!(**source, TokenError::Removed { .. }) => {
+            "insert the token and repeat the command: signatures that were given are kept, and \
+             nothing half-written counts"
+        }
+        error => return hint(error),
+    })
+}
+
 fn ceremony_hint(error: &CeremonyError) -> Option<&'static str> {
     Some(match error {
-        CeremonyError::Key(error) => return hint(error),
+        CeremonyError::Key(error) => return key_hint(error),
         CeremonyError::Exists { .. } => "choose a new folder or name; an event is never changed",
         CeremonyError::Clock { .. } => {
             "set the clock of this machine; if it is right, the other one was wrong: plan anew"
@@ -149,6 +165,11 @@ fn ceremony_hint(error: &CeremonyError) -> Option<&'static str> {
             "what was made stands for ever; for other signatures plan a new event"
         }
         CeremonyError::NotCombined { .. } => "run `status`; once nobody is missing, `combine`",
+        CeremonyError::Write { .. } => {
+            "make room, or let the folder be written to, then repeat the step; nothing half-written \
+             counts"
+        }
+        CeremonyError::Key(error) => return key_hint(error),
         CeremonyError::OtherHolder { .. } => "sign with a key of your own, or say who you are",
 
         CeremonyError::NoRole { .. } => "`review` names the keys that sign in this event",
@@ -164,6 +185,12 @@ fn ceremony_hint(error: &CeremonyError) -> Option<&'static str> {
             }
             EventFlaw::Transcript { .. } => {
                 "this copy of the event was changed or is not whole; get it again from its holder"
+            }
+            EventFlaw::Unrecorded => {
+                "repeat the step that made the file; if nobody made it, move it out of the folder"
+            }
+            EventFlaw::Join { .. } | EventFlaw::Attestation(_) => {
+                "have that holder join again, and plan into a new folder"
             }
             EventFlaw::Stray => "move the file out of the folder",
             _ => return None,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::Utc;
 use countersign_ceremony::key_command::{PassphraseArgs, ReachArgs};
-use countersign_ceremony::{HeldKey, Invitation, Join};
+use countersign_ceremony::{Hardware, HeldKey, Invitation, Join, read_chain};
 use keys::KeyUri;
 use serde_json::json;
 
@@ -13,7 +13,7 @@ use super::output::Report;
 use super::{Done, Failure, edge};
 
 /// Largest invitation or proof.
-const MAX_FILE: u64 = 16_384;
+const MAX_FILE: u64 = 65_536;
 
 /// Write an invitation, for which holders prove their keys
 #[derive(Debug, clap::Args)]
@@ -47,6 +47,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", env = "COUNTERSIGN_OUT")]
     out: PathBuf,
 
+    /// Certificates by which the token's maker attests the key, in PEM, the key's own first
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_ATTESTATION")]
+    attestation: Option<PathBuf>,
+
     #[command(flatten)]
     passphrases: PassphraseArgs,
 
@@ -68,12 +72,29 @@ impl Args {
         let invitation = read_invitation(&self.invitation)?;
         let reach = self.reach.reach();
         let opened = reach.open(&self.key, &self.passphrases.source(), &edge())?;
-        let (signer, token) = (opened.signer.as_ref(), opened.token.as_ref());
-        let file = Join::prove(&invitation, &self.holder, signer, token, Utc::now())?;
+        let signer = opened.signer.as_ref();
+        let hardware = Hardware {
+            token: opened.token.as_ref(),
+            attestation: self.chain()?,
+        };
+        let file = Join::prove(&invitation, &self.holder, signer, &hardware, Utc::now())?;
         let keyid = signer.key_id();
         create(&self.out, &file)?;
         let text = format!("key {keyid} proved in {}\n", self.out.display());
         Ok(Report::new(text, json!({ "keyid": keyid.as_str() })))
+    }
+}
+
+impl Args {
+    fn chain(&self) -> Result<Vec<Vec<u8>>, Failure> {
+        let Some(path) = &self.attestation else {
+            return Ok(Vec::new());
+        };
+        let pem = read_bytes(path, MAX_FILE)?;
+        read_chain(&pem).map_err(|source| Failure::Attestation {
+            path: path.clone(),
+            source,
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use chrono::Utc;
-use countersign_ceremony::{Event, RoleReview};
+use countersign_ceremony::{Event, NewKey, RoleReview};
 use keys::fingerprint_words;
 use metadata::Sha256;
 use serde_json::json;
@@ -50,9 +50,13 @@ pub(crate) fn report(event: &Event) -> Done {
     for (holder, count) in &review.signatures {
         let _ = writeln!(text, "{holder} may sign {count} of these");
     }
-    for (holder, fingerprint) in &review.new_keys {
-        let _ = writeln!(text, "\nnew key of {holder}, in words:");
-        numbered_words(fingerprint, &mut text);
+    for one in &review.new_keys {
+        let _ = writeln!(
+            text,
+            "\nnew key of {}, {}; in words:",
+            one.holder, one.origin
+        );
+        numbered_words(&one.fingerprint, &mut text);
     }
     let (name, of_policy) = &review.policy;
     let _ = writeln!(text, "\npolicy {name}, sha256 {of_policy}");
@@ -108,11 +112,12 @@ fn pad(word: &str, end: &str) -> String {
     }
 }
 
-fn new_key_json((holder, fingerprint): &(String, Sha256)) -> serde_json::Value {
+fn new_key_json(one: &NewKey) -> serde_json::Value {
     json!({
-        "holder": holder,
-        "fingerprint": fingerprint.to_string(),
-        "words": fingerprint_words(fingerprint.as_bytes()),
+        "holder": one.holder,
+        "fingerprint": one.fingerprint.to_string(),
+        "words": fingerprint_words(one.fingerprint.as_bytes()),
+        "origin": one.origin.to_string(),
     })
 }
 

@@ -63,6 +63,8 @@ pub struct Entry {
     pub step: Step,
     /// When, by the clock of that machine: `YYYY-MM-DDTHH:MM:SSZ`.
     pub time: String,
+    /// The name of the machine; empty if it has none.
+    pub machine: String,
     /// Name and version of the program.
     pub program: String,
     /// SHA-256 of the program's file; empty if it could not be read.
@@ -94,6 +96,7 @@ impl Entry {
             sequence: 1,
             step: done.step,
             time: time.to_string(),
+            machine: super::program::machine(),
             program: concat!("countersign-ceremony ", env!("CARGO_PKG_VERSION")).to_owned(),
             binary: super::program::digest().map_or_else(String::new, |one| one.to_string()),
             heads: Vec::new(),

@@ -1,4 +1,4 @@
-//! Which program this is: the digest of its file, so that a stranger can compare it with a release.
+//! Which machine and program this is: the digest of its file, so that a stranger can compare it with a release.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,6 +10,13 @@ use metadata::{Sha256, Sha256Stream};
 pub(super) fn digest() -> Option<Sha256> {
     static DIGEST: OnceLock<Option<Sha256>> = OnceLock::new();
     *DIGEST.get_or_init(|| read().ok())
+}
+
+/// What the system calls this machine, without what a terminal could trip over.
+pub(super) fn machine() -> String {
+    let system = rustix::system::uname();
+    let name = system.nodename().to_string_lossy();
+    name.chars().filter(|c| !c.is_control()).take(64).collect()
 }
 
 fn read() -> io::Result<Sha256> {
