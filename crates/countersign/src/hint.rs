@@ -135,7 +135,6 @@ fn of_repository(error: &RepositoryError) -> Option<&'static str> {
         RepositoryError::SyncRemoves { .. } => {
             "`countersign index sync --dry-run` lists them; --max-removed allows more, --force any"
         }
-        RepositoryError::Key { source, .. } => return of_key(source),
         _ => return None,
     })
 }

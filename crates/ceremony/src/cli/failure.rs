@@ -169,7 +169,6 @@ fn ceremony_hint(error: &CeremonyError) -> Option<&'static str> {
             "make room, or let the folder be written to, then repeat the step; nothing half-written \
              counts"
         }
-        CeremonyError::Key(error) => return key_hint(error),
         CeremonyError::OtherHolder { .. } => "sign with a key of your own, or say who you are",
 
         CeremonyError::NoRole { .. } => "`review` names the keys that sign in this event",

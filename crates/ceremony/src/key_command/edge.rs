@@ -13,8 +13,6 @@ use policy::SignerLimits;
 
 use super::Source;
 
-use super::Source;
-
 /// Where help lists these options.
 const REACH: &str = "Reaching keys";
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use ceremony::key_command::{Source, one_each};
 use keys::{KeyError, KeyUri, PassphraseError};
-use policy::{Encoding, Policy, TargetProfile};
+use policy::{Encoding, Policy, SignerLimits, TargetProfile};
 use repository::{Repository, RepositoryError, Settings};
 use serde::Serialize;
 
@@ -65,7 +65,8 @@ struct Report {
 pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
     let data_dir = args.data_dir.open();
     let policy = policy_text(&args.policy)?;
-    check_keys(&args.online_keys)?;
+    let limits = settings(&policy, &args.policy)?.policy.signers;
+    check_keys(&args.online_keys, &limits)?;
     let repository = init(
         &data_dir,
         &NewIndex {
@@ -83,10 +84,7 @@ pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
 
 /// Makes the index: state, repository and settings.
 pub(crate) fn init(data_dir: &DataDir, new: &NewIndex<'_>) -> Result<Repository, Failure> {
-    let settings = Settings::from_policy(new.policy).map_err(|source| Failure::Policy {
-        name: new.policy_name.to_owned(),
-        source,
-    })?;
+    let settings = settings(new.policy, new.policy_name)?;
     if data_dir.config().exists() {
         return Err(Failure::Taken {
             path: data_dir.path().to_owned(),
@@ -108,17 +106,27 @@ pub(crate) fn init(data_dir: &DataDir, new: &NewIndex<'_>) -> Result<Repository,
     Ok(repository)
 }
 
+/// What an index under this policy is.
+fn settings(policy: &str, name: &str) -> Result<Settings, Failure> {
+    Settings::from_policy(policy).map_err(|source| Failure::Policy {
+        name: name.to_owned(),
+        source,
+    })
+}
+
 /// Opens the keys as cycles will: what does not sign now would be found out when a role is due. Without
 /// a passphrase at hand it is at least no public key and no other file.
-fn check_keys(args: &OnlineKeyArgs) -> Result<(), Failure> {
+fn check_keys(args: &OnlineKeyArgs, limits: &SignerLimits) -> Result<(), Failure> {
     let keys = args.keys_in_full();
+    let reach = args.reach.reach().within(limits);
+    let kms = args.kms.opener(limits);
     let given = args.passphrases.sources();
     let sources = one_each(&given, keys.len()).ok_or(UsageError::Passphrases {
         keys: keys.len(),
         sources: given.len(),
     })?;
     for (key, source) in keys.iter().zip(&sources) {
-        match open_key(key, source, &args.reach.reach()) {
+        match open_key(key, source, &reach, &kms) {
             Ok(_) => {}
             Err(Failure::Key(KeyError::Passphrase {
                 source: PassphraseError::NotGiven,
