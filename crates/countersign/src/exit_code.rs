@@ -1,6 +1,7 @@
 //! Which failure ends the program with which code. The codes are listed in `cli.rs`.
 
 use client::Kind;
+use keys::KeyError;
 use repository::{RepositoryError, StoreError};
 
 use crate::failure::Failure;
@@ -45,7 +46,11 @@ pub(crate) fn of(failure: &Failure) -> u8 {
 fn of_repository(error: &RepositoryError) -> u8 {
     match error {
         RepositoryError::Locked { .. } | RepositoryError::HeadMoved { .. } => BUSY,
-        RepositoryError::Unsigned(_) => SIGNATURES,
+        RepositoryError::Unsigned(_)
+        | RepositoryError::Key {
+            source: KeyError::DifferentKey { .. },
+            ..
+        } => SIGNATURES,
         RepositoryError::Store(StoreError::Altered { .. }) => Kind::Digest.exit_code(),
         RepositoryError::StateBehind { .. } | RepositoryError::BelowFloor { .. } => {
             Kind::Rollback.exit_code()

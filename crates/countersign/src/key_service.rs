@@ -27,7 +27,6 @@ impl KmsArgs {
             options: KmsOptions {
                 credentials_file: self.aws_credentials_file.clone(),
                 limits: within(limits),
-                ..KmsOptions::default()
             },
         }
     }

@@ -13,7 +13,6 @@ use aws_sdk_kms::Client;
 use aws_sdk_kms::config::retry::{RetryPartition, TokenBucket};
 use aws_sdk_kms::config::{SharedCredentialsProvider, SharedHttpClient};
 use keys::AwsKmsUri;
-use metadata::PublicKey;
 
 use crate::http;
 use crate::{KmsError, KmsLimits};
@@ -27,8 +26,6 @@ pub struct KmsOptions {
     /// is read once; temporary credentials come from the other sources, which are asked again in
     /// time. Profiles of IAM Identity Center (SSO) are not read: they want a person at a browser.
     pub credentials_file: Option<PathBuf>,
-    /// The key that a role lists; any other is refused.
-    pub expected: Option<PublicKey>,
     /// Time-outs, retries, concurrency.
     pub limits: KmsLimits,
 }

@@ -120,14 +120,6 @@ pub enum KmsError {
         /// The ARN of the key that answered.
         found: String,
     },
-    /// The key is not the one that the role lists.
-    #[error("the key is {found}, not {expected}")]
-    DifferentKey {
-        /// The key expected.
-        expected: KeyId,
-        /// The key found there.
-        found: KeyId,
-    },
     /// The document is larger than the service signs with Ed25519.
     #[error("the document has {size} bytes, and AWS KMS signs with Ed25519 only {limit}")]
     TooLong {
@@ -247,7 +239,7 @@ impl KmsError {
                 "use a key of ECC_NIST_P256 for this role: only its SHA-256 digest is sent, \
                  whatever the size"
             }
-            Self::Repointed { .. } | Self::DifferentKey { .. } => {
+            Self::Repointed { .. } => {
                 "name the key by its ARN, or let the role list the new key first"
             }
             Self::PublicKey { .. } | Self::BadSignature { .. } | Self::Answer { .. } => {

@@ -4,7 +4,7 @@ use aws_sdk_kms::operation::get_public_key::GetPublicKeyOutput;
 use aws_sdk_kms::primitives::{Blob, DateTimeFormat};
 use aws_sdk_kms::types::KeyState;
 use keys::{AwsKmsUri, SignatureCheck, public_key_from_pem};
-use metadata::{KeyId, PublicKey, Signature, VerifyingKey};
+use metadata::{KeyId, PublicKey, Signature};
 use spki::der::pem::{LineEnding, encode_string};
 use tokio::sync::Semaphore;
 
@@ -48,14 +48,6 @@ impl KmsKey {
         let kind = Kind::of(&answer)?;
         let public_key = public_key(&answer, kind)?;
         let key_id = public_key.id();
-        if let Some(expected) = &options.expected
-            && !is_one_key(expected, &public_key)
-        {
-            return Err(KmsError::DifferentKey {
-                expected: expected.id(),
-                found: key_id,
-            });
-        }
         let check =
             SignatureCheck::new(&public_key).map_err(|flaw| KmsError::PublicKey { flaw })?;
         Ok(Self {
@@ -200,14 +192,6 @@ fn public_key(answer: &GetPublicKeyOutput, kind: Kind) -> Result<PublicKey, KmsE
         ));
     }
     Ok(key)
-}
-
-/// Whether two listings are of one key, however each is written.
-fn is_one_key(one: &PublicKey, other: &PublicKey) -> bool {
-    match (VerifyingKey::new(one), VerifyingKey::new(other)) {
-        (Ok(one), Ok(other)) => one.identity() == other.identity(),
-        _ => false,
-    }
 }
 
 fn wrong(action: &'static str, what: &'static str) -> KmsError {

@@ -111,11 +111,6 @@ fn named(key: &str, error: KmsError) -> KeyError {
     let key = key.to_owned();
     match error {
         KmsError::BadSignature { keyid } => KeyError::BadSignature { key, keyid },
-        KmsError::DifferentKey { expected, found } => KeyError::DifferentKey {
-            key,
-            expected,
-            found,
-        },
         KmsError::PublicKey { flaw } => KeyError::Unusable { key, flaw },
         error => KeyError::Other {
             key,

@@ -240,6 +240,10 @@ impl RepositoryError {
                 | Self::Rehearsal { .. }
                 | Self::RehearsalLookup { .. }
                 | Self::Layout { .. }
+                | Self::Key {
+                    source: KeyError::DifferentKey { .. },
+                    ..
+                }
                 | Self::Set { .. }
                 | Self::SetRejected { .. }
         )

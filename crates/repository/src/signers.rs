@@ -33,6 +33,7 @@ impl OnlineSigners {
         keys: &metadata::RoleKeys,
         authority: &Authority<'_>,
     ) -> Result<Signed<R>, RepositoryError> {
+        self.require_one(keys, linted.role())?;
         let signatures = self
             .listed(keys)
             .map(|signer| signer.sign_unverified(linted.canonical()))
@@ -51,6 +52,9 @@ impl OnlineSigners {
         keys: &metadata::RoleKeys,
         authority: &Authority<'_>,
     ) -> Result<Vec<Signed<R>>, RepositoryError> {
+        if let Some(first) = linted.first() {
+            self.require_one(keys, first.role())?;
+        }
         let messages: Vec<&[u8]> = linted.iter().map(Linted::canonical).collect();
         let mut signatures: Vec<Vec<UnverifiedSignature>> = Vec::new();
         signatures.resize_with(linted.len(), Vec::new);
@@ -69,6 +73,26 @@ impl OnlineSigners {
         pairs
             .map(|(linted, signatures)| Ok(linted.seal_unverified(&signatures, authority)?))
             .collect()
+    }
+
+    /// Refuses the only key at hand where the role does not list it: an alias that leads elsewhere now,
+    /// another token, a key that a ceremony has replaced. Of several, the missing signatures tell more.
+    fn require_one(&self, keys: &metadata::RoleKeys, role: &Role) -> Result<(), RepositoryError> {
+        match (
+            self.listed(keys).next(),
+            self.signers.as_slice(),
+            keys.keyids.first(),
+        ) {
+            (None, [signer], Some(expected)) => Err(RepositoryError::Key {
+                role: role.clone(),
+                source: KeyError::DifferentKey {
+                    key: signer.describe(),
+                    expected: expected.clone(),
+                    found: signer.key_id().clone(),
+                },
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn listed(&self, keys: &metadata::RoleKeys) -> impl Iterator<Item = &Arc<dyn Signer>> {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use chrono::TimeDelta;
 use countersign_repository::{Outcome, Repository, RepositoryError, Settings, TickOptions};
+use keys::KeyError;
 use metadata::Role;
 use support::{Ceremony, Reader, samples, start, version};
 
@@ -259,7 +260,8 @@ fn a_wrong_online_key_publishes_nothing() {
     let mut index = support::published(folder.path(), &ceremony);
     index.add_files(&samples(), start()).unwrap();
     let refused = index.tick(&Ceremony::new().online(), start(), AT_ONCE);
-    assert!(matches!(refused, Err(RepositoryError::Unsigned(_))));
+    let other = |error: &KeyError| matches!(error, KeyError::DifferentKey { .. });
+    assert!(matches!(refused, Err(RepositoryError::Key { source, .. }) if other(&source)));
     // The changes wait; the right key publishes them.
     let report = index.tick(&ceremony.online(), start(), AT_ONCE).unwrap();
     assert_eq!(report.outcomes.len(), 3);

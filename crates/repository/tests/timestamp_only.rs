@@ -10,6 +10,7 @@ use countersign_repository::{
     LocalStore, OnlineSigners, Repository, RepositoryError, TickOptions, TimestampOnly,
     TimestampReport,
 };
+use keys::KeyError;
 use support::{Ceremony, Reader, samples, start, version};
 
 const AT_ONCE: TickOptions = TickOptions { at_once: true };
@@ -47,7 +48,13 @@ fn it_renews_when_due_with_its_key_and_the_signer_goes_on_from_there() {
     let now = start() + index.settings().policy.roles.timestamp.lifetime / 2;
     let wrong = tick(&index, folder.path(), &ceremony.only(1), now);
     assert!(
-        matches!(wrong, Err(RepositoryError::Unsigned(_))),
+        matches!(
+            &wrong,
+            Err(RepositoryError::Key {
+                source: KeyError::DifferentKey { .. },
+                ..
+            })
+        ),
         "the snapshot key cannot"
     );
     let report = tick(&index, folder.path(), &ceremony.only(0), now).unwrap();

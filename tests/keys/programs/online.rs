@@ -187,8 +187,10 @@ fn what_goes_wrong_at_a_key_service_is_named_with_what_to_do() {
     let tick = format!("{TICK} --online-key {}", named(&stranger));
     let said = desk.run("countersign", &tick).expect(11);
     said.says(&[
-        "has 0 of 1 signatures",
-        "hint: sign with the keys that root lists",
+        "error: a key failed while signing bins-",
+        &format!("{} is the key ", named(&stranger)),
+        &format!(", not {}", shown["keyid"].as_str().unwrap()),
+        "hint: name the key that the role lists",
     ]);
     // A set that the keys at hand cannot serve is given up.
     desk.ok("countersign", &format!("index apply {set}"));

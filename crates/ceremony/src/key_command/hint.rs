@@ -18,7 +18,8 @@ pub fn hint(error: &KeyError) -> Option<&'static str> {
         KeyError::Exists { .. } => "choose another name",
         KeyError::TooLarge { .. } => "name the key file itself",
         KeyError::DifferentKey { .. } => {
-            "`key check --root FILE` tells which roles count a key's signatures"
+            "name the key that the role lists, or hold a ceremony that lists this one; \
+             `key check --root FILE` tells which roles count a key's signatures"
         }
         KeyError::BadSignature { .. } => {
             "do not use this key: what holds it is faulty, or holds another key now; \

@@ -100,7 +100,6 @@ impl Ministack {
         let options = KmsOptions {
             credentials_file: Some(credentials),
             limits: fast(),
-            ..KmsOptions::default()
         };
         let endpoint = format!("http://127.0.0.1:{}", self.port);
         let uri = format!("awskms:{key}?region=eu-central-1&endpoint={endpoint}");

@@ -1,6 +1,6 @@
 //! What is signed verifies elsewhere: every kind of key, with ring and with python-tuf.
 
-use countersign_keys_kms::{KmsError, KmsKey, KmsOptions, MAX_RAW_MESSAGE};
+use countersign_keys_kms::{KmsError, KmsKey, MAX_RAW_MESSAGE};
 use keys::{SignatureCheck, Signer, sign_document};
 use kms_double::{Action, Fault, KeySpec};
 use metadata::Wire;
@@ -149,27 +149,6 @@ fn signs_documents_among_other_signers() {
     let signatures = sign_document(br#"{"a":1}"#, &[&one, &two]).unwrap();
     let file = Wire::write(br#"{"a":1}"#, &signatures);
     assert_eq!(Wire::parse(&file, 2).unwrap().signatures, signatures);
-}
-
-#[test]
-fn only_the_key_that_the_role_lists_opens() {
-    let stand = Stand::new();
-    let (signer, id) = stand.signer(KeySpec::P256);
-    let (other, _) = stand.signer(KeySpec::P256);
-    let expecting = |expected: &metadata::PublicKey| KmsOptions {
-        expected: Some(expected.clone()),
-        ..stand.options.clone()
-    };
-    let open = |options| countersign_keys_kms::KmsSigner::open(&stand.uri(&id), &options);
-    open(expecting(signer.public_key())).unwrap();
-    // The same key, written as others write it.
-    let untidy = signer.public_key().public().replace('\n', "\r\n");
-    open(expecting(&metadata::PublicKey::ecdsa_p256(untidy))).unwrap();
-    let error = open(expecting(other.public_key())).err().unwrap();
-    let KmsError::DifferentKey { expected, found } = error else {
-        panic!("{error}");
-    };
-    assert_eq!((&expected, &found), (other.key_id(), signer.key_id()));
 }
 
 #[test]

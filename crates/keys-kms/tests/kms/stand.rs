@@ -22,7 +22,6 @@ impl Stand {
         let options = KmsOptions {
             credentials_file: Some(home.path().join("credentials")),
             limits: fast(),
-            ..KmsOptions::default()
         };
         let stand = Self {
             double,
