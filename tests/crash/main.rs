@@ -26,7 +26,8 @@ fn killed_at_any_moment_nothing_is_lost() {
         stage.tick();
         begin.elapsed()
     };
-    for kill in 0..number("COUNTERSIGN_LONG_KILLS", 12) {
+    let kills = number("COUNTERSIGN_LONG_KILLS", 12);
+    for kill in 0..kills {
         let context = format!("seed {seed}, kill {kill}");
         stage.change(&mut dice);
         if dice.below(4) == 0 {
@@ -43,6 +44,8 @@ fn killed_at_any_moment_nothing_is_lost() {
         stage.expect_all(&context);
     }
     stage.python_tuf_reads_it();
+    println!("{}", stage.figures());
+    assert!(stage.kills() > kills / 2, "most came too late");
 }
 
 /// A daemon under a policy of seconds, killed and started again while files come, go and are yanked and old

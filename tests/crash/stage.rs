@@ -221,10 +221,11 @@ impl Stage {
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         std::thread::sleep(after);
+        let is_running = child.try_wait().unwrap().is_none();
         // SIGKILL; one that has ended already was quick.
         let _ = child.kill();
         child.wait().unwrap();
-        self.counts.kills += 1;
+        self.counts.kills += u64::from(is_running);
     }
 
     pub(crate) fn tick(&self) {
@@ -347,6 +348,12 @@ impl Stage {
         assert!(into.join("countersign_sample_words").exists());
     }
 
+    /// How often something was really killed at its work.
+    pub(crate) fn kills(&self) -> u64 {
+        self.counts.kills
+    }
+
+    /// What was done, for the record.
     pub(crate) fn figures(&self) -> String {
         let Counts {
             added,

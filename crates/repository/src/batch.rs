@@ -69,12 +69,15 @@ impl Builder<'_> {
             records.push(record(&file, listing));
             files.push(file);
         };
-        let count = plan.bins.len() as u64;
-        for (done, bin) in plan.bins.keys().enumerate() {
-            self.repository.at(Stage::Signing, done as u64, count);
-            push(self.bin(*bin, bin_keys, applied)?.into_file(), bin_listing);
+        let bins: Vec<BinIndex> = plan.bins.keys().copied().collect();
+        for (done, some) in bins.chunks(AT_A_TIME).enumerate() {
+            let done = (done * AT_A_TIME) as u64;
+            self.repository.at(Stage::Signing, done, bins.len() as u64);
+            for file in self.sign_bins(some, bin_keys, applied)? {
+                push(file, bin_listing);
+            }
         }
-        let bins = plan.bins.len();
+        let bins = bins.len();
         for file in set.map(CheckedSet::into_files).unwrap_or_default() {
             let listing = if *file.role() == Role::Root {
                 Listing::None
@@ -124,12 +127,29 @@ impl Builder<'_> {
         Ok(highest.map_or(Ok(Version::FIRST), Version::next)?)
     }
 
-    fn bin(
+    /// Reads some bins, then writes and signs them on all cores.
+    fn sign_bins(
         &self,
-        bin: BinIndex,
-        (keys, role_keys): (&Delegations, &RoleKeys),
+        bins: &[BinIndex],
+        bin_keys: (&Delegations, &RoleKeys),
         applied: &Applied,
-    ) -> Result<Signed<Targets>, RepositoryError> {
+    ) -> Result<Vec<SignedFile>, RepositoryError> {
+        let drafts = bins
+            .iter()
+            .map(|bin| self.bin(*bin, applied))
+            .collect::<Result<Vec<_>, _>>()?;
+        let (setting, signers) = (self.setting(), self.signers);
+        let sign = |draft: Draft<Targets>| {
+            let linted = draft.lint(&setting, None)?;
+            let authority = Authority::new("bins", &bin_keys.0.keys, bin_keys.1);
+            let signed = signers.sign(linted, bin_keys.1, &authority)?;
+            Ok(signed.into_file())
+        };
+        on_all_cores(drafts, &sign)
+    }
+
+    /// A bin as it will be.
+    fn bin(&self, bin: BinIndex, applied: &Applied) -> Result<Draft<Targets>, RepositoryError> {
         let role = Role::Delegated(self.repository.settings.layout.role_name(bin)?);
         let version = self.next_version(&role)?;
         // First signatures are spread, so that renewals do not all fall on one day.
@@ -156,9 +176,7 @@ impl Builder<'_> {
             }
         }
         let document = Targets::new(version, Expiry::at(expires)).with_targets(targets);
-        let linted = Draft::new(role, document).lint(&self.setting(), None)?;
-        let authority = Authority::new("bins", &keys.keys, role_keys);
-        self.signers.sign(linted, role_keys, &authority)
+        Ok(Draft::new(role, document))
     }
 
     /// The snapshot of all roles as they will be: the published ones overlaid with the new.
@@ -214,6 +232,43 @@ impl Builder<'_> {
         let authority = Authority::new("root", &root.keys, &root.timestamp);
         self.signers.sign(linted, &root.timestamp, &authority)
     }
+}
+
+/// How many bins are in memory before they are signed.
+const AT_A_TIME: usize = 256;
+
+/// Does `work` to each, in order; on all cores where there is enough of it.
+fn on_all_cores<T: Send, U: Send>(
+    items: Vec<T>,
+    work: &(impl Fn(T) -> Result<U, RepositoryError> + Sync),
+) -> Result<Vec<U>, RepositoryError> {
+    /// Less than this is done before a thread has started.
+    const WORTH_A_THREAD: usize = 4;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = items.len().div_ceil(cores).max(WORTH_A_THREAD);
+    if items.len() <= share {
+        return items.into_iter().map(work).collect();
+    }
+    let mut items = items.into_iter();
+    std::thread::scope(|scope| {
+        let mut threads = Vec::new();
+        loop {
+            let some: Vec<T> = items.by_ref().take(share).collect();
+            if some.is_empty() {
+                break;
+            }
+            let run = move || some.into_iter().map(work).collect::<Result<Vec<U>, _>>();
+            threads.push(scope.spawn(run));
+        }
+        let mut done = Vec::new();
+        for thread in threads {
+            match thread.join() {
+                Ok(results) => done.extend(results?),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        Ok(done)
+    })
 }
 
 fn record(file: &SignedFile, listing: Listing) -> RoleRecord {
