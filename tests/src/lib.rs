@@ -2,6 +2,7 @@
 // A simulator that is asked for what cannot be has to stop the test that asked.
 #![allow(clippy::missing_panics_doc)]
 
+pub mod checker;
 pub mod environment;
 pub mod fuzz_bodies;
 pub mod published;

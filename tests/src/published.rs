@@ -60,8 +60,19 @@ impl PublishedIndex {
         files: &[PathBuf],
         online: Arc<dyn Signer>,
     ) -> Self {
-        let policy = policy_text(made.bins);
-        let settings = Settings::from_policy(&policy).unwrap();
+        Self::make_by(folder, &policy_text(made.bins), made, files, online)
+    }
+
+    /// The same by a policy of the caller's.
+    #[must_use]
+    pub fn make_by(
+        folder: &Path,
+        policy: &str,
+        made: Made,
+        files: &[PathBuf],
+        online: Arc<dyn Signer>,
+    ) -> Self {
+        let settings = Settings::from_policy(policy).unwrap();
         let key = || Arc::new(FileKey::generate(made.keys, &SystemRandom::new()).unwrap());
         let root: Vec<_> = (0..settings.policy.roles.root.keys)
             .map(|_| key())
@@ -70,7 +81,7 @@ impl PublishedIndex {
         let event = Event::plan_genesis(
             &folder.join("genesis"),
             &GenesisPlan {
-                policy: &policy,
+                policy,
                 layout: Some(BinLayout {
                     count: BinCount::new(made.bins.0).unwrap(),
                     encoding: made.bins.1,

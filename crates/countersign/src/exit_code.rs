@@ -15,7 +15,7 @@ const SIGNATURES: u8 = 11;
 /// A defect (`EX_SOFTWARE`).
 pub(crate) const INTERNAL: u8 = 70;
 /// Try again (`EX_TEMPFAIL`).
-const BUSY: u8 = 75;
+pub(crate) const BUSY: u8 = 75;
 /// 128 + SIGINT.
 const INTERRUPTED: u8 = 130;
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use draft::{Draft, Linted, Plan, Setting, Signed, SignedFile};
+use draft::{Draft, Plan, Setting, Signed, SignedFile};
 use index::BinIndex;
 use metadata::{
     DelegatedRoles, Delegations, Expiry, MetaFile, Role, RoleKeys, Root, Snapshot, TargetFile,
@@ -13,6 +13,7 @@ use metadata::{
 use policy::{Encoding, Policy};
 use trust::Authority;
 
+use crate::cores::on_all_cores;
 use crate::error::RepositoryError;
 use crate::offline_set::CheckedSet;
 use crate::pages::Applied;
@@ -23,7 +24,7 @@ use crate::status::is_bin;
 
 /// Bins held in memory and signed together: enough to keep the requests to a key service under way, and
 /// some megabytes.
-const BINS_AT_ONCE: usize = 64;
+const BINS_AT_ONCE: usize = 256;
 
 /// The offline-signed documents a batch is published under.
 pub(crate) struct InForce {
@@ -73,16 +74,15 @@ impl Builder<'_> {
             records.push(record(&file, listing));
             files.push(file);
         };
-        let due: Vec<BinIndex> = plan.bins.keys().copied().collect();
-        let mut done = 0;
-        for some in due.chunks(BINS_AT_ONCE) {
-            self.repository.at(Stage::Signing, done, due.len() as u64);
-            for bin in self.bins(some, bin_keys, applied)? {
-                push(bin.into_file(), bin_listing);
+        let bins: Vec<BinIndex> = plan.bins.keys().copied().collect();
+        for (done, some) in bins.chunks(BINS_AT_ONCE).enumerate() {
+            let done = (done * BINS_AT_ONCE) as u64;
+            self.repository.at(Stage::Signing, done, bins.len() as u64);
+            for file in self.sign_bins(some, bin_keys, applied)? {
+                push(file, bin_listing);
             }
-            done += some.len() as u64;
         }
-        let bins = plan.bins.len();
+        let bins = bins.len();
         for file in set.map(CheckedSet::into_files).unwrap_or_default() {
             let listing = if *file.role() == Role::Root {
                 Listing::None
@@ -132,20 +132,26 @@ impl Builder<'_> {
         Ok(highest.map_or(Ok(Version::FIRST), Version::next)?)
     }
 
-    /// Some bins, signed together: signers behind a network work on several at once.
-    fn bins(
+    /// Some bins, written on all cores and signed together: signers behind a network work on several at
+    /// once.
+    fn sign_bins(
         &self,
         bins: &[BinIndex],
         (keys, role_keys): (&Delegations, &RoleKeys),
         applied: &Applied,
-    ) -> Result<Vec<Signed<Targets>>, RepositoryError> {
-        let linted = bins.iter().map(|bin| self.bin(*bin, applied));
-        let linted = linted.collect::<Result<Vec<_>, _>>()?;
+    ) -> Result<Vec<SignedFile>, RepositoryError> {
+        let drafts = bins.iter().map(|bin| self.bin(*bin, applied));
+        let drafts = drafts.collect::<Result<Vec<_>, _>>()?;
+        let setting = self.setting();
+        let linted = on_all_cores(drafts, &|draft: Draft<Targets>| {
+            Ok(draft.lint(&setting, None)?)
+        })?;
         let authority = Authority::new("bins", &keys.keys, role_keys);
         self.signers.sign_many(linted, role_keys, &authority)
     }
 
-    fn bin(&self, bin: BinIndex, applied: &Applied) -> Result<Linted<Targets>, RepositoryError> {
+    /// A bin as it will be.
+    fn bin(&self, bin: BinIndex, applied: &Applied) -> Result<Draft<Targets>, RepositoryError> {
         let role = Role::Delegated(self.repository.settings.layout.role_name(bin)?);
         let version = self.next_version(&role)?;
         // First signatures are spread, so that renewals do not all fall on one day.
@@ -172,7 +178,7 @@ impl Builder<'_> {
             }
         }
         let document = Targets::new(version, Expiry::at(expires)).with_targets(targets);
-        Ok(Draft::new(role, document).lint(&self.setting(), None)?)
+        Ok(Draft::new(role, document))
     }
 
     /// The snapshot of all roles as they will be: the published ones overlaid with the new.

@@ -11,6 +11,7 @@ mod alarm;
 mod apply_set;
 mod batch;
 mod change;
+mod cores;
 mod cycle;
 mod edit;
 mod error;

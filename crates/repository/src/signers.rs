@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use draft::{Linted, Signed};
+use draft::{Linted, Signed, SignedFile};
 use keys::{KeyError, Signer};
 use metadata::{Document, Role, UnverifiedSignature};
 use trust::Authority;
 
+use crate::cores::on_all_cores;
 use crate::error::RepositoryError;
 
 /// Who signs timestamp, snapshot and bins. One key may serve all three.
@@ -45,13 +46,14 @@ impl OnlineSigners {
         Ok(linted.seal_unverified(&signatures, authority)?)
     }
 
-    /// The same for several documents of one authority, for signers that work on several at once.
-    pub(crate) fn sign_many<R: Document>(
+    /// The same for several documents of one authority, for signers that work on several at once. Sealed
+    /// on all cores.
+    pub(crate) fn sign_many<R: Document + Send>(
         &self,
         linted: Vec<Linted<R>>,
         keys: &metadata::RoleKeys,
         authority: &Authority<'_>,
-    ) -> Result<Vec<Signed<R>>, RepositoryError> {
+    ) -> Result<Vec<SignedFile>, RepositoryError> {
         if let Some(first) = linted.first() {
             self.require_one(keys, first.role())?;
         }
@@ -69,10 +71,11 @@ impl OnlineSigners {
                 all.push(one);
             }
         }
-        let pairs = linted.into_iter().zip(signatures);
-        pairs
-            .map(|(linted, signatures)| Ok(linted.seal_unverified(&signatures, authority)?))
-            .collect()
+        let pairs: Vec<_> = linted.into_iter().zip(signatures).collect();
+        on_all_cores(pairs, &|(linted, signatures): (Linted<R>, Vec<_>)| {
+            let sealed = linted.seal_unverified(&signatures, authority)?;
+            Ok(sealed.into_file())
+        })
     }
 
     /// Refuses the only key at hand where the role does not list it: an alias that leads elsewhere now,

@@ -24,24 +24,29 @@ pub fn html(status: &Status, now: DateTime<Utc>) -> String {
     );
     roles(&mut page, status, now);
     numbers(&mut page, status);
+    publications(&mut page, status);
     page.push_str("</main>\n</body>\n</html>\n");
     page
 }
 
 const STYLE: &str = "\
-:root{color-scheme:light dark;--line:#8884}\
+:root{color-scheme:light dark;--line:#8884;--good:#2a7d2a;--warn:#b36b00;--bad:#b00020}\
 body{font:1rem/1.5 system-ui,sans-serif;margin:0}\
-main{max-width:56rem;margin:0 auto;padding:1.5rem}\
-h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}\
+main{max-width:60rem;margin:0 auto;padding:1.5rem}\
+h1{font-size:1.5rem;margin:0 0 1rem}h2{font-size:1.1rem;margin:2rem 0 .5rem}\
 .wide{overflow-x:auto}\
-table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}\
-th,td{text-align:left;padding:.4rem .8rem .4rem 0;border-bottom:1px solid var(--line)}\
-th{font-weight:600}.n{text-align:right}\
+table{border-collapse:collapse;font-variant-numeric:tabular-nums}\
+.full{width:100%}\
+th,td{text-align:left;white-space:nowrap;padding:.4rem 1.2rem .4rem 0;border-bottom:1px solid var(--line)}\
+th{font-weight:600}td:last-child,th:last-child{padding-right:0}\
+.n{text-align:right}.note{opacity:.7;font-weight:400}\
 code{font-size:.85em}\
 .verdict{font-weight:600;padding:.6rem .8rem;border-left:.4rem solid}\
-.good{border-color:#2a7d2a}.warn{border-color:#b36b00}.bad{border-color:#b00020}\
+.verdict.good{border-color:var(--good)}.verdict.warn{border-color:var(--warn)}\
+.verdict.bad{border-color:var(--bad)}\
 td.good,td.warn,td.bad{border-left:.25rem solid;padding-left:.6rem}\
-td.good{border-left-color:#2a7d2a}td.warn{border-left-color:#b36b00}td.bad{border-left-color:#b00020}\
+td.good{border-left-color:var(--good)}td.warn{border-left-color:var(--warn)}\
+td.bad{border-left-color:var(--bad)}\
 ";
 
 fn verdict(status: &Status, now: DateTime<Utc>) -> (&'static str, String) {
@@ -77,7 +82,7 @@ fn verdict(status: &Status, now: DateTime<Utc>) -> (&'static str, String) {
 
 fn roles(page: &mut String, status: &Status, now: DateTime<Utc>) {
     page.push_str(
-        "<h2>Roles</h2>\n<div class=\"wide\"><table>\n<thead><tr><th scope=\"col\">Role</th>\
+        "<h2>Roles</h2>\n<div class=\"wide\"><table class=\"full\">\n<thead><tr><th scope=\"col\">Role</th>\
          <th scope=\"col\" class=\"n\">Version</th><th scope=\"col\">Expires</th>\
          <th scope=\"col\">Left</th><th scope=\"col\">Signers</th></tr></thead>\n<tbody>\n",
     );
@@ -92,9 +97,15 @@ fn roles(page: &mut String, status: &Status, now: DateTime<Utc>) {
             "good"
         };
         let expires = role.expires.format("%Y-%m-%d %H:%M:%S UTC");
+        let is_bin = status.first_bin.as_ref() == Some(role);
+        let note = if is_bin {
+            format!(" <span class=\"note\">first of {} bins</span>", status.bins)
+        } else {
+            String::new()
+        };
         let _ = writeln!(
             page,
-            "<tr><th scope=\"row\">{}</th><td class=\"n\">{}</td><td>{expires}</td>\
+            "<tr><th scope=\"row\">{}{note}</th><td class=\"n\">{}</td><td>{expires}</td>\
              <td class=\"{class}\">{}</td><td>{}</td></tr>",
             escape(role.role.name()),
             role.version,
@@ -122,13 +133,17 @@ fn signers(status: &Status, role: &RoleStatus) -> String {
 }
 
 fn numbers(page: &mut String, status: &Status) {
-    let room = |room: HeadRoom| format!("{} of {} bytes", room.used, room.limit);
+    let room = |room: HeadRoom| {
+        let percent = (room.used * 100).checked_div(room.limit).unwrap_or(100);
+        let (used, limit) = (grouped(room.used), grouped(room.limit));
+        format!("{used} of {limit} bytes ({percent}\u{a0}%)")
+    };
     let mut rows = vec![
-        ("Projects", status.projects.to_string()),
-        ("Targets", status.targets.to_string()),
-        ("Bins", status.bins.to_string()),
-        ("Changes waiting", status.pending.to_string()),
-        ("Offline sets waiting", status.waiting_sets.to_string()),
+        ("Projects", grouped(status.projects as u64)),
+        ("Targets", grouped(status.targets)),
+        ("Bins", grouped(status.bins as u64)),
+        ("Changes waiting", grouped(status.pending as u64)),
+        ("Offline sets waiting", grouped(status.waiting_sets as u64)),
         ("Snapshot", room(status.snapshot_room)),
         ("Largest role", room(status.role_room)),
     ];
@@ -140,10 +155,51 @@ fn numbers(page: &mut String, status: &Status) {
     for (name, value) in rows {
         let _ = writeln!(
             page,
-            "<tr><th scope=\"row\">{name}</th><td class=\"n\">{value}</td></tr>"
+            "<tr><th scope=\"row\">{name}</th><td>{value}</td></tr>"
         );
     }
     page.push_str("</tbody>\n</table></div>\n");
+}
+
+fn publications(page: &mut String, status: &Status) {
+    if status.publications.is_empty() {
+        return;
+    }
+    page.push_str(
+        "<h2>Last publications</h2>\n<div class=\"wide\"><table>\n<thead><tr>\
+         <th scope=\"col\">Signed</th><th scope=\"col\" class=\"n\">Timestamp</th>\
+         <th scope=\"col\" class=\"n\">Snapshot</th><th scope=\"col\" class=\"n\">Bins changed</th>\
+         <th scope=\"col\" class=\"n\">Changes</th></tr></thead>\n<tbody>\n",
+    );
+    for one in &status.publications {
+        let version = |version: Option<metadata::Version>| {
+            version.map_or_else(|| "\u{2013}".to_owned(), |version| grouped(version.get()))
+        };
+        let _ = writeln!(
+            page,
+            "<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
+             <td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
+            one.signed.format("%Y-%m-%d %H:%M:%S UTC"),
+            version(one.timestamp),
+            version(one.snapshot),
+            grouped(one.bins),
+            grouped(one.changes),
+        );
+    }
+    page.push_str("</tbody>\n</table></div>\n");
+}
+
+/// A number with a narrow space between groups of three digits.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push('\u{202f}');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 fn escape(text: &str) -> String {

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use countersign_repository::{Repository, SqliteState, State, TickOptions};
+use support::checker::Checker;
 use support::fuse::{Failure, Fuse, failing};
 use support::{Ceremony, Reader, Warm, samples, start};
 
@@ -28,6 +29,13 @@ fn die_and_recover(work: Work, writes: usize, failure: Failure) -> bool {
     let folder = tempfile::tempdir().unwrap();
     let mut ceremony = Ceremony::new();
     let now = prepare(folder.path(), &mut ceremony, work);
+    let mut checker = Checker::new(&folder.path().join("repository"));
+    let context = format!("{work:?}, {writes} writes, {failure:?}");
+    let mut judge = || {
+        let looked = checker.look(now);
+        looked.unwrap_or_else(|wrong| panic!("{wrong}: {context}"))
+    };
+    let before = judge();
     let fuse = Fuse::new(writes, failure);
     let mut index = failing(folder.path(), &fuse);
     let warm = Warm::of(&index, now);
@@ -40,6 +48,12 @@ fn die_and_recover(work: Work, writes: usize, failure: Failure) -> bool {
     if !is_between_root_and_timestamp(&index) {
         Reader::of(&index, &ceremony, now);
         Reader::after(&index, &warm, now);
+        let after = judge();
+        let all = samples().len();
+        assert!(
+            after == before || after.files.len() == all,
+            "a mixture: {context}"
+        );
     }
     drop(index);
 
@@ -49,6 +63,7 @@ fn die_and_recover(work: Work, writes: usize, failure: Failure) -> bool {
         index.sweep(now).unwrap();
         assert!(index.sweep(now).unwrap().objects.is_empty());
     }
+    assert_eq!(judge().files.len(), samples().len(), "{context}");
     let readers = [
         Reader::of(&index, &ceremony, now),
         Reader::after(&index, &warm, now),
@@ -57,10 +72,7 @@ fn die_and_recover(work: Work, writes: usize, failure: Failure) -> bool {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         for reader in &readers {
             let found = reader.file(&name);
-            assert!(
-                found.is_some(),
-                "{name}: {work:?}, {writes} writes, {failure:?}"
-            );
+            assert!(found.is_some(), "{name}: {context}");
         }
         let project = index::DistributionFilename::parse(&name)
             .unwrap()
@@ -108,8 +120,11 @@ fn prepare(folder: &Path, ceremony: &mut Ceremony, work: Work) -> DateTime<Utc> 
     }
 }
 
-/// Every write of a kind of work may be the last; says how many there are.
+/// Every write of a kind of work may be the last, or every `step`th where that takes long: all of them in
+/// `tests/long`. Says how many there are.
 fn exhaust(work: Work, step: usize) -> usize {
+    let is_long = std::env::var_os("COUNTERSIGN_LONG_ROUNDS").is_some();
+    let step = if is_long { 1 } else { step };
     let mut most = 0;
     for failure in [Failure::Lost, Failure::Reported] {
         let mut writes = 0;

@@ -72,3 +72,34 @@ fn reads_are_bounded_and_checked() {
     let altered = store.get_checked(&path("a"), 3, digest);
     assert!(matches!(altered, Err(StoreError::Altered { .. })));
 }
+
+/// A crash of a process with our pid, as in another container, may leave a temporary file that is a hard
+/// link of an upload: what is written next must not be written into that.
+#[test]
+fn a_leftover_temporary_is_never_written_into() {
+    let folder = tempfile::tempdir().unwrap();
+    let upload = folder.path().join("upload");
+    std::fs::write(&upload, b"upload").unwrap();
+    let root = folder.path().join("store");
+    let mut store = LocalStore::open(&root).unwrap();
+    std::fs::create_dir(root.join("metadata")).unwrap();
+    for number in 1..=3 {
+        let leftover = format!("metadata/.{}-{number}.tmp", std::process::id());
+        std::fs::hard_link(&upload, root.join(leftover)).unwrap();
+    }
+    store.put_new(&path("metadata/1.a.json"), b"new").unwrap();
+    store
+        .put_pointer(&path("metadata/timestamp.json"), b"pointer")
+        .unwrap();
+    store
+        .put_new_file(&path("metadata/2.a.json"), &upload)
+        .unwrap();
+    assert_eq!(std::fs::read(&upload).unwrap(), b"upload");
+    for (name, bytes) in [
+        ("metadata/1.a.json", &b"new"[..]),
+        ("metadata/timestamp.json", b"pointer"),
+        ("metadata/2.a.json", b"upload"),
+    ] {
+        assert_eq!(std::fs::read(root.join(name)).unwrap(), bytes, "{name}");
+    }
+}

@@ -6,7 +6,11 @@
     reason = "each test binary uses its own part of this"
 )]
 
+/// The same module that the whole-system tests use; a dependency on their crate would be a circle.
+#[path = "../../../../tests/src/checker.rs"]
+pub mod checker;
 pub mod fuse;
+pub mod lossy;
 
 use std::fs;
 use std::path::{Path, PathBuf};

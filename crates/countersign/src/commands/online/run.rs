@@ -12,6 +12,7 @@ use super::tick::tick;
 use crate::clock;
 use crate::console::{Console, in_one_line};
 use crate::data_dir::{DataDir, DataDirArgs};
+use crate::exit_code;
 use crate::failure::Failure;
 use crate::online_keys::{self, OnlineKeyArgs};
 use crate::runtime::{self, Reload, Shutdown};
@@ -198,5 +199,9 @@ fn tell(report: &TickReport) {
 
 fn tell_failure(failure: &Failure) {
     let why = in_one_line(failure);
-    tracing::error!("the cycle failed and is tried again: {why}");
+    if exit_code::of(failure) == exit_code::BUSY {
+        tracing::info!("the cycle waits for its turn: {why}");
+    } else {
+        tracing::error!("the cycle failed and is tried again: {why}");
+    }
 }
