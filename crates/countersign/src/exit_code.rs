@@ -15,6 +15,8 @@ const SIGNATURES: u8 = 11;
 pub(crate) const INTERNAL: u8 = 70;
 /// Try again (`EX_TEMPFAIL`).
 const BUSY: u8 = 75;
+/// `exec` itself failed (as `env` and `timeout` have it).
+const EXEC: u8 = 125;
 /// 128 + SIGINT.
 const INTERRUPTED: u8 = 130;
 
@@ -31,9 +33,10 @@ pub(crate) fn of(failure: &Failure) -> u8 {
         Failure::NotARoot { source, .. } => source.exit_code(),
         Failure::UnknownProject { .. } => Kind::NotSigned.exit_code(),
         Failure::Audit(error) => error.exit_code(),
-        Failure::Findings { code } => *code,
         Failure::KeyCommand(error) if error.is_usage() => USAGE,
         Failure::Usage(_) => USAGE,
+        Failure::Exec(_) => EXEC,
+        Failure::Findings { code } | Failure::Ended(code) => *code,
         Failure::Worker { .. } => INTERNAL,
         Failure::Interrupted => INTERRUPTED,
         _ => REFUSED,

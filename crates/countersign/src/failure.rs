@@ -15,7 +15,9 @@ use metadata::{MetadataError, Sha256};
 use policy::PolicyError;
 use repository::RepositoryError;
 
+use crate::commands::ExecError;
 use crate::config::ConfigError;
+use crate::trusted::TrustError;
 
 /// A command's failure; `exit_code.rs` and `hint.rs` say what it means to the caller.
 #[derive(Debug, thiserror::Error)]
@@ -178,6 +180,15 @@ pub(crate) enum Failure {
     /// The client under test of the conformance suite failed, in whatever way.
     #[error(transparent)]
     Conformance(Box<dyn Error + Send + Sync>),
+    /// An index cannot be trusted, or is not.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// `exec` itself failed; the command was not run.
+    #[error(transparent)]
+    Exec(Box<ExecError>),
+    /// A command of the user's ended so; it has said itself what there is to say.
+    #[error("the command ended with code {0}")]
+    Ended(u8),
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,
@@ -194,6 +205,9 @@ pub(crate) enum UsageError {
         /// How many sources.
         sources: usize,
     },
+    /// Neither an index nor its URL.
+    #[error("neither --index nor --metadata-url says where the repository is")]
+    NoPlace,
     /// A port with no room above it for the proxy's.
     #[error("port {port} leaves no port above it for the proxy")]
     Port {

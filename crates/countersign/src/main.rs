@@ -16,10 +16,12 @@ mod panics;
 mod progress;
 mod runtime;
 mod serve;
+mod trusted;
 
 use std::process::ExitCode;
 
 use crate::console::Console;
+use crate::failure::Failure;
 
 fn main() -> ExitCode {
     let core_dumps = keys::forbid_core_dumps();
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
     panics::guard(&console, || {
         match commands::run(cli.command, &matches, &console) {
             Ok(()) => ExitCode::SUCCESS,
+            Err(Failure::Ended(code)) => ExitCode::from(code),
             Err(failure) => {
                 console.fail(&failure);
                 ExitCode::from(exit_code::of(&failure))
