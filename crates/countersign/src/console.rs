@@ -95,9 +95,10 @@ impl Console {
         write_out(&out)
     }
 
-    /// Writes a line to stderr, where stdout is another program's.
-    pub(crate) fn note(&self, line: &str) {
-        if self.quiet == 0 {
+    /// Writes a line to stderr, where stdout is another program's; one of something `wrong` whenever
+    /// errors are said.
+    pub(crate) fn note(&self, line: &str, wrong: bool) {
+        if self.quiet <= u8::from(wrong) {
             // Nobody is left to tell if this fails.
             let _ = writeln!(io::stderr(), "{line}");
         }

@@ -4,7 +4,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use client::Datastore;
 use proxy::{ProxyConfig, ProxyState, SharedState};
 
 use crate::commands::client::{Place, PlaceArgs, init};
@@ -100,7 +99,7 @@ pub(crate) async fn set_up(
     if let Some(root) = root {
         init(root, None, &place.metadata_dir, &place.rules).await?;
     }
-    let datastore = Datastore::open(&place.metadata_dir)?.with_patience(PATIENCE);
+    let datastore = place.datastore()?.with_patience(PATIENCE);
     let state = ProxyState::new(place.updater_of(datastore)?, config)?;
     // A machine may start before its index does: until it can verify, the proxy refuses with the
     // reason. What only its operator can mend is said now and not to every installer.

@@ -134,12 +134,16 @@ impl Place {
 
     /// What updates from there; nothing is fetched yet.
     pub(crate) fn updater(&self) -> Result<Updater, Failure> {
-        // Where nothing is trusted nothing is made: it would be an empty folder.
+        self.updater_of(self.datastore()?)
+    }
+
+    /// What is trusted. Where nothing is, nothing is made: it would be an empty folder.
+    pub(crate) fn datastore(&self) -> Result<Datastore, Failure> {
         if !self.metadata_dir.join(ROOT).exists() {
             let path = self.metadata_dir.clone();
             return Err(ClientError::NoRoot { path }.into());
         }
-        self.updater_of(Datastore::open(&self.metadata_dir)?)
+        Ok(Datastore::open(&self.metadata_dir)?)
     }
 
     /// The same with a datastore that was opened in another way.

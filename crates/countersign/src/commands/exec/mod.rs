@@ -125,11 +125,12 @@ async fn ran(args: &Args, console: &Console) -> Result<u8, Failure> {
         command_code: code,
     };
     let report = ran.report().await;
-    if args.json.json {
-        console.note(&serde_json::to_string(&report).map_err(std::io::Error::from)?);
+    let line = if args.json.json {
+        serde_json::to_string(&report).map_err(std::io::Error::from)?
     } else {
-        console.note(&report.line());
-    }
+        report.line()
+    };
+    console.note(&line, report.is_refusal());
     Ok(report.code)
 }
 

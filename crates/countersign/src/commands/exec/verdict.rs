@@ -71,6 +71,11 @@ impl Ran<'_> {
 }
 
 impl Report {
+    /// Whether something was refused.
+    pub(super) fn is_refusal(&self) -> bool {
+        self.verdict.has_refusals()
+    }
+
     /// In one line.
     pub(super) fn line(&self) -> String {
         let mut parts = vec![self.verified()];
