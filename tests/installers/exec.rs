@@ -254,6 +254,73 @@ fn uv_sync_and_a_frozen_sync_from_the_lock() {
     );
 }
 
+/// poetry has no variable for its index: a project names it as its source, or poetry asks its default
+/// one, which is refused.
+#[test]
+fn poetry_installs_from_the_source_its_project_names() {
+    let stage = Stage::new();
+    let install = |machine: &Machine, source: &str| {
+        let project = machine
+            .home
+            .path()
+            .join(format!("project-{}", source.len()));
+        fs::create_dir(&project).unwrap();
+        let text = format!(
+            "[tool.poetry]\nname = \"p\"\nversion = \"1\"\ndescription = \"\"\nauthors = []\n\
+             package-mode = false\n[tool.poetry.dependencies]\npython = \">=3.9\"\n{WORDS} = \"*\"\n{source}"
+        );
+        fs::write(project.join("pyproject.toml"), text).unwrap();
+        let mut exec = machine.exec(&[]);
+        exec.arg(prepared("venv/bin/python"))
+            .args(["-m", "poetry", "install", "-n"]);
+        exec.env("PYTHONPATH", prepared("installers/poetry-2.5.1"))
+            .env("POETRY_VIRTUALENVS_IN_PROJECT", "true")
+            .current_dir(&project);
+        Ran::of(&exec.output().unwrap(), &project)
+    };
+    let source = |machine: &Machine| {
+        let url = machine.index_url();
+        format!(
+            "[[tool.poetry.source]]\nname = \"main\"\nurl = \"{url}\"\npriority = \"primary\"\n"
+        )
+    };
+    let machine = Machine::of(&stage);
+    let ran = install(&machine, "");
+    assert_ne!(ran.code, Some(0), "{}", ran.said);
+    assert!(
+        ran.verdict.contains("REFUSED connections to "),
+        "{}",
+        ran.verdict
+    );
+    let ran = install(&machine, &source(&machine));
+    assert_eq!(ran.code, Some(0), "{}", ran.said);
+    assert!(
+        ran.verdict.contains("verified 1 page and 1 file of main"),
+        "{}",
+        ran.verdict
+    );
+
+    let evil = forged_wheel("1.0.0", &[]);
+    let swap = |bytes: Vec<u8>| {
+        if bytes.starts_with(b"PK") {
+            evil.clone()
+        } else {
+            bytes
+        }
+    };
+    stage
+        .index
+        .tamper(".countersign_sample_words-1.0.0-py3-none-any.whl", swap);
+    let other = Machine::of(&stage);
+    let ran = install(&other, &source(&other));
+    assert_ne!(ran.code, Some(0), "{}", ran.said);
+    assert!(
+        ran.verdict.contains("REFUSED TUF mismatch "),
+        "{}",
+        ran.verdict
+    );
+}
+
 /// What goes wrong most, in words that somebody understands who knows nothing of TUF.
 #[test]
 fn typical_failures_are_understood() {

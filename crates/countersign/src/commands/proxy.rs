@@ -104,10 +104,6 @@ pub(crate) async fn set_up(
     // A machine may start before its index does: until it can verify, the proxy refuses with the
     // reason. What only its operator can mend is said now and not to every installer.
     state.start().await?;
-    if let Err(problem) = state.session().await {
-        let url = client::without_credentials(&place.metadata_url);
-        tracing::warn!(%url, cause = problem.detail, hint = problem.hint, "nothing can be verified yet");
-    }
     Ok(state)
 }
 

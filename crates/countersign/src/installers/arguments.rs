@@ -70,7 +70,7 @@ pub(crate) enum Does {
     Settings,
 }
 
-const PIP: [(&str, Does); 9] = [
+const PIP: [(&str, Does); 8] = [
     ("--index-url", Does::Index),
     ("--pypi-url", Does::Index),
     ("--extra-index-url", Does::Index),
@@ -78,7 +78,6 @@ const PIP: [(&str, Does); 9] = [
     ("--cache-dir", Does::Cache),
     ("--proxy", Does::Connection),
     ("--isolated", Does::Settings),
-    ("--python", Does::Settings),
     ("--no-index", Does::Index),
 ];
 
@@ -103,15 +102,16 @@ pub(crate) fn check(installer: Installer, arguments: &[OsString]) -> Result<(), 
         .iter()
         .map(|it| it.to_str().unwrap_or_default())
         .collect();
-    let own = own_part(installer, &texts);
+    let own = match installer {
+        Installer::Other => &[],
+        _ => own_part(installer, &texts),
+    };
     for (at, argument) in own.iter().enumerate() {
         let found = match installer {
             Installer::Pip => leak(argument, &PIP, PIP_VALUES, true),
-            Installer::Uv | Installer::Uvx => leak(argument, &UV, UV_VALUES, false),
-            Installer::Other => None,
+            _ => leak(argument, &UV, UV_VALUES, false),
         };
-        // `pip --python` runs pip of another environment: that is no way past anything.
-        if let Some((_, does)) = found.filter(|(name, _)| *name != "--python") {
+        if let Some(does) = found {
             return Err(Refused::Option {
                 option: (*argument).to_owned(),
                 does,
@@ -182,20 +182,23 @@ fn own_part<'a, 't>(installer: Installer, texts: &'a [&'t str]) -> &'a [&'t str]
 /// The leak that an argument is. pip takes any beginning of a long option that is no other's.
 fn leak(
     argument: &str,
-    known: &[(&'static str, Does)],
+    known: &[(&str, Does)],
     with_value: &str,
     by_beginning: bool,
-) -> Option<(&'static str, Does)> {
+) -> Option<Does> {
     let name = argument.split_once('=').map_or(argument, |(name, _)| name);
     if name.starts_with("--") {
         let is =
             |long: &str| long == name || (by_beginning && name.len() > 3 && long.starts_with(name));
-        return known.iter().copied().find(|(long, _)| is(long));
+        return known
+            .iter()
+            .find(|(long, _)| is(long))
+            .map(|(_, does)| *does);
     }
     for short in argument.strip_prefix('-')?.chars() {
         match short {
-            'i' => return Some(("-i", Does::Index)),
-            'f' => return Some(("-f", Does::Files)),
+            'i' => return Some(Does::Index),
+            'f' => return Some(Does::Files),
             other if with_value.contains(other) => return None,
             _ => {}
         }

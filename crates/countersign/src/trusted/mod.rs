@@ -33,10 +33,14 @@ pub(crate) struct HomeArgs {
 pub(crate) struct Home(PathBuf);
 
 impl HomeArgs {
-    /// The folder; nothing is made yet.
-    pub(crate) fn open(&self) -> Result<Home, TrustError> {
+    /// The folder; nothing is made yet. Its path is absolute: caches in it are named to programs that
+    /// run elsewhere.
+    pub(crate) fn open(&self) -> Result<Home, Failure> {
         if let Some(home) = &self.home {
-            return Ok(Home(home.clone()));
+            let home = std::path::absolute(home);
+            return home
+                .map(Home)
+                .map_err(|source| io_failure("use", Path::new("."), source));
         }
         let set = |name| std::env::var_os(name).map(PathBuf::from);
         // A relative path in it is to be ignored (XDG Base Directory Specification).

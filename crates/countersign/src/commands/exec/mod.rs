@@ -25,11 +25,12 @@ use crate::trusted::{Entry, HomeArgs};
 
 /// Run a command whose installers get only what was verified
 ///
-/// pip, uv and poetry, started by the command or by what it starts, ask a proxy that verifies each
-/// page and file. Other indexes, folders of files and settings count for nothing, other hosts are
-/// refused. The command's code is passed on; a last line on stderr says what was verified, and by
-/// whose signature, and what was not. This is no sandbox: code that a package runs while it is
-/// installed can do what the user can.
+/// pip and uv, started by the command or by what it starts, ask a proxy that verifies each page and
+/// file; poetry does where its project names the URL that `trust show` prints as its source. Other
+/// indexes, folders of files and settings count for nothing, other hosts are refused. The command's
+/// code is passed on; a last line on stderr says what was verified, and by whose signature, and what
+/// was not. This is no sandbox: code that a package runs while it is installed can do what the user
+/// can.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Index to install from; may be left out where only one is trusted
