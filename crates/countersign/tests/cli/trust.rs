@@ -171,7 +171,7 @@ fn doctor_names_what_is_wrong_and_how_to_mend_it() {
 
     let home = place.at("home/indexes/main");
     fs::set_permissions(&home, fs::Permissions::from_mode(0o755)).expect("opened");
-    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(86_400);
+    let later = std::time::SystemTime::now() + std::time::Duration::from_hours(24);
     let file = fs::File::options()
         .append(true)
         .open(home.join("metadata/timestamp.json"));
