@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use countersign_tests::environment::{clean_command, program, said, samples};
+use countersign_tests::environment::{clean_command, prepared, program, said, samples};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -24,15 +24,19 @@ fn blocks(language: &str) -> Vec<String> {
         .collect()
 }
 
-/// A shell in `folder` that finds our programs first.
+/// A shell in `folder` that finds our programs first, then the installers of the set-up.
 fn shell(folder: &Path, script: &str) -> Command {
     let programs = program("countersign").parent().unwrap().to_owned();
     let path = std::env::var("PATH").unwrap();
+    let installers = prepared("venv/bin/pip").parent().unwrap().to_owned();
     let mut command = clean_command("bash", folder);
     command
         .args(["-euo", "pipefail", "-c", script])
         .current_dir(folder)
-        .env("PATH", format!("{}:{path}", programs.display()));
+        .env(
+            "PATH",
+            format!("{}:{}:{path}", programs.display(), installers.display()),
+        );
     command
 }
 
@@ -89,4 +93,8 @@ fn the_same_by_hand_works() {
     let wheel = "countersign_sample_words-1.0.0-py3-none-any.whl";
     let downloaded = fs::read(folder.path().join("downloads").join(wheel)).unwrap();
     assert_eq!(downloaded, fs::read(dist.join(wheel)).unwrap());
+    let module = folder
+        .path()
+        .join("site/countersign_sample_words/__init__.py");
+    assert!(module.exists(), "{}", said(&output));
 }

@@ -21,6 +21,8 @@ Exit codes:
    20  could not be fetched
    70  defect in this program
    75  another process is signing; try again
+  125  `exec` failed before it ran its command; else it ends with that command's code,
+       or with 1 where that is 0 and something was refused
   130  interrupted";
 
 /// Signs a Python package index with The Update Framework, and installs from it verified

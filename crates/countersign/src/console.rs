@@ -95,6 +95,15 @@ impl Console {
         write_out(&out)
     }
 
+    /// Writes a line to stderr, where stdout is another program's; one of something `wrong` whenever
+    /// errors are said.
+    pub(crate) fn note(&self, line: &str, wrong: bool) {
+        if self.quiet <= u8::from(wrong) {
+            // Nobody is left to tell if this fails.
+            let _ = writeln!(io::stderr(), "{line}");
+        }
+    }
+
     /// Says why the program ends: `error:`, `cause:` for everything behind it, `hint:`.
     pub(crate) fn fail(&self, failure: &Failure) {
         // Whoever pressed Ctrl-C knows.

@@ -16,6 +16,8 @@ const SIGNATURES: u8 = 11;
 pub(crate) const INTERNAL: u8 = 70;
 /// Try again (`EX_TEMPFAIL`).
 pub(crate) const BUSY: u8 = 75;
+/// `exec` itself failed (as `env` and `timeout` have it).
+const EXEC: u8 = 125;
 /// 128 + SIGINT.
 const INTERRUPTED: u8 = 130;
 
@@ -32,9 +34,10 @@ pub(crate) fn of(failure: &Failure) -> u8 {
         Failure::NotARoot { source, .. } => source.exit_code(),
         Failure::UnknownProject { .. } => Kind::NotSigned.exit_code(),
         Failure::Audit(error) => error.exit_code(),
-        Failure::Findings { code } => *code,
         Failure::KeyCommand(error) if error.is_usage() => USAGE,
         Failure::Usage(_) => USAGE,
+        Failure::Exec(_) => EXEC,
+        Failure::Findings { code } | Failure::Ended(code) => *code,
         Failure::Worker { .. } => INTERNAL,
         Failure::StillQueued { .. } => BUSY,
         Failure::Attention { expired: true, .. } => Kind::Expired.exit_code(),

@@ -15,7 +15,9 @@ use metadata::{MetadataError, Sha256};
 use policy::PolicyError;
 use repository::RepositoryError;
 
+use crate::commands::ExecError;
 use crate::config::ConfigError;
+use crate::trusted::TrustError;
 
 /// A command's failure; `exit_code.rs` and `hint.rs` say what it means to the caller.
 #[derive(Debug, thiserror::Error)]
@@ -194,6 +196,15 @@ pub(crate) enum Failure {
         /// Whether clients refuse the index already.
         expired: bool,
     },
+    /// An index cannot be trusted, or is not.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// `exec` itself failed; the command was not run.
+    #[error(transparent)]
+    Exec(Box<ExecError>),
+    /// A command of the user's ended so; it has said itself what there is to say.
+    #[error("the command ended with code {0}")]
+    Ended(u8),
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,
@@ -210,6 +221,9 @@ pub(crate) enum UsageError {
         /// How many sources.
         sources: usize,
     },
+    /// Neither an index nor its URL.
+    #[error("neither --index nor --metadata-url says where the repository is")]
+    NoPlace,
     /// A port with no room above it for the proxy's.
     #[error("port {port} leaves no port above it for the proxy")]
     Port {

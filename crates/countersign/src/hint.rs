@@ -20,6 +20,8 @@ pub(crate) fn of(failure: &Failure) -> Option<String> {
         Failure::Client(error) | Failure::Audit(audit::AuditError::Client(error)) => {
             of_client(error)?
         }
+        Failure::Trust(error) => return Some(error.hint()),
+        Failure::Exec(error) => return error.hint(),
         Failure::Findings { .. } => "each finding is named above",
         Failure::Key(error) | Failure::Ceremony(ceremony::CeremonyError::Key(error)) => {
             of_key(error)?
@@ -142,11 +144,12 @@ fn of_repository(error: &RepositoryError) -> Option<&'static str> {
 fn of_client(error: &ClientError) -> Option<&'static str> {
     Some(match error {
         ClientError::NoRoot { .. } => {
-            "`countersign client init ROOT` trusts a root that you got by a safe way"
+            "`countersign client init ROOT` trusts a root that you got by a safe way, \
+             `countersign trust add` a whole index"
         }
         ClientError::OtherRoot { .. } => {
-            "nothing has to be done if it is the same repository; \
-             for another one choose another --metadata-dir"
+            "leave the root out to go on with what is trusted there; \
+             for another repository choose another --metadata-dir"
         }
         ClientError::Busy { .. } => "another countersign uses this folder; try again in a moment",
         ClientError::BaseUrl { .. } => "give a URL such as https://index.example/metadata/",

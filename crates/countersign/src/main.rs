@@ -18,10 +18,12 @@ mod progress;
 mod replace_file;
 mod runtime;
 mod serve;
+mod trusted;
 
 use std::process::ExitCode;
 
 use crate::console::Console;
+use crate::failure::Failure;
 
 fn main() -> ExitCode {
     let core_dumps = keys::forbid_core_dumps();
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
     panics::guard(&console, || {
         match commands::run(cli.command, &matches, &console) {
             Ok(()) => ExitCode::SUCCESS,
+            Err(Failure::Ended(code)) => ExitCode::from(code),
             Err(failure) => {
                 console.fail(&failure);
                 ExitCode::from(exit_code::of(&failure))

@@ -61,6 +61,15 @@ impl std::str::FromStr for AllowedHost {
     }
 }
 
+impl std::fmt::Display for AllowedHost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.port {
+            Some(port) => write!(f, "{}:{port}", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
+}
+
 impl AllowedHost {
     /// Without a port the host is meant on the ports of the web.
     fn allows(&self, host: &str, port: u16) -> bool {

@@ -31,7 +31,10 @@ pub(crate) async fn check_host(
     let allowed = &state.config().allowed_hosts;
     let host = named.as_ref().map(Authority::as_str).or(header);
     let is_tunnel = request.method() == Method::CONNECT;
-    if !is_tunnel && host.is_some_and(|host| is_ours(host, allowed)) {
+    // Lock files name the port of an earlier run: what lies below it is served, verified, all the
+    // same. Anything else on this machine is another program.
+    let is_index = named.is_none() || is_path_of_index(request.uri().path());
+    if !is_tunnel && is_index && host.is_some_and(|host| is_ours(host, allowed)) {
         return next.run(request).await;
     }
     // Web pages can send neither of these to a server, only a program that takes it for its proxy.
@@ -47,6 +50,12 @@ pub(crate) async fn check_host(
         "use the address under which the proxy was started",
     )
     .into_response()
+}
+
+fn is_path_of_index(path: &str) -> bool {
+    ["/simple/", "/files/", "/+countersign/", "/healthz"]
+        .iter()
+        .any(|start| path.starts_with(start))
 }
 
 fn is_ours(host: &str, allowed: &[String]) -> bool {

@@ -43,6 +43,7 @@ mod views;
 pub use connections::{ConnectionLimits, serve_router};
 pub use forward::AllowedHost;
 pub use identity::{Challenge, Identity, new_key};
+pub use negotiate::Form;
 pub use problem::Problem;
 pub use server::{router, serve};
 pub use state::{Clock, ProxyConfig, ProxyState, SharedState};

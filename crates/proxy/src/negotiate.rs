@@ -1,8 +1,8 @@
 //! Which form of a project page a client wants (PEP 691 "Version + Format Selection").
 
-/// A form of the page.
+/// A form of a project page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
+pub enum Form {
     /// PEP 691 JSON.
     Json,
     /// PEP 691 HTML, asked for by its own media type.
@@ -15,7 +15,9 @@ impl Form {
     /// In the order in which the proxy would rather serve them.
     const ALL: [Self; 3] = [Self::Json, Self::Html, Self::PlainHtml];
 
-    pub(crate) fn content_type(self) -> &'static str {
+    /// Its content type.
+    #[must_use]
+    pub fn content_type(self) -> &'static str {
         match self {
             Self::Json => "application/vnd.pypi.simple.v1+json",
             Self::Html => "application/vnd.pypi.simple.v1+html",
@@ -49,8 +51,9 @@ impl Form {
 
     /// The form to serve for an `Accept` header, `None` if it allows none. Where a client names
     /// none of them, it is one that knows nothing of PEP 691 and gets `text/html`.
-    pub(crate) fn choose(accept: Option<&str>) -> Option<Self> {
-        let Some(accept) = accept else {
+    #[must_use]
+    pub fn choose(accept: Option<&str>) -> Option<Self> {
+        let Some(accept) = accept.filter(|accept| !accept.trim().is_empty()) else {
             return Some(Self::PlainHtml);
         };
         let ranges: Vec<(&str, u16)> = accept.split(',').filter_map(media_range).collect();
@@ -136,7 +139,12 @@ mod tests {
             (Some("application/json"), None),
             (Some("text/html;q=0"), None),
             (Some("text/html;q=2"), None),
-            (Some(""), None),
+            (Some(" "), Some(Form::PlainHtml)),
+            (
+                Some("text/html,application/xhtml+xml,*/*;q=0.8"),
+                Some(Form::PlainHtml),
+            ),
+            (Some("application/vnd.pypi.simple.v2+json"), None),
         ] {
             assert_eq!(Form::choose(accept), form, "{accept:?}");
         }

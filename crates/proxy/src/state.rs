@@ -287,7 +287,7 @@ impl ProxyState {
                 if current.valid(now).is_some() {
                     tracing::warn!(%reason, "refresh failed, the last verified state is served");
                 } else {
-                    tracing::warn!(%reason, "refresh failed, nothing is served");
+                    tracing::warn!(%reason, hint = problem.hint, "nothing can be verified yet");
                 }
                 current.problem = Some(problem);
                 Err(error)

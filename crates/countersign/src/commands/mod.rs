@@ -1,8 +1,10 @@
 //! The table of commands.
 
 mod audit;
-mod client;
+pub(crate) mod client;
 mod config;
+mod doctor;
+mod exec;
 mod generate;
 mod index;
 mod key;
@@ -10,11 +12,14 @@ mod online;
 mod proxy;
 mod quickstart;
 mod serve;
+mod trust;
 
 use clap::{ArgMatches, Subcommand};
 
 use crate::console::Console;
 use crate::failure::Failure;
+
+pub(crate) use exec::ExecError;
 
 /// What the program can do.
 #[derive(Subcommand)]
@@ -24,7 +29,10 @@ pub(crate) enum Command {
     Online(online::Args),
     Serve(serve::Args),
     Client(client::Args),
+    Trust(trust::Args),
+    Exec(exec::Args),
     Proxy(proxy::Args),
+    Doctor(doctor::Args),
     Audit(audit::Args),
     Key(Box<key::Args>),
     Config(config::Args),
@@ -43,6 +51,9 @@ pub(crate) fn run(
         Command::Online(args) => online::run(args, console),
         Command::Serve(args) => serve::run(&args, console),
         Command::Client(args) => client::run(args, console),
+        Command::Trust(args) => trust::run(args, console),
+        Command::Exec(args) => exec::run(&args, console),
+        Command::Doctor(args) => doctor::run(&args, console),
         Command::Proxy(args) => proxy::run(&args, console),
         Command::Audit(args) => audit::run(&args, console),
         Command::Key(args) => key::run(&args, console),

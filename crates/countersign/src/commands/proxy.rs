@@ -1,12 +1,11 @@
 //! `countersign proxy`: an index for unmodified installers that holds nothing unverified.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use client::{ClientError, Kind};
 use proxy::{ProxyConfig, ProxyState, SharedState};
 
-use crate::clock;
 use crate::commands::client::{Place, PlaceArgs, init};
 use crate::console::Console;
 use crate::failure::Failure;
@@ -27,16 +26,21 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE", env = "COUNTERSIGN_ROOT")]
     root: Option<PathBuf>,
 
-    /// Address to listen on; keep it, installers know cached files by their URL
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8432")]
-    #[arg(env = "COUNTERSIGN_PROXY_LISTEN")]
-    listen: SocketAddr,
+    /// Address to listen on; keep it, installers know cached files by their URL [default: the
+    /// index's own, or 127.0.0.1:8432]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "COUNTERSIGN_PROXY_LISTEN")]
+    listen: Option<SocketAddr>,
 
     /// Folder of verified files [default: `cache` in the metadata folder]
     #[arg(long, value_name = "DIR", env = "COUNTERSIGN_CACHE_DIR")]
     cache_dir: Option<PathBuf>,
 
-    /// Bytes of verified files kept from one run to the next
+    /// Seconds between two looks at the index
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(env = "COUNTERSIGN_REFRESH_INTERVAL")]
+    refresh_interval: u32,
+
+    /// Bytes of verified files kept
     #[arg(long, value_name = "BYTES", default_value_t = 10_000_000_000)]
     #[arg(env = "COUNTERSIGN_CACHE_LIMIT")]
     cache_limit: u64,
@@ -47,19 +51,34 @@ pub(crate) struct Args {
     allowed_host: Vec<String>,
 }
 
+/// Where a proxy listens if nothing is said.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8432);
+
+/// How long another process may keep the trusted metadata to itself before what was verified last is
+/// served instead.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
     let place = args.place.place()?;
-    let cache_dir = args.cache_dir.clone();
-    let cache_dir = cache_dir.unwrap_or_else(|| place.metadata_dir.join("cache"));
+    let proxied = match args.place.entry()? {
+        Some(entry) => Some(entry.proxied()?),
+        None => None,
+    };
+    let cache = proxied.as_ref().map(|it| it.cache.clone());
+    let cache = args.cache_dir.clone().or(cache);
+    let wanted = proxied.as_ref().map(|it| it.address);
+    let address = args.listen.or(wanted).unwrap_or(LISTEN);
     let config = ProxyConfig {
         cache_limit: args.cache_limit,
+        refresh_interval: Duration::from_secs(args.refresh_interval.into()),
         allowed_hosts: args.allowed_host.clone(),
-        ..ProxyConfig::new(cache_dir)
+        identity: proxied.map(|it| it.identity),
+        ..ProxyConfig::new(cache.unwrap_or_else(|| place.metadata_dir.join("cache")))
     };
     runtime::block_on(async move {
         let (shutdown, _stopper) = Shutdown::listen()?;
-        let listener = listen(args.listen)?;
-        let address = listener.local_addr().unwrap_or(args.listen);
+        let listener = listen(address)?;
+        let address = listener.local_addr().unwrap_or(address);
         let state = set_up(&place, args.root.as_deref(), config).await?;
         console.say(format!(
             "serving what was verified at http://{address}/simple/\n{}\nCtrl-C ends it",
@@ -78,21 +97,14 @@ pub(crate) async fn set_up(
     config: ProxyConfig,
 ) -> Result<SharedState, Failure> {
     if let Some(root) = root {
-        match init(root, None, &place.metadata_dir, &place.rules).await {
-            // Trusted since an earlier start; what has come after it counts.
-            Err(Failure::Client(ClientError::OtherRoot { .. })) | Ok(_) => {}
-            Err(failure) => return Err(failure),
-        }
+        init(root, None, &place.metadata_dir, &place.rules).await?;
     }
-    let updater = place.updater()?;
+    let datastore = place.datastore()?.with_patience(PATIENCE);
+    let state = ProxyState::new(place.updater_of(datastore)?, config)?;
     // A machine may start before its index does: until it can verify, the proxy refuses with the
     // reason. What only its operator can mend is said now and not to every installer.
-    match updater.refresh(clock::now()).await {
-        Err(error) if error.kind() == Kind::Local => return Err(error.into()),
-        Err(error) => tracing::warn!(%error, "nothing can be verified yet"),
-        Ok(_) => {}
-    }
-    Ok(ProxyState::new(updater, config)?)
+    state.start().await?;
+    Ok(state)
 }
 
 /// Serves until told to stop.

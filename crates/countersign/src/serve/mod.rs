@@ -1,7 +1,6 @@
 //! Serves the folder of a repository, read-only: metadata, targets, files and the plain mirror pages
 //! for installers that know nothing of TUF. Clients verify what they get; nothing here is trusted.
 
-mod accept;
 mod object;
 mod respond;
 
@@ -12,6 +11,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use proxy::{ConnectionLimits, serve_router};
 
 use crate::failure::Failure;
 use crate::runtime::{GRACE, Shutdown};
@@ -40,11 +40,9 @@ pub(crate) async fn serve(
     let listener = online(listener)?;
     let router = Router::new().fallback(answer).with_state(Arc::new(folder));
     let requested = shutdown.clone();
-    let server = axum::serve(listener, router)
-        .with_graceful_shutdown(async move {
-            requested.requested().await;
-        })
-        .into_future();
+    let server = serve_router(listener, router, ConnectionLimits::default(), async move {
+        requested.requested().await;
+    });
     let too_late = async {
         shutdown.requested().await;
         tokio::time::sleep(GRACE).await;

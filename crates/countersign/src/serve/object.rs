@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use index::ProjectName;
 use percent_encoding::percent_decode_str;
+use proxy::Form;
 use repository::StorePath;
-
-use super::accept::Form;
 
 /// A versioned or hashed name never means other bytes.
 const FOREVER: &str = "public, max-age=31536000, immutable";
@@ -89,8 +88,12 @@ fn file(path: &str) -> Wanted {
 impl Object {
     /// A project's page, as the mirror keeps it.
     pub(super) fn page(project: &ProjectName, form: Form) -> Self {
+        let file = match form {
+            Form::Json => "index.json",
+            Form::Html | Form::PlainHtml => "index.html",
+        };
         Self {
-            path: ["simple", project.as_str(), form.file()].iter().collect(),
+            path: ["simple", project.as_str(), file].iter().collect(),
             content_type: form.content_type(),
             cache: MOMENT,
         }

@@ -11,10 +11,10 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri, response};
 use bytes::Bytes;
 use futures_util::{Stream, stream};
+use proxy::Form;
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 
-use super::accept;
 use super::object::{MOMENT, Object, Wanted, wanted};
 
 /// Bytes read at a time.
@@ -41,7 +41,7 @@ pub(super) async fn respond(
         Wanted::File(object) => send(folder, &object, with_body, None).await,
         Wanted::Page(project) => {
             let wish = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
-            let Some(form) = accept::choose(wish) else {
+            let Some(form) = Form::choose(wish) else {
                 let builder = plain(StatusCode::NOT_ACCEPTABLE).header(VARY, "Accept");
                 return finish(builder, "pages are JSON (PEP 691) or HTML (PEP 503)\n");
             };

@@ -10,7 +10,7 @@ use clap::Subcommand;
 
 pub(crate) use download::{Downloaded, download};
 pub(crate) use init::init;
-pub(crate) use place::{Place, PlaceArgs, rules};
+pub(crate) use place::{Place, PlaceArgs, beside, rules, with_slash};
 
 use crate::console::Console;
 use crate::failure::Failure;

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::builder::FalseyValueParser;
-use client::{ClientError, Datastore, Pace, Updater, UpdaterConfig, transport_for};
+use client::{ClientError, Datastore, Minimum, Pace, Updater, UpdaterConfig, transport_for};
 use trust::{Dialect, Rules};
 use url::Url;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, UsageError};
+use crate::trusted::{Entry, HomeArgs};
 
 /// Where trusted metadata is kept.
 #[derive(Clone, Debug, clap::Args)]
@@ -45,12 +46,25 @@ pub(crate) fn rules(lenient: bool) -> Rules {
 /// Where a repository is.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct PlaceArgs {
+    /// Index that `countersign trust add` knows; stands for all the URLs and the metadata folder
+    #[arg(long, value_name = "NAME", env = "COUNTERSIGN_INDEX")]
+    index: Option<String>,
+
+    #[command(flatten)]
+    home: HomeArgs,
+
     /// URL of the repository's metadata: http, https or file
     #[arg(long, value_name = "URL", env = "COUNTERSIGN_METADATA_URL")]
-    metadata_url: Url,
+    #[arg(required_unless_present = "index", conflicts_with = "index")]
+    metadata_url: Option<Url>,
 
     /// URL of its target files [default: `../targets/` seen from the metadata]
-    #[arg(long, value_name = "URL", env = "COUNTERSIGN_TARGETS_URL")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "COUNTERSIGN_TARGETS_URL",
+        conflicts_with = "index"
+    )]
     targets_url: Option<Url>,
 
     #[command(flatten)]
@@ -71,26 +85,37 @@ pub(crate) struct Place {
     pub(crate) metadata_dir: PathBuf,
     /// What metadata is held to.
     pub(crate) rules: Rules,
+    /// Versions below which nothing is believed.
+    pub(crate) minimum: Minimum,
 }
 
 impl PlaceArgs {
+    /// The trusted index, if one was named.
+    pub(crate) fn entry(&self) -> Result<Option<Entry>, Failure> {
+        let Some(name) = &self.index else {
+            return Ok(None);
+        };
+        Ok(Some(self.home.open()?.entry(name)?))
+    }
+
     /// The place, with what was left out.
     pub(crate) fn place(&self) -> Result<Place, Failure> {
-        let metadata_url = with_slash(self.metadata_url.clone());
+        if let Some(entry) = self.entry()? {
+            return entry.place();
+        }
+        // clap asks for the URL where no index is named.
+        let metadata_url = self.metadata_url.clone().ok_or(UsageError::NoPlace)?;
+        let metadata_url = with_slash(metadata_url);
         let targets_url = match &self.targets_url {
             Some(url) => with_slash(url.clone()),
-            None => metadata_url
-                .join("../targets/")
-                .map_err(|_| ClientError::BaseUrl {
-                    url: metadata_url.to_string(),
-                    why: "nothing can lie beside it",
-                })?,
+            None => beside(&metadata_url, "../targets/")?,
         };
         Ok(Place {
             metadata_url,
             targets_url,
             metadata_dir: self.trust.metadata_dir.clone(),
             rules: self.trust.rules(),
+            minimum: Minimum::default(),
         })
     }
 }
@@ -98,39 +123,51 @@ impl PlaceArgs {
 impl Place {
     /// The place of a repository served at `base` as [`crate::serve`] does.
     pub(crate) fn of_server(base: &Url, metadata_dir: &Path) -> Result<Self, Failure> {
-        let join = |part: &str| {
-            base.join(part).map_err(|_| ClientError::BaseUrl {
-                url: base.to_string(),
-                why: "nothing can lie below it",
-            })
-        };
         Ok(Self {
-            metadata_url: join("metadata/")?,
-            targets_url: join("targets/")?,
+            metadata_url: beside(base, "metadata/")?,
+            targets_url: beside(base, "targets/")?,
             metadata_dir: metadata_dir.to_owned(),
             rules: Rules::default(),
+            minimum: Minimum::default(),
         })
     }
 
     /// What updates from there; nothing is fetched yet.
     pub(crate) fn updater(&self) -> Result<Updater, Failure> {
-        let transport = transport_for(&self.metadata_url, Pace::default())?;
-        let config = UpdaterConfig {
-            rules: self.rules,
-            ..UpdaterConfig::new(self.metadata_url.clone(), self.targets_url.clone())
-        };
-        // Where nothing is trusted nothing is made: it would be an empty folder.
+        self.updater_of(self.datastore()?)
+    }
+
+    /// What is trusted. Where nothing is, nothing is made: it would be an empty folder.
+    pub(crate) fn datastore(&self) -> Result<Datastore, Failure> {
         if !self.metadata_dir.join(ROOT).exists() {
             let path = self.metadata_dir.clone();
             return Err(ClientError::NoRoot { path }.into());
         }
-        let datastore = Datastore::open(&self.metadata_dir)?;
+        Ok(Datastore::open(&self.metadata_dir)?)
+    }
+
+    /// The same with a datastore that was opened in another way.
+    pub(crate) fn updater_of(&self, datastore: Datastore) -> Result<Updater, Failure> {
+        let transport = transport_for(&self.metadata_url, Pace::default())?;
+        let config = UpdaterConfig {
+            rules: self.rules,
+            minimum: self.minimum.clone(),
+            ..UpdaterConfig::new(self.metadata_url.clone(), self.targets_url.clone())
+        };
         Ok(Updater::new(config, datastore, transport)?)
     }
 }
 
+/// What lies at a path seen from a folder.
+pub(crate) fn beside(folder: &Url, path: &str) -> Result<Url, ClientError> {
+    folder.join(path).map_err(|_| ClientError::BaseUrl {
+        url: folder.to_string(),
+        why: "nothing can lie below it",
+    })
+}
+
 /// A base URL names a folder, with or without the slash.
-fn with_slash(mut url: Url) -> Url {
+pub(crate) fn with_slash(mut url: Url) -> Url {
     if !url.path().ends_with('/') {
         let path = format!("{}/", url.path());
         url.set_path(&path);
@@ -159,7 +196,9 @@ mod tests {
             ),
         ] {
             let args = PlaceArgs {
-                metadata_url: metadata.parse().expect("a URL"),
+                index: None,
+                home: HomeArgs::default(),
+                metadata_url: Some(metadata.parse().expect("a URL")),
                 targets_url: None,
                 trust: TrustArgs {
                     metadata_dir: "trust".into(),

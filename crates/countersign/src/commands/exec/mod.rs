@@ -1,0 +1,202 @@
+//! `countersign exec`: runs a command whose installers get nothing but what was verified.
+
+mod address;
+mod child;
+mod verdict;
+
+use std::env;
+use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use proxy::{AllowedHost, ProxyConfig, SharedState};
+
+pub(crate) use address::{Holder, holder};
+use verdict::Ran;
+
+use crate::cli::JsonArgs;
+use crate::commands::proxy::set_up;
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::installers::{self, Change, Installer, Leak, Refused};
+use crate::runtime;
+use crate::serve::{listen, online};
+use crate::trusted::{Entry, HomeArgs};
+
+/// Run a command whose installers get only what was verified
+///
+/// pip and uv, started by the command or by what it starts, ask a proxy that verifies each page and
+/// file; poetry does where its project names the URL that `trust show` prints as its source. Other
+/// indexes, folders of files and settings count for nothing, other hosts are refused. The command's
+/// code is passed on; a last line on stderr says what was verified, and by whose signature, and what
+/// was not. This is no sandbox: code that a package runs while it is installed can do what the user
+/// can.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Index to install from; may be left out where only one is trusted
+    #[arg(long, value_name = "NAME", env = "COUNTERSIGN_INDEX")]
+    index: Option<String>,
+
+    #[command(flatten)]
+    home: HomeArgs,
+
+    /// Host that may be asked though nothing vouches for what it serves; counted in the last line
+    #[arg(long, value_name = "HOST[:PORT]", value_delimiter = ',')]
+    #[arg(env = "COUNTERSIGN_ALLOW_HOST")]
+    allow_host: Vec<AllowedHost>,
+
+    /// Bytes of verified files kept from one run to the next
+    #[arg(long, value_name = "BYTES", default_value_t = 10_000_000_000)]
+    #[arg(env = "COUNTERSIGN_CACHE_LIMIT")]
+    cache_limit: u64,
+
+    #[command(flatten)]
+    json: JsonArgs,
+
+    /// The command and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<OsString>,
+}
+
+/// Why the command was not run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ExecError {
+    /// What it needs is not there.
+    #[error(transparent)]
+    SetUp(Failure),
+    /// It would go past the proxy.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// It cannot be started.
+    #[error("could not run `{program}`")]
+    Start {
+        /// The program.
+        program: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl ExecError {
+    /// What to do next.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::SetUp(failure) => crate::hint::of(failure),
+            Self::Refused(refused) => Some(refused.hint().to_owned()),
+            Self::Start { .. } => Some("check that it is installed and on PATH".to_owned()),
+        }
+    }
+}
+
+impl From<ExecError> for Failure {
+    fn from(error: ExecError) -> Self {
+        Self::Exec(Box::new(error))
+    }
+}
+
+pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
+    let failed = |failure| match failure {
+        Failure::Exec(error) => Failure::Exec(error),
+        other => ExecError::SetUp(other).into(),
+    };
+    let code = runtime::block_on(async { ran(args, console).await }).map_err(failed)?;
+    match code {
+        0 => Ok(()),
+        code => Err(Failure::Ended(code)),
+    }
+}
+
+async fn ran(args: &Args, console: &Console) -> Result<u8, Failure> {
+    let entry = args.home.open()?.chosen(args.index.as_deref())?;
+    let (installer, arguments) = Installer::of(&args.command);
+    installers::check(installer, arguments).map_err(ExecError::from)?;
+    installers::check_named(|name| env::var_os(name)).map_err(ExecError::from)?;
+    let local = installers::local_paths(installer, arguments);
+    let neutralized = neutralized();
+
+    let stand = Stand::up(args, &entry).await?;
+    let changes = installers::changes(&entry, &args.allow_host, stand.index, stand.proxy)?;
+    let code = child::run(&args.command, &changes).await?;
+    let ran = Ran {
+        entry: &entry,
+        state: &stand.state,
+        neutralized,
+        local,
+        taken: stand.taken,
+        command_code: code,
+    };
+    let report = ran.report().await;
+    let line = if args.json.json {
+        serde_json::to_string(&report).map_err(std::io::Error::from)?
+    } else {
+        report.line()
+    };
+    console.note(&line, report.is_refusal());
+    Ok(report.code)
+}
+
+/// What would have counted without us.
+fn neutralized() -> Vec<Leak> {
+    let mut leaks = installers::in_variables(env::vars_os());
+    let folder = env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    leaks.extend(installers::in_files(&folder, |name| env::var_os(name)));
+    leaks
+}
+
+/// The proxy of this run, and the address under which installers know the index.
+struct Stand {
+    state: SharedState,
+    index: SocketAddr,
+    proxy: SocketAddr,
+    /// Who holds the fixed port instead, if somebody else does.
+    taken: Option<Holder>,
+}
+
+impl Stand {
+    /// Takes the index's fixed port. Where a proxy of this user's for the same anchor has it, that
+    /// address stays in the URLs, but requests go to a proxy of this run, which keeps its own count;
+    /// where somebody else has it, neither does.
+    async fn up(args: &Args, entry: &Entry) -> Result<Self, Failure> {
+        let proxied = entry.proxied()?;
+        let (fixed, free) = (proxied.address, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let (listener, index, taken) = match listen(fixed) {
+            Ok(listener) => (listener, fixed, None),
+            Err(_) => match holder(fixed, &proxied.identity).await {
+                Holder::Ours => (listen(free)?, fixed, None),
+                other => {
+                    tracing::warn!("port {} is taken by {other}: another is used", fixed.port());
+                    let listener = listen(free)?;
+                    let address = listener.local_addr().map_err(Failure::Runtime)?;
+                    (listener, address, Some(other))
+                }
+            },
+        };
+        let proxy = listener.local_addr().map_err(Failure::Runtime)?;
+        let config = ProxyConfig {
+            cache_limit: args.cache_limit,
+            passed_hosts: args.allow_host.clone(),
+            identity: Some(proxied.identity),
+            ..ProxyConfig::new(proxied.cache)
+        };
+        let state = set_up(&entry.place()?, None, config).await?;
+        let served = proxy::serve(online(listener)?, state.clone(), std::future::pending());
+        // It ends with this process, and not before.
+        tokio::spawn(served);
+        Ok(Self {
+            state,
+            index,
+            proxy,
+            taken,
+        })
+    }
+}
+
+/// Changes as `std::process::Command` takes them.
+fn apply(command: &mut std::process::Command, changes: &[Change]) {
+    for (name, value) in changes {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+}
