@@ -3,6 +3,7 @@
 //! this package on the kept corpus.
 
 use index::{DistributionFilename, IndexPath, PageLimits, ProjectName, SimplePage};
+use locks::{Lock, LockKind};
 use metadata::canonical::is_canonical;
 use metadata::{
     Document, JsonFlaw, MetadataError, Root, Snapshot, Targets, Timestamp, Value, Wire,
@@ -13,12 +14,13 @@ use policy::Policy;
 pub type Body = fn(&[u8]);
 
 /// Every target by name.
-pub const TARGETS: [(&str, Body); 6] = [
+pub const TARGETS: [(&str, Body); 7] = [
     ("metadata_roles", metadata_roles),
     ("canonical_json", canonical_json),
     ("simple_page", simple_page),
     ("distribution_filename", distribution_filename),
     ("policy_toml", policy_toml),
+    ("lock_files", lock_files),
     ("broken_on_purpose", broken_on_purpose),
 ];
 
@@ -56,6 +58,27 @@ fn reads_back<R: Document + PartialEq + std::fmt::Debug>(signed: &[u8]) {
     );
     let again = R::parse(wire.signed).expect("a written document can be parsed");
     assert_eq!(again, document);
+}
+
+/// Reads a lock file as each of the four kinds. No file has an empty name; requirements name none.
+pub fn lock_files(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    for kind in [
+        LockKind::Uv,
+        LockKind::Poetry,
+        LockKind::Pylock,
+        LockKind::Requirements,
+    ] {
+        let Ok(lock) = Lock::parse(kind, text) else {
+            continue;
+        };
+        for file in lock.packages.iter().flat_map(|package| &package.files) {
+            assert!(file.filename.as_deref() != Some(""), "an empty name");
+            assert!(kind != LockKind::Requirements || file.filename.is_none());
+        }
+    }
 }
 
 /// The scan and the encoder agree on what is canonical.
@@ -207,6 +230,17 @@ mod tests {
             signed(data).is_ok_and(|s| Timestamp::parse(&s).is_ok())
         });
         any("canonical_json", &|data| is_canonical(data));
+        for kind in [
+            LockKind::Uv,
+            LockKind::Poetry,
+            LockKind::Pylock,
+            LockKind::Requirements,
+        ] {
+            any("lock_files", &|data| {
+                let lock = std::str::from_utf8(data).map(|text| Lock::parse(kind, text));
+                matches!(lock, Ok(Ok(lock)) if !lock.packages.is_empty())
+            });
+        }
         any("simple_page", &|data| {
             let beta = ProjectName::parse("beta").unwrap();
             let page = data.strip_prefix(b"beta\n").unwrap_or_default();

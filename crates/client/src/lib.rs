@@ -56,6 +56,7 @@ mod location;
 mod minimum;
 mod page;
 mod pin;
+mod promised;
 mod resume;
 mod session;
 #[cfg(test)]
@@ -74,6 +75,7 @@ pub use location::local_name;
 pub use minimum::Minimum;
 pub use page::{Listing, ProjectPage, Withheld};
 pub use pin::{init, init_again};
+pub use promised::{Kept, Promise, PromiseError};
 pub use session::Session;
 pub use transport::{Body, Transport, TransportError, without_credentials};
 pub use updater::{Updater, UpdaterConfig};

@@ -37,7 +37,7 @@ pub(crate) fn of(failure: &Failure) -> u8 {
         Failure::KeyCommand(error) if error.is_usage() => USAGE,
         Failure::Usage(_) => USAGE,
         Failure::Exec(_) => EXEC,
-        Failure::Findings { code } | Failure::Ended(code) => *code,
+        Failure::Findings { code } | Failure::Broken { code, .. } | Failure::Ended(code) => *code,
         Failure::Worker { .. } => INTERNAL,
         Failure::StillQueued { .. } => BUSY,
         Failure::Attention { expired: true, .. } => Kind::Expired.exit_code(),

@@ -177,6 +177,32 @@ pub(crate) enum Failure {
         /// The exit code of the first finding.
         code: u8,
     },
+    /// Files that others promised, or that lie here, are not what is signed; each was named.
+    #[error("{broken} of {total} files are not what the index signs")]
+    Broken {
+        /// How many.
+        broken: usize,
+        /// Of how many.
+        total: usize,
+        /// The exit code of the first.
+        code: u8,
+    },
+    /// A file that is no lock file, by its name or its text.
+    #[error("{path} is no lock file that can be checked", path = path.display())]
+    NotALock {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with its text; nothing if its name says nothing.
+        source: Option<locks::LockError>,
+    },
+    /// A file that is no wheel and no source distribution, by its name.
+    #[error("{path} cannot be looked up", path = path.display())]
+    NotADistribution {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with its name.
+        source: index::FilenameError,
+    },
     /// The client under test of the conformance suite failed, in whatever way.
     #[error(transparent)]
     Conformance(Box<dyn Error + Send + Sync>),

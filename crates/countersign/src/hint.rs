@@ -22,7 +22,13 @@ pub(crate) fn of(failure: &Failure) -> Option<String> {
         }
         Failure::Trust(error) => return Some(error.hint()),
         Failure::Exec(error) => return error.hint(),
-        Failure::Findings { .. } => "each finding is named above",
+        Failure::Findings { .. } | Failure::Broken { .. } => "each is named above",
+        Failure::NotALock { source: None, .. } => {
+            "name a uv.lock, poetry.lock, pylock.toml or pylock.NAME.toml, or requirements as *.txt"
+        }
+        Failure::NotADistribution { .. } => {
+            "name a wheel or sdist, by the file name under which the index lists it"
+        }
         Failure::Key(error) | Failure::Ceremony(ceremony::CeremonyError::Key(error)) => {
             of_key(error)?
         }

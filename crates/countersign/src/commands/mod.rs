@@ -13,6 +13,7 @@ mod proxy;
 mod quickstart;
 mod serve;
 mod trust;
+mod verify_lock;
 
 use clap::{ArgMatches, Subcommand};
 
@@ -31,6 +32,7 @@ pub(crate) enum Command {
     Client(client::Args),
     Trust(trust::Args),
     Exec(exec::Args),
+    VerifyLock(verify_lock::Args),
     Proxy(proxy::Args),
     Doctor(doctor::Args),
     Audit(audit::Args),
@@ -54,6 +56,7 @@ pub(crate) fn run(
         Command::Trust(args) => trust::run(args, console),
         Command::Exec(args) => exec::run(&args, console),
         Command::Doctor(args) => doctor::run(&args, console),
+        Command::VerifyLock(args) => verify_lock::run(&args, console),
         Command::Proxy(args) => proxy::run(&args, console),
         Command::Audit(args) => audit::run(&args, console),
         Command::Key(args) => key::run(&args, console),

@@ -4,6 +4,7 @@ mod inputs;
 mod installs;
 mod lifecycle;
 mod operating;
+mod locks;
 mod past;
 mod program;
 mod proxies;

@@ -5,6 +5,7 @@ mod download;
 mod init;
 mod place;
 mod refresh;
+mod verify;
 
 use clap::Subcommand;
 
@@ -27,6 +28,7 @@ enum Command {
     Init(init::Args),
     Refresh(refresh::Args),
     Download(download::Args),
+    Verify(verify::Args),
     Conformance(conformance::Args),
 }
 
@@ -35,6 +37,7 @@ pub(crate) fn run(args: Args, console: &Console) -> Result<(), Failure> {
         Command::Init(args) => init::run(&args, console),
         Command::Refresh(args) => refresh::run(&args, console),
         Command::Download(args) => download::run(&args, console),
+        Command::Verify(args) => verify::run(&args, console),
         Command::Conformance(args) => conformance::run(args),
     }
 }
