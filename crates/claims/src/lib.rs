@@ -13,6 +13,7 @@ mod claim;
 mod document;
 mod layout;
 mod limits;
+mod next;
 mod reason;
 mod role_name;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub use claim::{
 pub use document::{Members, Signed, Statement};
 pub use layout::{FilePattern, Layout};
 pub use limits::ClaimLimits;
+pub use next::{Distribution, NextError, next_role, with_sub_role, without_sub_role};
 pub use reason::Reason;
 pub use role_name::{MAX_SUB_ROLE_NAME, ProjectRole, RoleNameError};
 pub use verify::{Accepted, AcceptedRole, NewFile, Published, verify_transaction};
