@@ -1,6 +1,7 @@
 //! Which failure ends the program with which code. The codes are listed in `cli.rs`.
 
 use client::Kind;
+use developer::ProjectError;
 use repository::RepositoryError;
 
 use crate::failure::Failure;
@@ -31,11 +32,25 @@ pub(crate) fn of(failure: &Failure) -> u8 {
         Failure::NotARoot { source, .. } => source.exit_code(),
         Failure::UnknownProject { .. } => Kind::NotSigned.exit_code(),
         Failure::Audit(error) => error.exit_code(),
+        Failure::Project(error) => of_project(error),
         Failure::Findings { code } => *code,
         Failure::KeyCommand(error) if error.is_usage() => USAGE,
         Failure::Usage(_) => USAGE,
         Failure::Worker { .. } => INTERNAL,
         Failure::Interrupted => INTERRUPTED,
+        _ => REFUSED,
+    }
+}
+
+fn of_project(error: &ProjectError) -> u8 {
+    match error {
+        ProjectError::Refused(reason) => match &**reason {
+            claims::Reason::Role(rejection) => Kind::of(rejection).exit_code(),
+            _ => REFUSED,
+        },
+        ProjectError::Claim(
+            claims::ClaimError::NotOperator { .. } | claims::ClaimError::NotPossessed { .. },
+        ) => SIGNATURES,
         _ => REFUSED,
     }
 }

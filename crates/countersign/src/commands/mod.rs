@@ -7,6 +7,7 @@ mod generate;
 mod index;
 mod key;
 mod online;
+mod project;
 mod proxy;
 mod quickstart;
 mod serve;
@@ -27,6 +28,7 @@ pub(crate) enum Command {
     Proxy(proxy::Args),
     Audit(audit::Args),
     Key(Box<key::Args>),
+    Project(project::Args),
     Config(config::Args),
     Generate(generate::Args),
 }
@@ -46,6 +48,7 @@ pub(crate) fn run(
         Command::Proxy(args) => proxy::run(&args, console),
         Command::Audit(args) => audit::run(&args, console),
         Command::Key(args) => key::run(&args, console),
+        Command::Project(args) => project::run(&args, console),
         Command::Config(args) => config::run(args, matches, console),
         Command::Generate(args) => generate::run(args),
     }

@@ -5,6 +5,7 @@ mod installs;
 mod lifecycle;
 mod past;
 mod program;
+mod project;
 mod quickstart;
 mod screens;
 mod settings;

@@ -2,6 +2,7 @@
 
 mod add;
 mod apply;
+mod claims;
 mod files;
 mod init;
 mod remove;
@@ -32,6 +33,7 @@ enum Command {
     Remove(remove::Args),
     Status(status::Args),
     Apply(apply::Args),
+    Claims(Box<claims::Args>),
 }
 
 pub(crate) fn run(args: Args, console: &Console) -> Result<(), Failure> {
@@ -41,5 +43,6 @@ pub(crate) fn run(args: Args, console: &Console) -> Result<(), Failure> {
         Command::Remove(args) => remove::run(&args, console),
         Command::Status(args) => status::run(&args, console),
         Command::Apply(args) => apply::run(&args, console),
+        Command::Claims(args) => claims::run(&args, console),
     }
 }
