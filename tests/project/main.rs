@@ -87,7 +87,9 @@ fn ceremony_and_keys_have_no_network() {
 /// DESIGN §2: the pure crates.
 #[test]
 fn pure_crates_have_no_async_and_no_network() {
-    for crate_name in ["metadata", "trust", "index", "policy", "locks", "draft"] {
+    for crate_name in [
+        "claims", "metadata", "trust", "index", "policy", "locks", "draft",
+    ] {
         assert_without(&format!("countersign-{crate_name}"), &NETWORK);
         assert_without(
             &format!("countersign-{crate_name}"),

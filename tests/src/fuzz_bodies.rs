@@ -2,6 +2,9 @@
 //! accepts. A finding is a panic here. `tests/fuzz` runs these on bytes it makes up, the tests of
 //! this package on the kept corpus.
 
+use std::io::Cursor;
+
+use claims::{ClaimLimits, ProjectRole, Transaction, write_transaction};
 use index::{DistributionFilename, IndexPath, PageLimits, ProjectName, SimplePage};
 use locks::{Lock, LockKind};
 use metadata::canonical::is_canonical;
@@ -21,6 +24,7 @@ pub const TARGETS: [(&str, Body); 7] = [
     ("distribution_filename", distribution_filename),
     ("policy_toml", policy_toml),
     ("lock_files", lock_files),
+    ("transaction", transaction),
     ("broken_on_purpose", broken_on_purpose),
 ];
 
@@ -168,6 +172,46 @@ pub fn policy_toml(data: &[u8]) {
     assert!(Policy::parse(&longer).is_err());
 }
 
+/// Opens the archive of a transaction. What is accepted is of one project, nothing in it is larger
+/// than the whole, and it reads back from an archive of our own.
+pub fn transaction(data: &[u8]) {
+    let limits = ClaimLimits {
+        role_bytes: 4_096,
+        entries: 16,
+        directory_bytes: 4_096,
+        ..ClaimLimits::default()
+    };
+    let Ok(mut sent) = Transaction::open(Cursor::new(data), limits) else {
+        return;
+    };
+    for (role, file) in sent.roles() {
+        let role = ProjectRole::parse(role).expect("names of roles are checked");
+        assert_eq!(role.project(), sent.project());
+        assert!(file.len() as u64 <= limits.role_bytes);
+    }
+    let names: Vec<_> = sent.files().cloned().collect();
+    let mut files = Vec::new();
+    for name in names {
+        let mut bytes = Vec::new();
+        // What is stored under a wrong checksum is refused here, and by whoever verifies.
+        if sent.copy(&name, &mut bytes).is_err() {
+            return;
+        }
+        assert!(bytes.len() <= data.len());
+        files.push((name, bytes));
+    }
+    let roles = sent.roles().iter().map(|(name, file)| (name, &**file));
+    let entries = files.iter().map(|(name, bytes)| (name, &**bytes));
+    let ours = write_transaction(Cursor::new(Vec::new()), roles, entries);
+    let ours = ours.expect("what was read can be written").into_inner();
+    let again = Transaction::open(Cursor::new(ours), limits);
+    // Our archive has more of a directory: extra fields for large files.
+    if let Ok(again) = again {
+        assert_eq!(again.roles(), sent.roles());
+        assert!(again.files().eq(sent.files()));
+    }
+}
+
 /// Broken, so that a run can show that fuzzing finds what is broken: reads `TUF`, a length and so
 /// many bytes, and takes the length at its word.
 pub fn broken_on_purpose(data: &[u8]) {
@@ -251,6 +295,10 @@ mod tests {
             DistributionFilename::parse(&text(data)).is_ok()
         });
         any("policy_toml", &|data| Policy::parse(&text(data)).is_ok());
+        any("transaction", &|data| {
+            let sent = Transaction::open(Cursor::new(data), ClaimLimits::default());
+            sent.is_ok_and(|sent| sent.roles().len() + sent.files().count() == 4)
+        });
     }
 
     #[test]

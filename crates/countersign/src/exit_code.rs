@@ -1,6 +1,7 @@
 //! Which failure ends the program with which code. The codes are listed in `cli.rs`.
 
 use client::Kind;
+use developer::ProjectError;
 use keys::KeyError;
 use repository::{RepositoryError, StoreError};
 
@@ -34,6 +35,7 @@ pub(crate) fn of(failure: &Failure) -> u8 {
         Failure::NotARoot { source, .. } => source.exit_code(),
         Failure::UnknownProject { .. } => Kind::NotSigned.exit_code(),
         Failure::Audit(error) => error.exit_code(),
+        Failure::Project(error) => of_project(error),
         Failure::KeyCommand(error) if error.is_usage() => USAGE,
         Failure::Usage(_) => USAGE,
         Failure::Exec(_) => EXEC,
@@ -42,6 +44,19 @@ pub(crate) fn of(failure: &Failure) -> u8 {
         Failure::StillQueued { .. } => BUSY,
         Failure::Attention { expired: true, .. } => Kind::Expired.exit_code(),
         Failure::Interrupted => INTERRUPTED,
+        _ => REFUSED,
+    }
+}
+
+fn of_project(error: &ProjectError) -> u8 {
+    match error {
+        ProjectError::Refused(reason) => match &**reason {
+            claims::Reason::Role(rejection) => Kind::of(rejection).exit_code(),
+            _ => REFUSED,
+        },
+        ProjectError::Claim(
+            claims::ClaimError::NotOperator { .. } | claims::ClaimError::NotPossessed { .. },
+        ) => SIGNATURES,
         _ => REFUSED,
     }
 }

@@ -10,7 +10,7 @@ use ceremony::CeremonyError;
 use ceremony::key_command::KeyCommandError;
 use client::ClientError;
 use index::ProjectName;
-use keys::KeyError;
+use keys::{KeyError, KeyFlaw};
 use metadata::{MetadataError, Sha256};
 use policy::PolicyError;
 use repository::RepositoryError;
@@ -76,6 +76,20 @@ pub(crate) enum Failure {
         /// The index.
         path: PathBuf,
     },
+    /// A step of a project was refused or failed.
+    #[error(transparent)]
+    Project(#[from] developer::ProjectError),
+    /// A file that is no public key.
+    #[error("{path} is no public key", path = path.display())]
+    PublicKey {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: KeyFlaw,
+    },
+    /// The system gave no random bytes.
+    #[error("the system gave no random bytes")]
+    NoRandomness,
     /// A `key` command was refused or failed.
     #[error(transparent)]
     KeyCommand(#[from] KeyCommandError),
@@ -250,6 +264,9 @@ pub(crate) enum UsageError {
     /// Neither an index nor its URL.
     #[error("neither --index nor --metadata-url says where the repository is")]
     NoPlace,
+    /// Nobody to sign.
+    #[error("no key is named")]
+    NoKeys,
     /// A port with no room above it for the proxy's.
     #[error("port {port} leaves no port above it for the proxy")]
     Port {

@@ -3,6 +3,7 @@
 
 use ceremony::key_command::{KeyCommandError, hint as key_hint};
 use client::{ClientError, Kind};
+use developer::ProjectError;
 use keys::KeyError;
 use keys_kms::KmsError;
 use repository::RepositoryError;
@@ -29,6 +30,7 @@ pub(crate) fn of(failure: &Failure) -> Option<String> {
         Failure::NotADistribution { .. } => {
             "name a wheel or sdist, by the file name under which the index lists it"
         }
+        Failure::Project(error) => return of_project(error).map(str::to_owned),
         Failure::Key(error) | Failure::Ceremony(ceremony::CeremonyError::Key(error)) => {
             of_key(error)?
         }
@@ -83,6 +85,68 @@ pub(crate) fn of(failure: &Failure) -> Option<String> {
         _ => return None,
     };
     Some(hint.to_owned())
+}
+
+/// What a developer can do, by the code of the reason.
+fn of_project(error: &ProjectError) -> Option<&'static str> {
+    Some(match error {
+        ProjectError::NoProject { .. } => {
+            "`countersign project claim` begins one; --project-dir says where one is"
+        }
+        ProjectError::Taken { .. } => "choose another folder with --project-dir",
+        ProjectError::NothingToSign { .. } | ProjectError::NothingToSend => {
+            "`countersign project sign DIST… --yes` makes a new version"
+        }
+        ProjectError::NothingSent => "`countersign project upload` writes an archive for the index",
+        ProjectError::OnItsWay => {
+            "say `countersign project accepted` or `countersign project refused` first"
+        }
+        ProjectError::NotDelegated { .. } => "`countersign project sub-role set` names sub-roles",
+        ProjectError::NotItsKey { .. } => {
+            "`countersign project status` shows the keys, `countersign project key show` the id of one"
+        }
+        ProjectError::Refused(reason) => of_reason(reason.code())?,
+        ProjectError::Claim(claims::ClaimError::Expired { .. }) => {
+            "ask the operator of the index for a new one"
+        }
+        ProjectError::Claim(claims::ClaimError::NotPossessed { .. }) => {
+            "its holder signs with `countersign project claim PROJECT --add-signature --key KEY`"
+        }
+        _ => return None,
+    })
+}
+
+fn of_reason(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "signatures" => {
+            "sign with `countersign project sign --add-signature --key KEY`; a sub-role whose key \
+             was replaced is signed anew with --sub-role NAME"
+        }
+        "role-missing" => {
+            "a new sub-role goes with its first version: `countersign project sign --sub-role NAME`"
+        }
+        "role-not-delegated" => "name it with `countersign project sub-role set`",
+        "version" => {
+            "another version was published meanwhile: copy it into the project's folder and sign again"
+        }
+        "expiry" => "sign again with --days from 8 to 400",
+        "file-missing" => "name the file to `countersign project upload` too",
+        "file-differs" | "file-changed" => {
+            "a file never changes under its name: build a new version of it"
+        }
+        "files-dropped" => {
+            "list the files with `countersign project sign FILE…`, or give them up with --withdraw"
+        }
+        "file-unlisted" => "sign it first, or leave it out",
+        "file-in-two-roles" => "withdraw it from one of them in the same transaction",
+        "sub-roles" | "path-not-delegated" | "pattern" => {
+            "`countersign project sub-role set` says what a sub-role may sign; eight names, ever"
+        }
+        "private-key" => {
+            "make a new key, and destroy the one that was written where it can be read"
+        }
+        _ => return None,
+    })
 }
 
 fn of_repository(error: &RepositoryError) -> Option<&'static str> {

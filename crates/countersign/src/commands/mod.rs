@@ -9,6 +9,7 @@ mod generate;
 mod index;
 mod key;
 mod online;
+mod project;
 mod proxy;
 mod quickstart;
 mod serve;
@@ -37,6 +38,7 @@ pub(crate) enum Command {
     Doctor(doctor::Args),
     Audit(audit::Args),
     Key(Box<key::Args>),
+    Project(project::Args),
     Config(config::Args),
     Generate(generate::Args),
 }
@@ -60,6 +62,7 @@ pub(crate) fn run(
         Command::Proxy(args) => proxy::run(&args, console),
         Command::Audit(args) => audit::run(&args, console),
         Command::Key(args) => key::run(&args, console),
+        Command::Project(args) => project::run(&args, console),
         Command::Config(args) => config::run(args, matches, console),
         Command::Generate(args) => generate::run(args),
     }

@@ -3,10 +3,11 @@
 mod inputs;
 mod installs;
 mod lifecycle;
-mod operating;
 mod locks;
+mod operating;
 mod past;
 mod program;
+mod project;
 mod proxies;
 mod quickstart;
 mod screens;

@@ -2,6 +2,7 @@
 
 mod add;
 mod apply;
+mod claims;
 mod files;
 mod init;
 mod recover;
@@ -46,6 +47,7 @@ enum Command {
     Apply(apply::Args),
     Upgrade(upgrade::Args),
     Recover(recover::Args),
+    Claims(Box<claims::Args>),
 }
 
 pub(crate) fn run(args: Args, console: &Console) -> Result<(), Failure> {
@@ -60,6 +62,7 @@ pub(crate) fn run(args: Args, console: &Console) -> Result<(), Failure> {
         Command::Apply(args) => apply::run(&args, console),
         Command::Upgrade(args) => upgrade::run(&args, console),
         Command::Recover(args) => recover::run(&args, console),
+        Command::Claims(args) => claims::run(&args, console),
     }
 }
 
