@@ -17,7 +17,7 @@ use policy::Policy;
 pub type Body = fn(&[u8]);
 
 /// Every target by name.
-pub const TARGETS: [(&str, Body); 7] = [
+pub const TARGETS: [(&str, Body); 8] = [
     ("metadata_roles", metadata_roles),
     ("canonical_json", canonical_json),
     ("simple_page", simple_page),

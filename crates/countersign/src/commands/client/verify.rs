@@ -38,12 +38,12 @@ pub(crate) struct Args {
 
 #[derive(Serialize)]
 struct Report {
-    files: Vec<Verdict>,
+    files: Vec<Checked>,
 }
 
 /// What was found of one file.
 #[derive(Serialize)]
-struct Verdict {
+struct Checked {
     file: PathBuf,
     sha256: String,
     /// `signed`, `yanked`, or why not.
@@ -88,13 +88,13 @@ pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
     }
 }
 
-fn line(verdict: &Verdict) -> String {
-    let file = verdict.file.display();
-    let by = verdict.role.as_ref();
+fn line(checked: &Checked) -> String {
+    let file = checked.file.display();
+    let by = checked.role.as_ref();
     let by = by.map_or(String::new(), |role| format!(", by word of {role}"));
-    let why = verdict.why.as_ref();
+    let why = checked.why.as_ref();
     let why = why.map_or(String::new(), |why| format!(": {why}"));
-    format!("{} {file}{by}{why}\n", verdict.verdict)
+    format!("{} {file}{by}{why}\n", checked.verdict)
 }
 
 /// The name of a distribution: without one nobody can say what the bytes have to be.
@@ -113,7 +113,7 @@ async fn verify(
     session: &Session,
     path: &Path,
     filename: &DistributionFilename,
-) -> Result<Verdict, Failure> {
+) -> Result<Checked, Failure> {
     let sha256 = sha256_of(path).map_err(|source| Failure::Io {
         doing: "read",
         path: path.to_owned(),
@@ -129,7 +129,7 @@ async fn verify(
         Ok(page) => session.promised(&page, &promise).await,
         Err(error) => Err(PromiseError::Client(error)),
     };
-    let verdict = |verdict, role, why, code| Verdict {
+    let checked = |verdict, role, why, code| Checked {
         file: path.to_owned(),
         sha256: sha256.to_string(),
         verdict,
@@ -141,14 +141,14 @@ async fn verify(
         Ok(kept) => {
             let role = Some(kept.role.to_string());
             match kept.yanked {
-                Yanked::No => verdict("signed", role, None, 0),
-                Yanked::Yes => verdict("yanked", role, None, 0),
-                Yanked::Because(why) => verdict("yanked", role, Some(why), 0),
+                Yanked::No => checked("signed", role, None, 0),
+                Yanked::Yes => checked("yanked", role, None, 0),
+                Yanked::Because(why) => checked("yanked", role, Some(why), 0),
             }
         }
         Err(error) => {
             let kind = error.kind();
-            verdict(
+            checked(
                 kind.word(),
                 None,
                 Some(in_one_line(&error)),

@@ -12,6 +12,7 @@ use clap::Subcommand;
 use index::ProjectName;
 use keys::Signer;
 use metadata::Expiry;
+use policy::SignerLimits;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::Serialize;
 
@@ -20,6 +21,7 @@ use crate::clock;
 use crate::commands::project::read;
 use crate::console::Console;
 use crate::failure::Failure;
+use crate::key_service::KmsArgs;
 use crate::online_keys::open_key;
 
 /// Bytes of a document of a claim; their reader allows less.
@@ -108,6 +110,9 @@ struct CommonArgs {
 
     #[command(flatten)]
     reach: ReachArgs,
+
+    #[command(flatten)]
+    kms: KmsArgs,
 
     #[command(flatten)]
     json: JsonArgs,
@@ -213,6 +218,7 @@ impl CommonArgs {
             &self.operator_key.0,
             &self.passphrases.source(),
             &self.reach.reach(),
+            &self.kms.opener(&SignerLimits::default()),
         )
     }
 

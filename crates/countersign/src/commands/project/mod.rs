@@ -10,15 +10,14 @@ mod upload;
 
 use std::path::PathBuf;
 
-use ceremony::key_command::KeyArgs;
 use clap::Subcommand;
 use developer::ProjectFolder;
 
 pub(crate) use signing::read;
 
+use crate::commands::key;
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::online_keys::with_edge;
 
 /// Claim a project, sign its releases, name its maintainers
 ///
@@ -32,7 +31,7 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    Key(Box<KeyCommandArgs>),
+    Key(Box<key::Args>),
     Claim(Box<claim::Args>),
     Sign(Box<sign::Args>),
     SubRole(Box<sub_role::Args>),
@@ -40,18 +39,6 @@ enum Command {
     Accepted(settle::Args),
     Refused(settle::Args),
     Status(status::Args),
-}
-
-/// Make, show, list, check and convert keys
-#[derive(clap::Args)]
-struct KeyCommandArgs {
-    /// Report as one JSON object on stdout; later versions may add members
-    #[arg(long, global = true, env = "COUNTERSIGN_JSON")]
-    #[arg(value_parser = clap::builder::FalseyValueParser::new())]
-    json: bool,
-
-    #[command(flatten)]
-    key: KeyArgs,
 }
 
 /// Which project a command works on.
@@ -71,10 +58,7 @@ impl FolderArgs {
 
 pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
     match &args.command {
-        Command::Key(args) => {
-            let outcome = with_edge(|edge| args.key.run(edge))?;
-            console.report(args.json, &outcome.json, || outcome.text)
-        }
+        Command::Key(args) => key::run(args, console),
         Command::Claim(args) => claim::run(args, console),
         Command::Sign(args) => sign::run(args, console),
         Command::SubRole(args) => sub_role::run(args, console),

@@ -7,8 +7,10 @@ use ceremony::key_command::{KeyName, PassphraseArgs, ReachArgs, one_each};
 use chrono::{DateTime, TimeDelta, Utc};
 use keys::{MAX_KEY_FILE, Signer, public_key_from_pem};
 use metadata::{Expiry, PublicKey};
+use policy::SignerLimits;
 
 use crate::failure::{Failure, UsageError};
+use crate::key_service::KmsArgs;
 use crate::online_keys::open_key;
 
 /// Keys that sign.
@@ -23,6 +25,9 @@ pub(crate) struct SigningArgs {
 
     #[command(flatten)]
     reach: ReachArgs,
+
+    #[command(flatten)]
+    kms: KmsArgs,
 }
 
 impl SigningArgs {
@@ -39,10 +44,11 @@ impl SigningArgs {
             sources: given.len(),
         })?;
         let reach = self.reach.reach();
+        let kms = self.kms.opener(&SignerLimits::default());
         self.key
             .iter()
             .zip(&sources)
-            .map(|(key, source)| open_key(&key.0, source, &reach))
+            .map(|(key, source)| open_key(&key.0, source, &reach, &kms))
             .collect()
     }
 }
