@@ -4,5 +4,6 @@ mod attacks;
 mod exec;
 mod leaks;
 mod machine;
+mod projects;
 mod proxied;
 mod stage;

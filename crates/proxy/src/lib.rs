@@ -24,6 +24,7 @@
 //! ```
 
 mod cache;
+mod config;
 mod connections;
 mod files;
 mod folder;
@@ -40,11 +41,12 @@ mod state;
 mod verdict;
 mod views;
 
+pub use config::{Clock, ProxyConfig};
 pub use connections::{ConnectionLimits, serve_router};
 pub use forward::AllowedHost;
 pub use identity::{Challenge, Identity, new_key};
 pub use negotiate::Form;
 pub use problem::Problem;
 pub use server::{router, serve};
-pub use state::{Clock, ProxyConfig, ProxyState, SharedState};
+pub use state::{ProxyState, SharedState};
 pub use verdict::Verdict;

@@ -1,7 +1,6 @@
 //! What all requests share: one verified session at a time, the cache, the verdict.
 
 use std::future::Future;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,9 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use crate::cache::Cache;
-use crate::connections::ConnectionLimits;
-use crate::forward::AllowedHost;
-use crate::identity::Identity;
+use crate::config::ProxyConfig;
 use crate::problem::Problem;
 use crate::verdict::{Recorder, Verdict};
 use crate::views::Views;
@@ -28,49 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// is bridged for as long as it can be.
 const WHEN_IDLE: Duration = Duration::from_secs(600);
 
-/// Where the time comes from.
-pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
-
 /// The state as handlers get it.
 pub type SharedState = Arc<ProxyState>;
-
-/// How a proxy works.
-#[derive(Clone)]
-pub struct ProxyConfig {
-    /// Folder of verified files; made if missing, readable by this user only.
-    pub cache_dir: PathBuf,
-    /// Bytes of verified files kept from one run to the next, oldest removed first.
-    pub cache_limit: u64,
-    /// How long a session is used before the index is asked for a newer one.
-    pub refresh_interval: Duration,
-    /// Host names, beside those of loopback, under which the proxy is reached.
-    pub allowed_hosts: Vec<String>,
-    /// Hosts to which installers' requests are passed on, unverified; all others are refused.
-    pub passed_hosts: Vec<AllowedHost>,
-    /// What it proves to whoever asks whose proxy it is.
-    pub identity: Option<Identity>,
-    /// How many connections it bears with, and how slow.
-    pub connections: ConnectionLimits,
-    /// The clock that expiries are held against.
-    pub clock: Clock,
-}
-
-impl ProxyConfig {
-    /// Refreshes every 10 s, keeps 10 GB, serves loopback, by the machine's clock.
-    #[must_use]
-    pub fn new(cache_dir: impl Into<PathBuf>) -> Self {
-        Self {
-            cache_dir: cache_dir.into(),
-            cache_limit: 10_000_000_000,
-            refresh_interval: Duration::from_secs(10),
-            allowed_hosts: Vec::new(),
-            passed_hosts: Vec::new(),
-            identity: None,
-            connections: ConnectionLimits::default(),
-            clock: Arc::new(Utc::now),
-        }
-    }
-}
 
 /// A proxy's state. Every page and file it serves is of a verified session; there is no fallback.
 pub struct ProxyState {

@@ -9,12 +9,12 @@ use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use clap::builder::FalseyValueParser;
 use proxy::{AllowedHost, ProxyConfig, SharedState};
 
 pub(crate) use address::{Holder, holder};
 use verdict::Ran;
 
-use crate::cli::JsonArgs;
 use crate::commands::proxy::set_up;
 use crate::console::Console;
 use crate::failure::Failure;
@@ -50,8 +50,9 @@ pub(crate) struct Args {
     #[arg(env = "COUNTERSIGN_CACHE_LIMIT")]
     cache_limit: u64,
 
-    #[command(flatten)]
-    json: JsonArgs,
+    /// Write the last line, on stderr, as one JSON object; later versions may add members
+    #[arg(long, env = "COUNTERSIGN_JSON", value_parser = FalseyValueParser::new())]
+    json: bool,
 
     /// The command and its arguments
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
@@ -126,7 +127,7 @@ async fn ran(args: &Args, console: &Console) -> Result<u8, Failure> {
         command_code: code,
     };
     let report = ran.report().await;
-    let line = if args.json.json {
+    let line = if args.json {
         serde_json::to_string(&report).map_err(std::io::Error::from)?
     } else {
         report.line()

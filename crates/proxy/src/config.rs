@@ -1,0 +1,52 @@
+//! How a proxy works: what whoever starts one decides.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::connections::ConnectionLimits;
+use crate::forward::AllowedHost;
+use crate::identity::Identity;
+
+/// Where the time comes from.
+pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// How a proxy works.
+#[derive(Clone)]
+pub struct ProxyConfig {
+    /// Folder of verified files; made if missing, readable by this user only.
+    pub cache_dir: PathBuf,
+    /// Bytes of verified files kept from one run to the next, oldest removed first.
+    pub cache_limit: u64,
+    /// How long a session is used before the index is asked for a newer one.
+    pub refresh_interval: Duration,
+    /// Host names, beside those of loopback, under which the proxy is reached.
+    pub allowed_hosts: Vec<String>,
+    /// Hosts to which installers' requests are passed on, unverified; all others are refused.
+    pub passed_hosts: Vec<AllowedHost>,
+    /// What it proves to whoever asks whose proxy it is.
+    pub identity: Option<Identity>,
+    /// How many connections it bears with, and how slow.
+    pub connections: ConnectionLimits,
+    /// The clock that expiries are held against.
+    pub clock: Clock,
+}
+
+impl ProxyConfig {
+    /// Refreshes every 10 s, keeps 10 GB, serves loopback, by the machine's clock.
+    #[must_use]
+    pub fn new(cache_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            cache_dir: cache_dir.into(),
+            cache_limit: 10_000_000_000,
+            refresh_interval: Duration::from_secs(10),
+            allowed_hosts: Vec::new(),
+            passed_hosts: Vec::new(),
+            identity: None,
+            connections: ConnectionLimits::default(),
+            clock: Arc::new(Utc::now),
+        }
+    }
+}
