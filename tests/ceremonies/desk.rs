@@ -10,12 +10,14 @@ use serde_json::Value;
 
 use crate::index::Index;
 
-const PIN: &str = "314159";
+pub(crate) const PIN: &str = "314159";
 
 pub(crate) struct Desk {
     base: tempfile::TempDir,
     pub(crate) index: Index,
     events: usize,
+    /// What the first event is planned under; those that follow go on with it.
+    pub(crate) policy: &'static str,
 }
 
 impl Desk {
@@ -33,10 +35,11 @@ impl Desk {
             base,
             index,
             events: 0,
+            policy: "rehearsal",
         }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.base.path().join(name)
     }
 
@@ -44,7 +47,7 @@ impl Desk {
         fs::canonicalize(prepared("softhsm/libsofthsm2.so")).unwrap()
     }
 
-    fn command(&self, program: &Path) -> Command {
+    pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = clean_command(program, self.base.path());
         command
             .current_dir(self.base.path())
@@ -108,12 +111,20 @@ impl Desk {
         ]);
     }
 
-    /// Proves a key for the invitation, in `TOKEN-OBJECT.join`.
+    /// Proves a key for the first invitation, in `TOKEN-OBJECT.join`.
     pub(crate) fn join(&self, holder: &str, token: &str, object: &str) {
+        self.join_for("invitation.json", holder, token, object);
+    }
+
+    /// Proves a key for an invitation; an earlier proof is laid aside.
+    pub(crate) fn join_for(&self, invitation: &str, holder: &str, token: &str, object: &str) {
         let (uri, proof) = (Self::uri(token, object), format!("{token}-{object}.join"));
+        if self.path(&proof).exists() {
+            fs::remove_file(self.path(&proof)).unwrap();
+        }
         self.ok(&[
             "join",
-            "invitation.json",
+            invitation,
             "--holder",
             holder,
             "--key",
@@ -140,7 +151,7 @@ impl Desk {
         if let Some(before) = &before {
             all.extend(["--from", "published", "--after", before]);
         } else {
-            all.extend(["--policy", "rehearsal"]);
+            all.extend(["--policy", self.policy]);
         }
         all.extend(arguments);
         self.ok(&all);
@@ -154,20 +165,27 @@ impl Desk {
         names.find(|name| name.starts_with(&start))
     }
 
+    /// The digest that a review ends with.
+    pub(crate) fn digest(&self, event: &str) -> String {
+        let review = self.ok(&["review", event]);
+        let digest = review.lines().last().unwrap();
+        let digest = digest.strip_prefix("digest of the event: ");
+        digest.unwrap().to_owned()
+    }
+
     /// Lets a holder review and sign on a copy of the event, and takes the copy back in.
     pub(crate) fn sign(&self, event: &str, holder: &str, keys: &[&str]) {
         let copy = format!("copy-of-{holder}-{event}");
         copy_folder(&self.path(event), &self.path(&copy));
-        let review = self.ok(&["review", &copy, "--holder", holder]);
-        let digest = review.lines().last().unwrap();
-        let digest = digest.strip_prefix("digest of the event: ").unwrap();
+        self.ok(&["review", &copy, "--holder", holder]);
+        let digest = self.digest(&copy);
         let mut all = vec![
             "sign",
             &copy,
             "--holder",
             holder,
             "--reviewed",
-            digest,
+            &digest,
             "--passphrase-file",
             "pin",
         ];
@@ -210,7 +228,7 @@ impl Desk {
     }
 }
 
-fn copy_folder(from: &Path, to: &Path) {
+pub(crate) fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();

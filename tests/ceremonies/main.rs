@@ -5,6 +5,8 @@
 
 mod desk;
 mod index;
+mod people;
+mod record;
 
 use desk::Desk;
 

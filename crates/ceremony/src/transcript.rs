@@ -81,15 +81,19 @@ impl Transcript {
 
     /// Nothing is missing, nothing stands before what it follows, everybody's steps are in a row.
     fn check(&self) -> Result<(), (String, EventFlaw)> {
+        let flaw_of = |one: &Entry, what| (one.file_name(), EventFlaw::Transcript { what });
+        // First of all: everything else that may be wrong can come from an entry that is not there.
+        for one in self.entries.values() {
+            if one.heads.iter().any(|head| self.by_digest(head).is_none()) {
+                return Err(flaw_of(one, "follows an entry that is missing"));
+            }
+        }
         let mut beginnings = 0;
         for one in self.entries.values() {
-            let flaw = |what| (one.file_name(), EventFlaw::Transcript { what });
-            for head in &one.heads {
-                let head = self.by_digest(head);
-                let head = head.ok_or_else(|| flaw("follows an entry that is missing"))?;
-                if head.time > one.time {
-                    return Err(flaw("is older than an entry it follows"));
-                }
+            let flaw = |what| flaw_of(one, what);
+            let mut heads = one.heads.iter().filter_map(|head| self.by_digest(head));
+            if heads.any(|head| head.time > one.time) {
+                return Err(flaw("is older than an entry it follows"));
             }
             let begins = one.step == Step::Planned;
             beginnings += usize::from(begins);

@@ -47,6 +47,18 @@ basicConstraints = critical,CA:FALSE
 1.3.6.1.4.1.99999.1 = critical,DER:05:00
 ";
 
+/// The program that `tests/run` found.
+fn openssl() -> PathBuf {
+    let base = std::env::var_os("COUNTERSIGN_TEST_ENV").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/.env"),
+        PathBuf::from,
+    );
+    let found = base.join("tools/openssl");
+    let missing = "is missing: run `python3 tests/run --setup-only`";
+    assert!(found.exists(), "{} {missing}", found.display());
+    found
+}
+
 /// A maker of tokens, in a folder.
 struct Maker(tempfile::TempDir);
 
@@ -65,7 +77,7 @@ impl Maker {
     }
 
     fn openssl(&self, line: &str, more: &[&str]) {
-        let output = Command::new("openssl")
+        let output = Command::new(openssl())
             .args(line.split(' '))
             .args(more)
             .current_dir(self.0.path())

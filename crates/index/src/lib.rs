@@ -6,6 +6,7 @@
 
 mod bins;
 mod distribution;
+#[cfg(feature = "inspect")]
 mod inspect;
 mod project;
 mod simple_page;
@@ -14,6 +15,7 @@ mod version;
 
 pub use bins::{BinCount, BinCountError, BinIndex, MAX_BINS};
 pub use distribution::{DistributionFilename, DistributionKind, FilenameError, MAX_FILENAME};
+#[cfg(feature = "inspect")]
 pub use inspect::{Field, HeaderError, InspectError, InspectLimits, Inspected, Part, inspect};
 pub use project::{MAX_PROJECT_NAME, ProjectName, ProjectNameError, Shard};
 pub use simple_page::{
