@@ -100,8 +100,8 @@ pub fn blank_papers() -> Vec<Paper> {
 }
 
 impl Event {
-    /// The papers of this event: the script of its kind, what to follow when something goes wrong,
-    /// and every form.
+    /// The papers of this event: the script of its kind and every form filled in, and all other
+    /// scripts with blanks, for one leads to another when something goes wrong.
     pub(crate) fn papers(&self) -> Result<Vec<Paper>, CeremonyError> {
         let facts = Facts::of(self)?;
         let own = match self.description.kind {
@@ -111,10 +111,10 @@ impl Event {
             Kind::RotateOnline => Script::OnlineRotation,
             Kind::AddHolder | Kind::ReplaceHolder | Kind::RemoveHolder => Script::HolderChange,
         };
-        let scripts = [own, Script::KeyLost, Script::KeyCompromised, Script::Abort];
-        let scripts = scripts.iter().map(|one| Paper {
+        let blank = Facts::blank();
+        let scripts = Script::ALL.into_iter().map(|one| Paper {
             name: format!("scripts/{}.md", one.name()),
-            text: one.render(&facts),
+            text: one.render(if one == own { &facts } else { &blank }),
         });
         Ok(scripts.chain(forms::all(&facts)).collect())
     }

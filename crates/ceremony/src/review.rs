@@ -9,7 +9,7 @@ use metadata::{Expiry, KeyId, Role, RoleKeys, Sha256, Version};
 use crate::description::check_holder;
 use crate::slot::Slot;
 use crate::transcript::Done;
-use crate::{CeremonyError, Event, FileDigest, Origin, Step};
+use crate::{CeremonyError, Event, FileDigest, KeyRole, Origin, Step};
 
 /// Everything a holder has to know before signing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub struct Review {
 pub struct NewKey {
     /// Who holds it.
     pub holder: String,
+    /// The roles it serves.
+    pub roles: Vec<KeyRole>,
     /// Its fingerprint.
     pub fingerprint: Sha256,
     /// Where it lives.
@@ -125,12 +127,19 @@ impl Event {
             .filter(|(id, _)| new.contains(id))
             .map(|(id, key)| NewKey {
                 holder: self.holder(&id),
+                roles: self.roles_of(&id),
                 fingerprint: keys::key_fingerprint(&key),
                 origin: origins.get(&id).cloned().unwrap_or(Origin::Unproved),
             })
             .collect();
         found.sort_by_key(|one| (one.holder.clone(), one.fingerprint));
         Ok(found)
+    }
+
+    fn roles_of(&self, keyid: &KeyId) -> Vec<KeyRole> {
+        let parts = self.description.key.iter();
+        let parts = parts.filter(|part| part.keyid == keyid.as_str());
+        parts.flat_map(|part| part.roles.iter().copied()).collect()
     }
 
     /// Broken rules, and a root that nobody renews in time.

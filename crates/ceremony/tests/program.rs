@@ -209,3 +209,57 @@ fn a_plan_against_the_rules_is_refused_line_by_line() {
         "{said}"
     );
 }
+
+#[test]
+fn pages_completions_and_papers_come_out_of_the_program() {
+    let desk = Desk::new();
+    let page = desk.ok(&["generate", "man"]);
+    assert!(page.contains(".TH countersign-ceremony"), "{page}");
+    let page = desk.ok(&["generate", "man", "plan", "genesis"]);
+    for word in ["root\\-key", "COUNTERSIGN_ROOT_KEY"] {
+        assert!(page.contains(word), "{word}: {page}");
+    }
+    let (code, said) = desk.fails(&["generate", "man", "plan", "nonsense"]);
+    assert_eq!(code, 2, "{said}");
+    let completions = desk.ok(&["generate", "completions", "bash"]);
+    assert!(completions.contains("replace-holder"), "{completions}");
+    desk.ok(&["generate", "papers", "papers"]);
+    assert!(desk.path().join("papers/scripts/key-lost.md").is_file());
+    let (code, said) = desk.fails(&["generate", "papers", "papers"]);
+    assert_eq!(code, 1, "{said}");
+}
+
+/// Each flag has a variable, those that may be given several times too.
+#[test]
+fn a_plan_can_stand_in_the_environment() {
+    let desk = Desk::new();
+    for name in ["ada", "bo", "cleo", "targets", "bins", "online"] {
+        desk.key(name);
+    }
+    let output = desk
+        .command(&["plan", "genesis", "event"])
+        .env("COUNTERSIGN_POLICY", "rehearsal")
+        .env(
+            "COUNTERSIGN_ROOT_KEY",
+            "Ada=ada.pub,Bo=bo.pub,Cleo=cleo.pub",
+        )
+        .env("COUNTERSIGN_TARGETS_KEY", "Ada=targets.pub")
+        .env("COUNTERSIGN_BINS_KEY", "Bo=bins.pub")
+        .env("COUNTERSIGN_ONLINE_KEY", "signer=online.pub")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let review = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        review.contains("new key of Cleo for root, taken as"),
+        "{review}"
+    );
+    assert!(review.contains("policy rehearsal, sha256 "), "{review}");
+    assert!(review.contains("the event in words"), "{review}");
+    // A renewal goes on with the policy of the event before it, and is refused without either.
+    let renew = ["plan", "renew", "next", "--from", "event/publish-set"];
+    let (code, said) = desk.fails(&renew);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("hint: add `--after EVENT`"), "{said}");
+}

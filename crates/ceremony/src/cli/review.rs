@@ -51,10 +51,10 @@ pub(crate) fn report(event: &Event) -> Done {
         let _ = writeln!(text, "{holder} may sign {count} of these");
     }
     for one in &review.new_keys {
+        let (holder, roles, origin) = (&one.holder, roles(one).join(", "), &one.origin);
         let _ = writeln!(
             text,
-            "\nnew key of {}, {}; in words:",
-            one.holder, one.origin
+            "\nnew key of {holder} for {roles}, {origin}; in words:"
         );
         numbered_words(&one.fingerprint, &mut text);
     }
@@ -112,9 +112,14 @@ fn pad(word: &str, end: &str) -> String {
     }
 }
 
+fn roles(one: &NewKey) -> Vec<&'static str> {
+    one.roles.iter().map(|role| role.as_str()).collect()
+}
+
 fn new_key_json(one: &NewKey) -> serde_json::Value {
     json!({
         "holder": one.holder,
+        "roles": roles(one),
         "fingerprint": one.fingerprint.to_string(),
         "words": fingerprint_words(one.fingerprint.as_bytes()),
         "origin": one.origin.to_string(),

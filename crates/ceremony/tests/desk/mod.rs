@@ -22,14 +22,18 @@ impl Desk {
         self.folder.path()
     }
 
-    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_countersign-ceremony"))
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_countersign-ceremony"));
+        command
             .args(arguments)
             .current_dir(self.path())
             .env_clear()
-            .stdin(std::process::Stdio::null())
-            .output()
-            .unwrap()
+            .stdin(std::process::Stdio::null());
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
     }
 
     pub(crate) fn ok(&self, arguments: &[&str]) -> String {
