@@ -216,9 +216,7 @@ fn pages_completions_and_papers_come_out_of_the_program() {
     let page = desk.ok(&["generate", "man"]);
     assert!(page.contains(".TH countersign-ceremony"), "{page}");
     let page = desk.ok(&["generate", "man", "plan", "genesis"]);
-    for word in ["root\\-key", "COUNTERSIGN_ROOT_KEY"] {
-        assert!(page.contains(word), "{word}: {page}");
-    }
+    assert!(page.contains("root\\-key"), "{page}");
     let (code, said) = desk.fails(&["generate", "man", "plan", "nonsense"]);
     assert_eq!(code, 2, "{said}");
     let completions = desk.ok(&["generate", "completions", "bash"]);

@@ -19,7 +19,7 @@ pub enum Origin {
     Attested(Attested),
     /// The holder's program saw a token.
     Token(Device),
-    /// The holder proved it, without a token.
+    /// The holder proved it; no token was seen.
     Software,
     /// Nobody proved anything.
     Unproved,
@@ -34,7 +34,7 @@ impl fmt::Display for Origin {
                 "on a token by its holder's word: {} {}, serial {}",
                 device.manufacturer, device.model, device.serial
             ),
-            Self::Software => f.write_str("in software"),
+            Self::Software => f.write_str("in software, or behind another program"),
             Self::Unproved => f.write_str("taken as it was handed in, without proof"),
         }
     }
