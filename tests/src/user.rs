@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use client::{ClientError, Datastore, Session, Transport, Updater, UpdaterConfig};
+use client::{ClientError, Datastore, Minimum, Session, Transport, Updater, UpdaterConfig};
 use metadata::{Role, TargetPath};
 use tempfile::TempDir;
 use trust::{Answer, Dialect, Failure, Rejection, Rules};
@@ -30,6 +30,8 @@ pub fn fails(attack_failed: bool, evidence: impl std::fmt::Debug) {
 pub struct User {
     /// What the repository is held to; the strict dialect and the usual limits at first.
     pub rules: Rules,
+    /// The versions that came with the root as a trust anchor; none at first.
+    pub minimum: Minimum,
     home: TempDir,
     transport: Arc<dyn Transport>,
     metadata_url: Url,
@@ -55,6 +57,7 @@ impl User {
     ) -> Self {
         let user = Self {
             rules: Rules::default(),
+            minimum: Minimum::default(),
             home: tempfile::tempdir().unwrap(),
             transport,
             metadata_url,
@@ -95,6 +98,7 @@ impl User {
     pub async fn refresh(&self, repository: &Simulator) -> Result<Session, ClientError> {
         let mut config = UpdaterConfig::new(self.metadata_url.clone(), self.targets_url.clone());
         config.rules = self.rules;
+        config.minimum = self.minimum.clone();
         let datastore = Datastore::open(self.datastore())?;
         let updater = Updater::new(config, datastore, Arc::clone(&self.transport))?;
         updater.refresh(repository.now).await

@@ -2,10 +2,11 @@
 //! show a client that has never seen a claim the state before it. How long, and to whom.
 
 use chrono::Duration;
-use countersign_tests::{BinEncoding, Key, Simulator, User, files};
-use metadata::{DelegatedRole, DelegatedRoles};
+use countersign_tests::{BinEncoding, Key, Simulator, User, files, role};
+use metadata::{DelegatedRole, DelegatedRoles, Version};
 
 use crate::attacker::{Attacker, Publication};
+use crate::foreign::PythonTuf;
 use crate::layouts::EVIL;
 
 /// Everything that is online.
@@ -70,21 +71,25 @@ async fn is_fooled(user: &User, repository: &Simulator) -> bool {
     got.is_ok_and(|bytes| bytes == EVIL)
 }
 
+/// The repository so many days after the claim, attacked.
+fn attacked_after(days: i64) -> Simulator {
+    let (mut repository, edge) = before_the_claim();
+    claim(&mut repository, edge);
+    repository.advance(Duration::days(days));
+    attack(&mut repository);
+    repository
+}
+
 #[tokio::test]
 async fn who_has_seen_the_claim_is_safe_and_the_others_after_the_window() {
     let (mut repository, edge) = before_the_claim();
-    let (fresh, warm) = (User::of(&repository), User::of(&repository));
+    let warm = User::of(&repository);
     claim(&mut repository, edge);
     let honest = warm.download(&repository, files::CLAIMED).await.unwrap();
     assert_eq!(honest, files::content(files::CLAIMED));
-    // The day of the theft is the day of the claim: the window is as long as it can be.
-    let claimed_on = repository.now;
     let mut last_day = None;
     for day in (0..=LIFETIME).step_by(5) {
-        let (mut repository, edge) = before_the_claim();
-        claim(&mut repository, edge);
-        repository.advance(Duration::days(day));
-        attack(&mut repository);
+        let repository = attacked_after(day);
         assert!(!is_fooled(&warm, &repository).await, "warm, day {day}");
         if is_fooled(&User::of(&repository), &repository).await {
             last_day = Some(day);
@@ -92,10 +97,35 @@ async fn who_has_seen_the_claim_is_safe_and_the_others_after_the_window() {
     }
     // One day of the lifetime had passed when the project was claimed.
     assert_eq!(last_day, Some(LIFETIME - 5), "the measured window, in days");
+}
+
+/// A root handed out with the versions of its day is as good as having seen the claim.
+#[tokio::test]
+async fn a_trust_anchor_newer_than_the_claim_closes_the_window() {
+    let claimed = |version| (role("claimed"), Version::new(version).unwrap());
+    let repository = attacked_after(0);
+    let mut anchored = User::of(&repository);
+    anchored.minimum = [claimed(2)].into_iter().collect();
+    assert!(!is_fooled(&anchored, &repository).await);
+    // The control: an anchor of the day before the claim.
+    let mut older = User::of(&repository);
+    older.minimum = [claimed(1)].into_iter().collect();
+    assert!(is_fooled(&older, &repository).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_window_of_python_tuf_is_the_same() {
+    let mut python = PythonTuf::start();
     let (mut repository, edge) = before_the_claim();
+    let warm = python.fresh(&repository);
     claim(&mut repository, edge);
-    assert_eq!(repository.now, claimed_on);
-    repository.advance(Duration::days(LIFETIME));
-    attack(&mut repository);
-    assert!(!is_fooled(&fresh, &repository).await, "after the window");
+    assert!(!python.takes_evil(&repository, &warm, files::CLAIMED).await);
+    for (day, fooled) in [(0, true), (LIFETIME - 5, true), (LIFETIME, false)] {
+        let repository = attacked_after(day);
+        let fresh = python.fresh(&repository);
+        let found = python.takes_evil(&repository, &fresh, files::CLAIMED).await;
+        assert_eq!(found, fooled, "fresh, day {day}");
+        let found = python.takes_evil(&repository, &warm, files::CLAIMED).await;
+        assert!(!found, "warm, day {day}");
+    }
 }

@@ -47,7 +47,7 @@ impl PythonTuf {
     }
 
     /// A work folder that trusts the repository's first root.
-    fn fresh(&mut self, repository: &Simulator) -> std::path::PathBuf {
+    pub(crate) fn fresh(&mut self, repository: &Simulator) -> std::path::PathBuf {
         self.runs += 1;
         let work = self.home.path().join(self.runs.to_string());
         std::fs::create_dir(&work).unwrap();
@@ -109,6 +109,19 @@ impl PythonTuf {
             }
         }
         None
+    }
+
+    /// Whether it takes the evil file, with what is trusted in `work`.
+    pub(crate) async fn takes_evil(
+        &mut self,
+        repository: &Simulator,
+        work: &Path,
+        path: &str,
+    ) -> bool {
+        let said = self
+            .read(repository, work, repository.now, Some(path))
+            .await;
+        said["sha256"] == Sha256::of(EVIL).to_string()
     }
 
     pub(crate) async fn freeze(&mut self, row: &Row, stolen: &[&str], days: i64) -> bool {
