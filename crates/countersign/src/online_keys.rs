@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ceremony::key_command::{Edge, NamesKeys, PassphraseArgs, Reach, ReachArgs, Source, one_each};
 use keys::{KeyUri, Signer};
 use keys_kms::KmsOpener;
+use policy::SignerLimits;
 use repository::{OnlineSigners, Repository};
 
 use crate::config::{Config, Given};
@@ -58,10 +59,16 @@ pub(crate) fn with_edge<T>(kms: &KmsOpener, then: impl FnOnce(&Edge<'_>) -> T) -
     })
 }
 
+/// The limits that the policy of an index sets for its signers.
+pub(crate) fn limits(data_dir: &DataDir) -> Result<SignerLimits, Failure> {
+    Ok(Repository::open(data_dir.path())?.settings().policy.signers)
+}
+
 /// Opens the keys that the command line, the environment or the settings of the index name.
 pub(crate) fn open(
     data_dir: &DataDir,
     args: &OnlineKeyArgs,
+    limits: &SignerLimits,
     console: &Console,
 ) -> Result<OnlineSigners, Failure> {
     let config = Config::load(data_dir)?.with(&Given::from(args));
@@ -75,9 +82,8 @@ pub(crate) fn open(
         keys: keys.len(),
         sources: given.len(),
     })?;
-    let limits = Repository::open(data_dir.path())?.settings().policy.signers;
-    let reach = args.reach.reach().within(&limits);
-    let kms = args.kms.opener(&limits);
+    let reach = args.reach.reach().within(limits);
+    let kms = args.kms.opener(limits);
     let progress = Progress::steps(console, keys.len(), "opening keys");
     let mut signers: Vec<Arc<dyn Signer>> = Vec::new();
     for (key, source) in keys.iter().zip(&sources) {

@@ -27,7 +27,7 @@ use crate::online_keys::open_key;
 /// Bytes of a document of a claim; their reader allows less.
 const MAX_DOCUMENT: u64 = 1 << 20;
 
-/// Let developers claim their projects
+/// Challenge developers who claim projects, and grant claims (not published yet)
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]

@@ -88,7 +88,7 @@ pub(super) fn run(
         return Err(io("open", &folder)(source));
     }
     let mut store = LocalStore::open(&folder).map_err(io("open", &folder))?;
-    let signers = online_keys::open(data_dir, keys, console)?;
+    let signers = online_keys::open(data_dir, keys, &policy.signers, console)?;
     let done = TimestampOnly {
         store: &mut store,
         root: &root,

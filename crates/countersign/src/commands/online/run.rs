@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use repository::{OnlineSigners, Outcome, Repository, TickOptions, TickReport};
+use repository::{OnlineSigners, Outcome, TickOptions, TickReport};
 
 use super::metrics::{self, Cycles};
 use super::tick::tick;
@@ -64,13 +64,13 @@ pub(crate) struct Keeper {
 
 pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
     let data_dir = args.data_dir.open();
-    drop(Repository::open(data_dir.path())?);
-    let signers = online_keys::open(&data_dir, &args.online_keys, console)?;
+    let limits = online_keys::limits(&data_dir)?;
+    let signers = online_keys::open(&data_dir, &args.online_keys, &limits, console)?;
     let listener = args.metrics_listen.map(listen).transpose()?;
     let again: OpenKeys = {
         let (data_dir, keys) = (data_dir.clone(), args.online_keys.clone());
         let console = console.clone();
-        Arc::new(move || online_keys::open(&data_dir, &keys, &console))
+        Arc::new(move || online_keys::open(&data_dir, &keys, &limits, &console))
     };
     let mut keeper = Keeper::new(data_dir.clone(), signers, Duration::from_secs(args.every));
     keeper.metrics_file.clone_from(&args.metrics_file);

@@ -76,8 +76,8 @@ pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
         );
     }
     // The keys' passphrases may have to be typed: first everything else that can fail.
-    drop(Repository::open(data_dir.path())?);
-    let signers = online_keys::open(&data_dir, &args.online_keys, console)?;
+    let limits = online_keys::limits(&data_dir)?;
+    let signers = online_keys::open(&data_dir, &args.online_keys, &limits, console)?;
     let options = TickOptions {
         at_once: args.at_once,
     };

@@ -19,7 +19,11 @@ use crate::commands::key;
 use crate::console::Console;
 use crate::failure::Failure;
 
-/// Claim a project, sign its releases, name its maintainers
+/// Claim a project, sign its releases, name its maintainers (no index takes them in yet)
+///
+/// The developers' side of PEP 480. The index's side, which takes claims and transactions in and
+/// publishes them, is not there yet: what this makes can be checked, carried and tried, but nobody
+/// installs by it.
 ///
 /// Everything is kept in one folder, and every step works offline: copy the folder to the next
 /// maintainer, and carry the archive that `upload` writes to the index.
