@@ -46,16 +46,6 @@ struct ChallengeArgs {
     /// Project
     project: ProjectName,
 
-    /// Days within which it has to be answered and granted
-    #[arg(
-        long,
-        value_name = "DAYS",
-        default_value_t = 14,
-        env = "COUNTERSIGN_DAYS"
-    )]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=90))]
-    days: u16,
-
     #[command(flatten)]
     common: CommonArgs,
 }
@@ -77,7 +67,13 @@ struct GrantArgs {
     #[arg(long, value_name = "FILE", env = "COUNTERSIGN_CHALLENGE")]
     challenge: PathBuf,
 
-    /// Days within which the index has to take the claim
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+#[derive(clap::Args)]
+struct CommonArgs {
+    /// Days within which the next step has to be taken: a challenge granted, a grant used
     #[arg(
         long,
         value_name = "DAYS",
@@ -87,12 +83,6 @@ struct GrantArgs {
     #[arg(value_parser = clap::value_parser!(u16).range(1..=90))]
     days: u16,
 
-    #[command(flatten)]
-    common: CommonArgs,
-}
-
-#[derive(clap::Args)]
-struct CommonArgs {
     /// Address of this index, such as `https://index.example/`
     #[arg(long, value_name = "URL", env = "COUNTERSIGN_INDEX_URL")]
     index_url: String,
@@ -143,7 +133,7 @@ fn challenge(args: &ChallengeArgs, console: &Console) -> Result<(), Failure> {
         index: args.common.index_url.clone(),
         project: args.project.clone(),
         nonce,
-        expires: in_days(args.days),
+        expires: in_days(args.common.days),
     };
     let signer = args.common.signer()?;
     let file = seal(&challenge, signer.as_ref())?;
@@ -186,7 +176,7 @@ fn grant(args: &GrantArgs, console: &Console) -> Result<(), Failure> {
         request: request.digest(),
         index: index.clone(),
         project: args.project.clone(),
-        expires: in_days(args.days),
+        expires: in_days(args.common.days),
     };
     let file = seal(&grant, signer.as_ref())?;
     let asked = request.peek_unverified();
