@@ -9,11 +9,11 @@ mod scan;
 mod tests;
 
 use std::borrow::Cow;
-use std::io::Write;
 
 use crate::Value;
 
 pub use scan::is_canonical;
+pub(crate) use scan::{MAX_DEPTH, Scan, quote_or_backslash};
 
 const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 
@@ -84,18 +84,13 @@ impl Writer {
     /// Writes a string.
     pub fn string(&mut self, text: &str) {
         self.out.push(b'"');
-        // Counting has no way out of the loop: the compiler looks at many bytes at once.
-        let escapes = text.bytes().filter(|b| matches!(b, b'"' | b'\\'));
-        if escapes.count() > 0 {
-            for byte in text.bytes() {
-                if matches!(byte, b'"' | b'\\') {
-                    self.out.push(b'\\');
-                }
-                self.out.push(byte);
-            }
-        } else {
-            self.out.extend_from_slice(text.as_bytes());
+        let mut rest = text.as_bytes();
+        while let Some(at) = quote_or_backslash(rest) {
+            self.out.extend_from_slice(&rest[..at]);
+            self.out.extend_from_slice(&[b'\\', rest[at]]);
+            rest = &rest[at + 1..];
         }
+        self.out.extend_from_slice(rest);
         self.out.push(b'"');
     }
 
@@ -113,8 +108,17 @@ impl Writer {
 
     /// Writes a non-negative integer.
     pub fn integer(&mut self, number: u64) {
-        // Cannot fail: a vector takes whatever is written to it.
-        let _ = write!(self.out, "{number}");
+        let (mut digits, mut at, mut left) = ([b'0'; 20], 20, number);
+        loop {
+            at -= 1;
+            // A digit fits a byte.
+            digits[at] = b'0' + (left % 10) as u8;
+            left /= 10;
+            if left == 0 {
+                break;
+            }
+        }
+        self.out.extend_from_slice(&digits[at..]);
     }
 
     /// Writes `true` or `false`.

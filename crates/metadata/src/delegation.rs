@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::value::RawValue;
-
 use crate::canonical::Writer;
 use crate::members::Members;
 use crate::root::{RoleKeys, RoleKeysWire, read_keys, write_keys};
@@ -73,12 +71,12 @@ impl SuccinctRoles {
 }
 
 impl Delegations {
-    pub(crate) fn parse(raw: &RawValue) -> Result<Self, MetadataError> {
-        let mut members = Members::parse(raw.get().as_bytes())?;
+    pub(crate) fn parse(raw: &str) -> Result<Self, MetadataError> {
+        let mut members = Members::parse(raw.as_bytes())?;
         let keys = members
             .take("keys")
             .ok_or_else(|| MetadataError::member("delegations.keys", "is missing"))
-            .and_then(|raw| read_keys(raw.get()))?;
+            .and_then(read_keys)?;
         let listed = members.read_optional::<Vec<DelegatedRoleWire>>("roles")?;
         let succinct = members.read_optional::<SuccinctWire>("succinct_roles")?;
         let roles = match (listed, succinct) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::canonical::Writer;
+use crate::members::Members;
 use crate::{Expiry, KeyId, MetadataError, PublicKey, Version};
 
 /// The TUF specification version written into every document (reference F44).
@@ -14,7 +15,13 @@ pub trait Document: Sized {
     const TYPE: &'static str;
 
     /// Reads the `signed` text. Says nothing about who signed it.
-    fn parse(signed: &[u8]) -> Result<Self, MetadataError>;
+    fn parse(signed: &[u8]) -> Result<Self, MetadataError> {
+        Self::from_members(Members::parse(signed)?)
+    }
+
+    /// The same of text that is taken apart already.
+    #[doc(hidden)]
+    fn from_members(members: Members<'_>) -> Result<Self, MetadataError>;
 
     /// Writes the canonical form, members it did not know included.
     fn write(&self, out: &mut Writer);

@@ -9,20 +9,44 @@ use std::marker::PhantomData;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::canonical::{MAX_DEPTH, Scan, has_control};
 use crate::value::{duplicate_key, json_error};
 use crate::{Expiry, MetadataError, Value, Version};
 
 /// The members of one object, in the order found, none twice.
-pub(crate) struct Members<'a>(Vec<(String, &'a RawValue)>);
+#[derive(Debug)]
+pub struct Members<'a>(Vec<(Cow<'a, str>, &'a str)>);
 
 impl<'a> Members<'a> {
     pub(crate) fn parse(text: &'a [u8]) -> Result<Self, MetadataError> {
-        let entries: Entries<&'a RawValue> = from_slice(text)?;
-        Ok(Self(entries.0))
+        if let Some(members) = Self::canonical(text) {
+            return Ok(members);
+        }
+        let entries: Entries<&'a RawValue, Text<'a>> = from_slice(text)?;
+        let plain = |(Text(key), raw): (_, &'a RawValue)| (key, raw.get());
+        Ok(Self(entries.0.into_iter().map(plain).collect()))
+    }
+
+    /// The members of canonical text that is JSON too, in one scan.
+    fn canonical(text: &'a [u8]) -> Option<Self> {
+        let mut scan = Scan::new(text)?;
+        let members = Self::scan(&mut scan, MAX_DEPTH)?;
+        (scan.is_at_end() && !has_control(text)).then_some(members)
+    }
+
+    /// The members of the object a scan stands before. Whoever scans makes sure that there is no
+    /// control character in the text: canonical strings hold them, JSON does not.
+    pub(crate) fn scan(scan: &mut Scan<'a>, depth: usize) -> Option<Self> {
+        let (mut members, depth) = (Vec::with_capacity(8), depth.checked_sub(1)?);
+        scan.object(|scan, key| {
+            members.push((Cow::Borrowed(key.plain()?), scan.raw(depth)?));
+            Some(())
+        })?;
+        Some(Self(members))
     }
 
     /// Removes a member and returns its text.
-    pub(crate) fn take(&mut self, member: &str) -> Option<&'a RawValue> {
+    pub(crate) fn take(&mut self, member: &str) -> Option<&'a str> {
         let at = self.0.iter().position(|(key, _)| key == member)?;
         Some(self.0.swap_remove(at).1)
     }
@@ -74,7 +98,7 @@ impl<'a> Members<'a> {
     pub(crate) fn rest(self) -> Result<BTreeMap<String, Value>, MetadataError> {
         self.0
             .into_iter()
-            .map(|(key, raw)| Ok((key, Value::parse(raw.get().as_bytes())?)))
+            .map(|(key, raw)| Ok((key.into_owned(), Value::parse(raw.as_bytes())?)))
             .collect()
     }
 }
@@ -85,8 +109,11 @@ pub(crate) struct Header {
     pub(crate) expires: Expiry,
 }
 
-fn read_raw<'a, T: Deserialize<'a>>(member: &str, raw: &'a RawValue) -> Result<T, MetadataError> {
-    serde_json::from_str(raw.get())
+pub(crate) fn read_raw<'a, T: Deserialize<'a>>(
+    member: &str,
+    raw: &'a str,
+) -> Result<T, MetadataError> {
+    serde_json::from_str(raw)
         .map_err(|e| MetadataError::member(member, crate::error::excerpt(&e.to_string())))
 }
 

@@ -80,8 +80,7 @@ impl Root {
 impl Document for Root {
     const TYPE: &'static str = "root";
 
-    fn parse(signed: &[u8]) -> Result<Self, MetadataError> {
-        let mut members = Members::parse(signed)?;
+    fn from_members(mut members: Members<'_>) -> Result<Self, MetadataError> {
         let header = members.header(Self::TYPE)?;
         let consistent_snapshot = members
             .read_optional("consistent_snapshot")?
@@ -89,7 +88,7 @@ impl Document for Root {
         let keys = members
             .take("keys")
             .ok_or_else(|| MetadataError::member("keys", "is missing"))
-            .and_then(|raw| read_keys(raw.get()))?;
+            .and_then(read_keys)?;
         let mut roles: BTreeMap<String, RoleKeysWire> = members
             .read::<Entries<RoleKeysWire>>("roles")?
             .0

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::canonical::Writer;
+use crate::canonical::{MAX_DEPTH, Scan, Writer};
 use crate::delegation::Delegations;
 use crate::document::{Document, SPEC_VERSION};
 use crate::hashes::{Hashes, HashesWire};
-use crate::members::{Entries, MemberWriter, Members};
+use crate::members::{Entries, MemberWriter, Members, read_raw};
 use crate::{Expiry, KeyId, MetadataError, PublicKey, Sha256, TargetPath, Value, Version};
 
 /// What a role says of one target file.
@@ -114,18 +114,15 @@ impl Targets {
 impl Document for Targets {
     const TYPE: &'static str = "targets";
 
-    fn parse(signed: &[u8]) -> Result<Self, MetadataError> {
-        let mut members = Members::parse(signed)?;
+    fn from_members(mut members: Members<'_>) -> Result<Self, MetadataError> {
         let header = members.header(Self::TYPE)?;
-        let mut listed = members
-            .read::<Entries<TargetFileWire>>("targets")?
-            .0
-            .into_iter()
-            .map(|(path, file)| {
-                let file = file.check(&path)?;
-                Ok((TargetPath::parse(path)?, file))
-            })
-            .collect::<Result<Vec<_>, MetadataError>>()?;
+        let text = members
+            .take("targets")
+            .ok_or_else(|| MetadataError::member("targets", "is missing"))?;
+        let mut listed = match read_canonical(text)? {
+            Some(listed) => listed,
+            None => read_any(text)?,
+        };
         // A no-op for everything in canonical order; `Entries` has refused repeated paths.
         listed.sort_by(|(one, _), (other, _)| one.cmp(other));
         let delegations = members
@@ -178,6 +175,60 @@ impl Document for Targets {
     }
 }
 
+type Listed = Vec<(TargetPath, TargetFile)>;
+
+/// Reads TARGETS in canonical form without the general machinery for those with length and SHA-256 alone,
+/// which are nearly all there are. Nothing, if it is in another form.
+fn read_canonical(text: &str) -> Result<Option<Listed>, MetadataError> {
+    // What an entry with a short path takes.
+    let mut listed = Vec::with_capacity(text.len() / 128);
+    let mut flaw = None;
+    let mut scan = Scan::of(text);
+    let all = scan.object(|scan, key| {
+        let path = key.plain()?;
+        match read_entry(path, scan)? {
+            Ok(file) => listed.push(file),
+            Err(error) => flaw = Some(error),
+        }
+        flaw.is_none().then_some(())
+    });
+    match flaw {
+        Some(error) => Err(error),
+        None => Ok((all.is_some() && scan.is_at_end()).then_some(listed)),
+    }
+}
+
+fn read_entry(
+    path: &str,
+    scan: &mut Scan<'_>,
+) -> Option<Result<(TargetPath, TargetFile), MetadataError>> {
+    let plain = scan.attempt(|scan| {
+        scan.literal(b"{\"hashes\":{\"sha256\":\"")?;
+        let digest = Sha256::parse(scan.take(64)?).ok()?;
+        scan.literal(b"\"},\"length\":")?;
+        let length = scan.number()?;
+        scan.literal(b"}").map(|()| TargetFile::new(length, digest))
+    });
+    let file = match plain {
+        Some(file) => Ok(file),
+        None => read_raw::<TargetFileWire>("targets", scan.raw(MAX_DEPTH)?)
+            .and_then(|wire| wire.check(path)),
+    };
+    Some(file.and_then(|file| Ok((TargetPath::parse(path)?, file))))
+}
+
+/// Reads TARGETS in any form and order.
+fn read_any(text: &str) -> Result<Listed, MetadataError> {
+    read_raw::<Entries<TargetFileWire>>("targets", text)?
+        .0
+        .into_iter()
+        .map(|(path, file)| {
+            let file = file.check(&path)?;
+            Ok((TargetPath::parse(path)?, file))
+        })
+        .collect()
+}
+
 #[derive(serde::Deserialize)]
 struct TargetFileWire<'a> {
     length: u64,
@@ -198,5 +249,71 @@ impl TargetFileWire<'_> {
             hashes: Hashes::from_entries(member, self.hashes)?,
             custom,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// An entry as it may stand in a file: canonical or not, valid or not.
+    fn entry() -> impl Strategy<Value = String> {
+        let path = "[ab]{0,2}|a/b|a//b|\\\\\"|\u{e9}|\\\\u0061";
+        let plain = |digest: &str, length: &str| {
+            format!("{{\"hashes\":{{\"sha256\":\"{digest}\"}},\"length\":{length}}}")
+        };
+        let (good, upper, short) = ("ab".repeat(32), "AB".repeat(32), "ab".repeat(31));
+        let file = prop_oneof![
+            (0..4_u64).prop_map({
+                let good = good.clone();
+                move |length| plain(&good, &length.to_string())
+            }),
+            Just(plain(&upper, "1")),
+            Just(plain(&short, "1")),
+            Just(plain(&good, "-1")),
+            Just(plain(&good, "1.0")),
+            Just(plain(&good, "01")),
+            Just(plain(&good, "1,\"length\":1")),
+            Just(plain(&good, "1").replace("{\"hashes", "{\"custom\":{\"b\":1},\"hashes")),
+            Just(format!(
+                "{{\"length\":1,\"hashes\":{{\"sha256\":\"{good}\"}}}}"
+            )),
+            Just("{}".to_owned()),
+        ];
+        (path, file).prop_map(|(path, file)| format!("\"{path}\":{file}"))
+    }
+
+    proptest! {
+        /// The short way and the general way take and refuse the same, and read the same.
+        #[test]
+        fn both_ways_of_reading_agree(
+            mut entries in prop::collection::vec(entry(), 0..5),
+            sorted: bool,
+            close in "\\}|\\} |",
+        ) {
+            if sorted {
+                entries.sort();
+            }
+            let text = format!("{{{}{close}", entries.join(","));
+            match (read_canonical(&text), read_any(&text)) {
+                (Ok(None), _) | (Err(_), Err(_)) => {}
+                (Ok(Some(short)), Ok(long)) => prop_assert_eq!(short, long),
+                (short, long) => prop_assert!(false, "{:?} but {:?} of {}", short, long, text),
+            }
+        }
+    }
+
+    #[test]
+    fn what_we_write_is_read_the_short_way() -> Result<(), MetadataError> {
+        let path = TargetPath::parse("simple/ec/requests/vnd.pypi.simple.v1.json")?;
+        let document = Targets::new(Version::FIRST, Expiry::parse("2030-01-01T00:00:00Z")?)
+            .with_targets([(path, TargetFile::new(3, Sha256::of(b"x")))]);
+        let text = document.to_canonical();
+        let mut members = Members::parse(&text)?;
+        let listed = members.take("targets").unwrap_or_default();
+        assert_eq!(read_canonical(listed)?.as_deref(), Some(document.targets()));
+        Ok(())
     }
 }

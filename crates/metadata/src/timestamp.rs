@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::canonical::Writer;
 use crate::document::{Document, SPEC_VERSION};
 use crate::members::{Entries, MemberWriter, Members};
+use crate::meta_list::MetaFileRef;
 use crate::snapshot::{MetaFile, MetaFileWire};
 use crate::{Expiry, MetadataError, Value, Version};
 
@@ -41,8 +42,7 @@ impl Timestamp {
 impl Document for Timestamp {
     const TYPE: &'static str = "timestamp";
 
-    fn parse(signed: &[u8]) -> Result<Self, MetadataError> {
-        let mut members = Members::parse(signed)?;
+    fn from_members(mut members: Members<'_>) -> Result<Self, MetadataError> {
         let header = members.header(Self::TYPE)?;
         let mut meta = members.read::<Entries<MetaFileWire>>("meta")?.0;
         // TUF 4.6: META MUST only include a description of snapshot.json.
@@ -71,7 +71,7 @@ impl Document for Timestamp {
         let mut members = MemberWriter::new(&self.extra);
         members.header(Self::TYPE, &self.spec_version, self.version, self.expires);
         members.add("meta", |out| {
-            out.object(|out| self.snapshot.write(out.key("snapshot.json")));
+            out.object(|out| MetaFileRef::from(&self.snapshot).write(out.key("snapshot.json")));
         });
         members.write(out);
     }

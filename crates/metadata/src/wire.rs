@@ -1,12 +1,11 @@
 //! The envelope on the wire: `{"signatures":[…],"signed":…}` (TUF 4.2.1).
 
 use std::borrow::Cow;
+use std::ops::Range;
 
-use serde_json::value::RawValue;
-
-use crate::canonical::{Writer, is_canonical, to_json};
+use crate::canonical::{MAX_DEPTH, Scan, Writer, has_control, is_canonical, to_json};
 use crate::members::{Members, from_slice};
-use crate::{KeyId, MetadataError, Value};
+use crate::{Document, KeyId, MetadataError, Value};
 
 /// One signature as listed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,28 +22,77 @@ pub struct Signature {
 pub struct Wire<'a> {
     /// The text of `signed` as received.
     pub signed: &'a [u8],
+    /// Where it stands in the file.
+    pub signed_at: Range<usize>,
     /// Its canonical form: the same text where that already is canonical. All signatures are
     /// checked over these bytes, never over a choice per signature.
     pub canonical: Cow<'a, [u8]>,
     /// The signatures, no key id twice (TUF 4.2.1).
     pub signatures: Vec<Signature>,
+    /// The members of `signed`, where they were met on the way.
+    members: Option<Members<'a>>,
+}
+
+/// A file in canonical form throughout, taken apart in one scan.
+struct Canonical<'a> {
+    signed: &'a str,
+    members: Members<'a>,
+    signatures: &'a str,
+}
+
+impl<'a> Canonical<'a> {
+    fn parse(file: &'a [u8]) -> Option<Self> {
+        const INNER: usize = MAX_DEPTH - 1;
+        let (mut signed, mut signatures) = (None, None);
+        let mut scan = Scan::new(file)?;
+        scan.object(|scan, key| {
+            match key.plain()? {
+                "signed" => {
+                    let before = scan.rest();
+                    let members = Members::scan(scan, INNER)?;
+                    let length = before.len() - scan.rest().len();
+                    signed = Some((before.get(..length)?, members));
+                }
+                "signatures" => signatures = Some(scan.raw(INNER)?),
+                _ => scan.value(INNER)?,
+            }
+            Some(())
+        })?;
+        let (signed, members) = signed?;
+        let out = Self {
+            signed,
+            members,
+            signatures: signatures?,
+        };
+        (scan.is_at_end() && !has_control(file)).then_some(out)
+    }
 }
 
 impl<'a> Wire<'a> {
     /// Takes a file apart. Refuses duplicate keys anywhere, trailing text and more than
     /// `max_signatures` signatures.
     pub fn parse(file: &'a [u8], max_signatures: usize) -> Result<Self, MetadataError> {
+        let whole = file;
+        if let Some(file) = Canonical::parse(file) {
+            let signed = file.signed.as_bytes();
+            return Ok(Self {
+                signed,
+                signed_at: place_of(signed, whole),
+                canonical: Cow::Borrowed(signed),
+                signatures: read_signatures(file.signatures, max_signatures)?,
+                members: Some(file.members),
+            });
+        }
         let mut members = Members::parse(file)?;
-        let signed: &'a RawValue = members
-            .take("signed")
-            .ok_or_else(|| MetadataError::member("signed", "is missing"))?;
-        let listed = members
-            .take("signatures")
-            .ok_or_else(|| MetadataError::member("signatures", "is missing"))?;
-        let signatures = read_signatures(listed.get().as_bytes(), max_signatures)?;
+        let mut take = |member| {
+            members
+                .take(member)
+                .ok_or_else(|| MetadataError::member(member, "is missing"))
+        };
+        let (signed, listed) = (take("signed")?.as_bytes(), take("signatures")?);
+        let signatures = read_signatures(listed, max_signatures)?;
         // Read the members nobody knows: they too must not name a key twice.
         members.rest()?;
-        let signed = signed.get().as_bytes();
         let canonical = if is_canonical(signed) {
             Cow::Borrowed(signed)
         } else {
@@ -52,9 +100,19 @@ impl<'a> Wire<'a> {
         };
         Ok(Self {
             signed,
+            signed_at: place_of(signed, whole),
             canonical,
             signatures,
+            members: None,
         })
+    }
+
+    /// Reads what is signed as a document. Says nothing about who signed it.
+    pub fn document<R: Document>(&mut self) -> Result<R, MetadataError> {
+        match self.members.take() {
+            Some(members) => R::from_members(members),
+            None => R::parse(self.signed),
+        }
     }
 
     /// Writes a file: canonical `signed`, signatures in key id order. Control characters, which
@@ -84,7 +142,13 @@ impl<'a> Wire<'a> {
     }
 }
 
-fn read_signatures(text: &[u8], max: usize) -> Result<Vec<Signature>, MetadataError> {
+/// Where a part of `whole` stands in it.
+fn place_of(part: &[u8], whole: &[u8]) -> Range<usize> {
+    let start = part.as_ptr().addr() - whole.as_ptr().addr();
+    start..start + part.len()
+}
+
+fn read_signatures(text: &str, max: usize) -> Result<Vec<Signature>, MetadataError> {
     #[derive(serde::Deserialize)]
     struct SignatureWire {
         keyid: String,
@@ -92,8 +156,8 @@ fn read_signatures(text: &[u8], max: usize) -> Result<Vec<Signature>, MetadataEr
     }
 
     // Members of a signature that nobody knows are looked at only for repeated keys.
-    Value::parse(text)?;
-    let listed: Vec<SignatureWire> = from_slice(text)?;
+    Value::parse(text.as_bytes())?;
+    let listed: Vec<SignatureWire> = from_slice(text.as_bytes())?;
     if listed.len() > max {
         return Err(MetadataError::member(
             "signatures",
@@ -187,6 +251,36 @@ mod tests {
         );
         let wire = Wire::parse(&file, 1).unwrap();
         assert_eq!(&*wire.canonical, canonical);
+    }
+
+    /// Text that is canonical is taken apart while it is looked at; the same text with a blank in it is
+    /// not. Both must come to the same.
+    #[test]
+    fn both_ways_of_reading_agree() {
+        for (signed, signatures) in [
+            (r#"{"a":1,"b":{"c":[]}}"#, r#"[{"keyid":"k","sig":"00"}]"#),
+            (r#"{"a":1,"a":1}"#, "[]"),
+            (r#"{"b":1,"a":1}"#, "[]"),
+            (r#"{"a":{"b":1,"b":1}}"#, "[]"),
+            (r#"{"a\"":1}"#, "[]"),
+            (r#"{"a":1.0}"#, "[]"),
+            ("{\"a\":\"\n\"}", "[]"),
+            ("[]", "[]"),
+            ("{}", "{}"),
+            (
+                "{}",
+                r#"[{"keyid":"k","sig":"00"},{"keyid":"k","sig":"01"}]"#,
+            ),
+        ] {
+            let compact = format!(r#"{{"signatures":{signatures},"signed":{signed}}}"#);
+            let spaced = format!(r#"{{ "signatures":{signatures},"signed":{signed}}}"#);
+            let read = |file: &str| {
+                let wire = Wire::parse(file.as_bytes(), 4).ok()?;
+                assert_eq!(&file.as_bytes()[wire.signed_at], wire.signed);
+                Some((wire.canonical.into_owned(), wire.signatures))
+            };
+            assert_eq!(read(&compact), read(&spaced), "{compact}");
+        }
     }
 
     proptest! {

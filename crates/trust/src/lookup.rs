@@ -103,10 +103,9 @@ impl Lookup {
             Ok(verified) => Arc::new(verified),
             Err(why) => return failed(role, why.into()),
         };
-        self.accepted = snapped
-            .snapshot()
-            .get(&role)
-            .map(|listed| Accepted::new(delegator.sha256(), listed.clone(), Arc::clone(&verified)));
+        self.accepted = snapped.snapshot().get(&role).map(|listed| {
+            Accepted::new(delegator.sha256(), listed.to_owned(), Arc::clone(&verified))
+        });
         self.take_edge(snapped, name, verified, edge.is_terminating())
     }
 

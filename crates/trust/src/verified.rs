@@ -1,7 +1,8 @@
 //! The only maker of [`Verified`]: everything that may mint trust stands in this file.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use metadata::{
@@ -76,9 +77,17 @@ impl<R> Deref for Verified<R> {
 pub struct Envelope<R> {
     role: Role,
     document: R,
-    canonical: Vec<u8>,
+    message: Message,
     signatures: Vec<Signature>,
     file: Arc<[u8]>,
+}
+
+/// The canonical form of what is signed.
+enum Message {
+    /// It stands in the file as it is.
+    InFile(Range<usize>),
+    /// The file has it in another form.
+    Apart(Vec<u8>),
 }
 
 impl<R: Document> Envelope<R> {
@@ -91,19 +100,30 @@ impl<R: Document> Envelope<R> {
             role: role.clone(),
             source,
         };
-        let wire = Wire::parse(file, rules.limits.signatures).map_err(malformed)?;
-        let document = R::parse(wire.signed).map_err(malformed)?;
+        let mut wire = Wire::parse(file, rules.limits.signatures).map_err(malformed)?;
+        let document = wire.document().map_err(malformed)?;
         if rules.dialect == Dialect::Strict {
             check_strict(&role, &document)?;
         }
-        let canonical = wire.canonical.into_owned();
+        let message = match wire.canonical {
+            Cow::Borrowed(_) => Message::InFile(wire.signed_at),
+            Cow::Owned(canonical) => Message::Apart(canonical),
+        };
         Ok(Self {
             role,
             document,
-            canonical,
+            message,
             signatures: wire.signatures,
             file: file.into(),
         })
+    }
+
+    /// The bytes all signatures are over.
+    fn message(&self) -> &[u8] {
+        match &self.message {
+            Message::InFile(range) => self.file.get(range.clone()).unwrap_or_default(),
+            Message::Apart(canonical) => canonical,
+        }
     }
 
     /// Shows what the file says, though nobody vouches for it: for a ceremony's screen and for
@@ -116,7 +136,7 @@ impl<R: Document> Envelope<R> {
     /// Counts who has signed, without believing anything.
     #[must_use]
     pub fn tally(&self, authority: &Authority<'_>) -> Tally {
-        tally(&self.canonical, &self.signatures, authority)
+        tally(self.message(), &self.signatures, authority)
     }
 }
 

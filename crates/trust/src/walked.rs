@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use metadata::{MetaFile, Role, RoleName, Sha256, Targets};
+use metadata::{MetaFile, MetaFileRef, Role, RoleName, Sha256, Targets};
 
 use crate::lookup::{Lookup, Step};
 use crate::session::check_expiry;
@@ -85,7 +85,7 @@ impl Walked {
         let listed = snapped
             .snapshot()
             .get(&Role::Delegated(name.clone()))
-            .is_some_and(|listed| *listed == accepted.listed);
+            .is_some_and(|listed| listed == MetaFileRef::from(&accepted.listed));
         let current = check_expiry(&accepted.role, snapped.now()).is_ok();
         (listed && current).then_some(&accepted.role)
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use metadata::{
-    DelegatedRole, DelegatedRoles, KeyId, MetaFile, PathPattern, PathSet, Role, RoleKeys, Root,
+    DelegatedRole, DelegatedRoles, KeyId, MetaFileRef, PathPattern, PathSet, Role, RoleKeys, Root,
     Snapshot, Targets, Value, Version,
 };
 
@@ -90,7 +90,7 @@ fn snapshot_changes(new: &Snapshot, previous: Option<&Snapshot>) -> Vec<Change> 
     let entries = |one: &'_ Snapshot| -> BTreeMap<String, Version> {
         let entries = one.entries();
         entries
-            .map(|(path, file): (&str, &MetaFile)| (path.to_owned(), file.version))
+            .map(|(path, file): (&str, MetaFileRef<'_>)| (path.to_owned(), file.version))
             .collect()
     };
     let (now, old) = (entries(new), previous.map(entries).unwrap_or_default());

@@ -1,6 +1,6 @@
 //! A snapshot lists targets roles only; length and SHA-256 of every one but the bins.
 
-use metadata::MetaFile;
+use metadata::MetaFileRef;
 
 use super::{Case, Rule, Subject, listed, one_hash};
 
@@ -31,7 +31,6 @@ fn check(case: &Case<'_>) -> Vec<String> {
         }
         if file
             .hashes
-            .as_ref()
             .is_some_and(|hashes| !one_hash::is_sha256_alone(hashes))
         {
             broken.push(format!(
@@ -43,14 +42,14 @@ fn check(case: &Case<'_>) -> Vec<String> {
 }
 
 /// Whether the entry names exactly one byte string.
-pub(super) fn is_bound(file: &MetaFile) -> bool {
-    let sha256 = file.hashes.as_ref().and_then(metadata::Hashes::get_sha256);
+pub(super) fn is_bound(file: MetaFileRef<'_>) -> bool {
+    let sha256 = file.hashes.and_then(metadata::Hashes::get_sha256);
     file.length.is_some() && sha256.is_some()
 }
 
 #[cfg(test)]
 mod tests {
-    use metadata::{Role, Snapshot, Version};
+    use metadata::{MetaFile, Role, Snapshot, Version};
 
     use super::*;
     use crate::lints::samples::{of_snapshot, role, snapshot};

@@ -14,7 +14,7 @@ fn check(case: &Case<'_>) -> Vec<String> {
     };
     let listed = &new.snapshot;
     let mut broken = Vec::new();
-    if !snapshot_hashes::is_bound(listed) {
+    if !snapshot_hashes::is_bound(listed.into()) {
         broken.push("the snapshot is listed without length or SHA-256".to_owned());
     }
     if listed

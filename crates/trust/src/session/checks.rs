@@ -1,7 +1,7 @@
 //! Checks every step repeats: content, version, expiry.
 
 use chrono::{DateTime, Utc};
-use metadata::{Document, Hashes, MetaFile, Role};
+use metadata::{Document, Hashes, MetaFileRef, Role};
 
 use crate::verified::Verified;
 use crate::{Mismatch, Rejection};
@@ -10,7 +10,7 @@ use crate::{Mismatch, Rejection};
 pub(super) fn check_content(
     role: &Role,
     voucher: &Role,
-    listed: &MetaFile,
+    listed: MetaFileRef<'_>,
     file: &[u8],
 ) -> Result<(), Rejection> {
     let mismatch = |why| {
@@ -30,7 +30,7 @@ pub(super) fn check_content(
             found: file.len() as u64,
         });
     }
-    if let Some(hashes) = &listed.hashes
+    if let Some(hashes) = listed.hashes
         && !hashes.fit(file)
     {
         return mismatch(Mismatch::Hash);
@@ -41,12 +41,12 @@ pub(super) fn check_content(
 /// The same for a verified file: its SHA-256 is known and need not be computed again.
 pub(super) fn check_verified<R>(
     voucher: &Role,
-    listed: &MetaFile,
+    listed: MetaFileRef<'_>,
     found: &Verified<R>,
 ) -> Result<(), Rejection> {
     let length = found.file().len() as u64;
     let hashes = Hashes::sha256(found.sha256());
-    if listed.length == Some(length) && listed.hashes.as_ref() == Some(&hashes) {
+    if listed.length == Some(length) && listed.hashes == Some(&hashes) {
         return Ok(());
     }
     check_content(found.role(), voucher, listed, found.file())
@@ -54,7 +54,7 @@ pub(super) fn check_verified<R>(
 
 pub(super) fn check_version<R: Document>(
     found: &Verified<R>,
-    listed: &MetaFile,
+    listed: MetaFileRef<'_>,
 ) -> Result<(), Rejection> {
     if found.version() == listed.version {
         return Ok(());

@@ -1,7 +1,7 @@
 //! The snapshot is known: every targets role can be verified (TUF 5.6).
 
 use chrono::{DateTime, Utc};
-use metadata::{MetaFile, Role, Root, Snapshot, Targets, Timestamp};
+use metadata::{MetaFileRef, Role, Root, Snapshot, Targets, Timestamp};
 
 use super::checks::{check_content, check_expiry, check_version};
 use super::rooted::Rooted;
@@ -101,7 +101,7 @@ impl Snapped {
         Ok(targets)
     }
 
-    fn listed(&self, role: &Role) -> Result<&MetaFile, Rejection> {
+    fn listed(&self, role: &Role) -> Result<MetaFileRef<'_>, Rejection> {
         let not_listed = || Rejection::NotListed {
             role: role.clone(),
             snapshot: self.snapshot.version,

@@ -70,7 +70,7 @@ impl Timed {
         let Some(held) = self.held_snapshot.take() else {
             return Err(Box::new(self));
         };
-        let listed = &self.timestamp.snapshot;
+        let listed = (&self.timestamp.snapshot).into();
         let current = check_verified(&Role::Timestamp, listed, &held)
             .and_then(|()| check_version(&held, listed))
             .and_then(|()| check_expiry(&held, self.rooted.now));
@@ -102,9 +102,9 @@ impl Timed {
         let limit = listed
             .length
             .map_or(rooted.rules.limits.snapshot, |_| rooted.rules.limits.listed);
-        check_content(&Role::Snapshot, &Role::Timestamp, listed, file)?;
+        check_content(&Role::Snapshot, &Role::Timestamp, listed.into(), file)?;
         let snapshot: Verified<Snapshot> = rooted.top_level(Role::Snapshot, file, limit)?;
-        check_version(&snapshot, listed)?;
+        check_version(&snapshot, listed.into())?;
         if let Some(held) = &held_snapshot {
             check_no_step_back(held, &snapshot)?;
         }
