@@ -161,3 +161,33 @@ fn completions_and_man_pages_come_out_of_the_program() {
     let main = String::from_utf8(place.read("man/countersign.1")).expect("text");
     assert!(main.contains("another process is signing"), "{main}");
 }
+
+/// Long work says how far it is, on a terminal and nowhere else.
+#[test]
+fn progress_is_for_terminals() {
+    const MAKING: &str = "making keys ";
+    let shown = |line: &str| {
+        let place = Place::new();
+        let run = place.command(line);
+        let mut command = std::process::Command::new("python3");
+        command
+            .arg(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/../../tests/keys/programs/terminal.py"
+            ))
+            .arg("[]")
+            .arg(run.get_program())
+            .args(run.get_args())
+            .current_dir(place.at(""))
+            .env("TERM", "xterm");
+        let output = command.output().expect("python runs");
+        let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a report");
+        assert_eq!(told["status"], 0, "{told}");
+        told["shown"].as_str().expect("text").to_owned()
+    };
+    let line = "quickstart --once --port 0";
+    assert!(shown(line).contains(MAKING));
+    assert!(!shown(&format!("{line} --no-progress")).contains(MAKING));
+    let piped = Place::new().run(line).expect_code(0);
+    assert!(!piped.stdout.contains(MAKING) && !piped.stderr.contains(MAKING));
+}
