@@ -50,6 +50,7 @@ mod download;
 mod error;
 mod fetch;
 mod file;
+mod hidden;
 mod http;
 mod kind;
 mod location;

@@ -45,6 +45,8 @@ pub struct Listing {
     pub page: SimplePage,
     /// What was left out, and why.
     pub withheld: Vec<Withheld>,
+    /// Files that stay listed, but whose core metadata is not what their role lists.
+    pub without_metadata: Vec<Withheld>,
 }
 
 /// A file that the page lists and a role refuses.
@@ -125,16 +127,10 @@ impl Session {
     ) -> Result<VerifiedFile, ClientError> {
         let on_page = listed(page, &file.filename)?;
         let path = metadata_path(&file.filename);
-        let sha256 = on_page
-            .core_metadata
+        let bound = self
+            .bound_of_metadata(on_page)
             .ok_or_else(|| not_on_page(page, path.file_name()))?;
         let answer = self.find(&path).await;
-        let length = Length::AtMost(self.shared.config.core_metadata_limit);
-        let bound = Bound {
-            filename: &on_page.filename,
-            length,
-            sha256,
-        };
         bound.decide(page.target.role(), path, answer)
     }
 
@@ -142,7 +138,7 @@ impl Session {
     /// [`Session::file`]. What is left to the hashed bins stays listed and is decided there, so that
     /// a page does not cost a bin for each file.
     pub async fn listing(&self, page: &ProjectPage) -> Listing {
-        let mut withheld = Vec::new();
+        let (mut withheld, mut without_metadata) = (Vec::new(), Vec::new());
         for kind in KINDS {
             let of_kind = page
                 .page
@@ -158,11 +154,14 @@ impl Session {
                     Err(LeftToBins) => continue,
                     Ok(answer) => answer,
                 };
+                let left_out = |error| Withheld {
+                    file: file.clone(),
+                    error,
+                };
                 if let Err(error) = Bound::of(file).decide(page.target.role(), path, answer) {
-                    withheld.push(Withheld {
-                        file: file.clone(),
-                        error,
-                    });
+                    withheld.push(left_out(error));
+                } else if let Err(error) = self.metadata_by_name(page, file).await {
+                    without_metadata.push(left_out(error));
                 }
             }
         }
@@ -174,7 +173,33 @@ impl Session {
         Listing {
             page: rest,
             withheld,
+            without_metadata,
         }
+    }
+
+    /// What the role of a file, which is delegated by name, says of its core metadata.
+    async fn metadata_by_name(
+        &self,
+        page: &ProjectPage,
+        file: &PageFile,
+    ) -> Result<(), ClientError> {
+        let Some(bound) = self.bound_of_metadata(file) else {
+            return Ok(());
+        };
+        let path = metadata_path(&file.filename);
+        match self.find_before_bins(&path).await {
+            Err(LeftToBins) => Ok(()),
+            Ok(answer) => bound.decide(page.target.role(), path, answer).map(drop),
+        }
+    }
+
+    fn bound_of_metadata<'a>(&self, file: &'a PageFile) -> Option<Bound<'a>> {
+        let length = Length::AtMost(self.shared.config.core_metadata_limit);
+        Some(Bound {
+            filename: &file.filename,
+            length,
+            sha256: file.core_metadata?,
+        })
     }
 }
 

@@ -91,33 +91,38 @@ impl Session {
     /// Finds who speaks for a path (TUF 5.6.7): delegated roles in pre-order, each fetched when it
     /// is its turn and at most once a session.
     pub async fn find(&self, path: &TargetPath) -> Answer {
-        self.walk(path, |_| false)
-            .await
-            .unwrap_or_else(|LeftToBins| Answer::Failed {
-                role: Role::Targets,
-                why: Failure::Unavailable("the search was not ended".to_owned()),
-            })
+        let (answer, _) = self.walk(path, |_| false).await;
+        answer.unwrap_or_else(|LeftToBins| Answer::Failed {
+            role: Role::Targets,
+            why: Failure::Unavailable("the search was not ended".to_owned()),
+        })
     }
 
     /// Like [`Session::find`], but asks no hashed bin.
     pub(crate) async fn find_before_bins(&self, path: &TargetPath) -> Result<Answer, LeftToBins> {
-        self.walk(path, Lookup::asks_for_bin).await
+        self.walk(path, Lookup::asks_for_bin).await.0
+    }
+
+    /// The roles, delegated by name, that are asked for a path; those verified before one that fails.
+    pub(crate) async fn asked_before_bins(&self, path: &TargetPath) -> Vec<Arc<Verified<Targets>>> {
+        let (_, lookup) = self.walk(path, Lookup::asks_for_bin).await;
+        lookup.entered().to_vec()
     }
 
     async fn walk(
         &self,
         path: &TargetPath,
         is_end: impl Fn(&Lookup) -> bool,
-    ) -> Result<Answer, LeftToBins> {
+    ) -> (Result<Answer, LeftToBins>, Lookup) {
         let targets = Arc::clone(&self.targets);
         let (mut lookup, mut step) = Lookup::start(&self.snapped, targets, path.clone());
         loop {
             let request = match step {
-                Step::Done(answer) => return Ok(answer),
+                Step::Done(answer) => return (Ok(answer), lookup),
                 Step::Fetch(request) => request,
             };
             if is_end(&lookup) {
-                return Err(LeftToBins);
+                return (Err(LeftToBins), lookup);
             }
             step = self.follow(&mut lookup, &request).await;
         }

@@ -56,6 +56,7 @@ pub struct Lookup {
     pub(crate) hash: Sha256,
     stack: Vec<Frame>,
     visited: BTreeSet<RoleName>,
+    entered: Vec<Arc<Verified<Targets>>>,
     pub(crate) accepted: Option<Accepted>,
 }
 
@@ -80,6 +81,7 @@ impl Lookup {
             hash,
             stack: Vec::new(),
             visited: BTreeSet::new(),
+            entered: Vec::new(),
             accepted: None,
         };
         let step = lookup.enter(snapped, targets, false);
@@ -138,12 +140,19 @@ impl Lookup {
         }
     }
 
+    /// The roles that were asked so far, in order, those that list other paths alone included.
+    #[must_use]
+    pub fn entered(&self) -> &[Arc<Verified<Targets>>] {
+        &self.entered
+    }
+
     fn enter(
         &mut self,
         snapped: &Snapped,
         role: Arc<Verified<Targets>>,
         terminating: bool,
     ) -> Step {
+        self.entered.push(Arc::clone(&role));
         if let Some(file) = role.get(&self.path) {
             return Step::Done(Answer::Found(VerifiedTarget {
                 path: self.path.clone(),

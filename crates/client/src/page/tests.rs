@@ -154,7 +154,50 @@ async fn a_claimed_project_answers_for_each_of_its_files() {
     );
     let error = session.core_metadata(&page, wheel).await.unwrap_err();
     assert!(matches!(error, ClientError::PageDisagrees { .. }));
+    let [left_out] = &listing.without_metadata[..] else {
+        panic!("{:?}", listing.without_metadata)
+    };
+    assert_eq!(left_out.file.filename.as_str(), WHEEL);
+    assert_eq!(left_out.error.to_string(), error.to_string());
     drop(repository);
+}
+
+#[tokio::test]
+async fn what_a_role_lists_and_the_page_does_not_is_found() {
+    let at = |name: &str| {
+        let name = DistributionFilename::parse_for(name, &project()).unwrap();
+        file_path(&name).to_string()
+    };
+    let hidden = ["x-1.1-py3-none-any.whl", "x-1.1.tar.gz"];
+    let mut claimed = vec![
+        (wheel_at(), b"wheel".as_slice()),
+        (metadata_at(), b"metadata"),
+    ];
+    claimed.extend(hidden.map(|name| (at(name), b"new".as_slice())));
+    claimed.push((at(hidden[0]) + ".metadata", b"of it"));
+    let (_dir, _repository, session) = session(&[], Some(&claimed)).await;
+    let page = session.project_page(&project()).await.unwrap();
+    let found = session.hidden(&page).await;
+    let names: Vec<_> = found.iter().map(|it| it.path().file_name()).collect();
+    assert_eq!(names, hidden);
+    assert!(found.iter().all(|it| it.role().name() == "project-x"));
+    assert!(session.listing(&page).await.without_metadata.is_empty());
+}
+
+#[tokio::test]
+async fn nothing_is_hidden_where_nobody_claims_or_the_role_fails() {
+    let new = file_path(&entry(SDIST, b"").filename).to_string() + ".zip";
+    let (_dir, repository, unclaimed) = session(&[(new, b"new")], None).await;
+    let page = unclaimed.project_page(&project()).await.unwrap();
+    repository.memory.requests();
+    assert!(unclaimed.hidden(&page).await.is_empty());
+    // No bin is fetched to know that.
+    let asked = repository.memory.requests();
+    assert!(!asked.iter().any(|it| it.contains("bin")), "{asked:?}");
+    let (_dir, repository, missing) = session(&[], Some(&[(wheel_at(), b"wheel")])).await;
+    repository.memory.remove("1.project-x.json");
+    let page = missing.project_page(&project()).await.unwrap();
+    assert!(missing.hidden(&page).await.is_empty());
 }
 
 #[tokio::test]
