@@ -33,6 +33,11 @@ pub(crate) struct Ran {
 
 impl Machine {
     pub(crate) fn of(stage: &Stage) -> Self {
+        Self::with(stage, &[])
+    }
+
+    /// The same, trusted with these options.
+    pub(crate) fn with(stage: &Stage, options: &[&str]) -> Self {
         let machine = Self {
             home: tempfile::tempdir().unwrap(),
             port: free_port(),
@@ -41,6 +46,7 @@ impl Machine {
             .countersign(&["trust", "add", "main", &stage.server.url("")])
             .args(["--root".as_ref(), stage.index.root().as_os_str()])
             .args(["--proxy-port", &machine.port.to_string()])
+            .args(options)
             .output()
             .unwrap();
         assert!(added.status.success(), "{}", said(&added));

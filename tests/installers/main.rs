@@ -2,6 +2,7 @@
 
 mod attacks;
 mod exec;
+mod forward;
 mod leaks;
 mod machine;
 mod projects;

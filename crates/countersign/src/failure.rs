@@ -76,6 +76,9 @@ pub(crate) enum Failure {
         /// The index.
         path: PathBuf,
     },
+    /// The proxy's own certificates failed.
+    #[error("could not vouch for the index's own URLs on this machine")]
+    Authority(#[source] Box<proxy::AuthorityError>),
     /// A step of a project was refused or failed.
     #[error(transparent)]
     Project(#[from] developer::ProjectError),

@@ -1,5 +1,6 @@
 //! The program `countersign`: everything but the offline ceremonies. One file per command.
 
+mod authorities;
 mod cli;
 mod clock;
 mod commands;

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::authority::LocalAuthority;
+use crate::canonical::Canonical;
 use crate::connections::ConnectionLimits;
 use crate::forward::AllowedHost;
 use crate::identity::Identity;
@@ -26,6 +28,12 @@ pub struct ProxyConfig {
     pub allowed_hosts: Vec<String>,
     /// Hosts to which installers' requests are passed on, unverified; all others are refused.
     pub passed_hosts: Vec<AllowedHost>,
+    /// Whether the page of a project is refused that does not show a file its developers signed.
+    pub strict: bool,
+    /// The index's own URLs; requests for them are answered like those to this proxy itself.
+    pub canonical: Option<Canonical>,
+    /// What vouches to installers for connections to them over TLS; without it those are refused.
+    pub authority: Option<Arc<LocalAuthority>>,
     /// What it proves to whoever asks whose proxy it is.
     pub identity: Option<Identity>,
     /// How many connections it bears with, and how slow.
@@ -44,6 +52,9 @@ impl ProxyConfig {
             refresh_interval: Duration::from_secs(10),
             allowed_hosts: Vec::new(),
             passed_hosts: Vec::new(),
+            strict: false,
+            canonical: None,
+            authority: None,
             identity: None,
             connections: ConnectionLimits::default(),
             clock: Arc::new(Utc::now),

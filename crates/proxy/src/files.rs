@@ -25,6 +25,24 @@ pub(crate) async fn file(
     Path((digest, name)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Response {
+    let digest = Sha256::parse(&digest).map_err(|error| no_such(error.to_string()));
+    match digest {
+        Ok(digest) => answer(&state, Some(digest), &name, &headers).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// The same by the name alone: the file of that name on the page of its project.
+pub(crate) async fn named(state: &SharedState, name: &str, headers: &HeaderMap) -> Response {
+    answer(state, None, name, headers).await
+}
+
+async fn answer(
+    state: &SharedState,
+    digest: Option<Sha256>,
+    name: &str,
+    headers: &HeaderMap,
+) -> Response {
     let text = |name| {
         headers
             .get(name)
@@ -35,28 +53,36 @@ pub(crate) async fn file(
         if_range: text(IF_RANGE),
         if_none_match: text(IF_NONE_MATCH),
     };
-    let served = match state.cached(&digest, &name).await {
-        Ok((cached, role)) => send(cached, &conditions).await.map(|sent| (sent, role)),
+    let served = match state.cached(digest, name).await {
+        Ok((cached, role)) => send(cached, &conditions, digest.is_some())
+            .await
+            .map(|sent| (sent, role)),
         Err(problem) => Err(problem),
     };
     match served {
         Ok((response, role)) => {
-            state.recorder.file(&name, &role);
+            state.recorder.file(name, &role);
             response
         }
         Err(problem) => {
-            let problem = problem.about(&name);
+            let problem = problem.about(name);
             state.recorder.refused(&problem);
             problem.into_response()
         }
     }
 }
 
+fn no_such(why: String) -> Problem {
+    Problem::not_found(why, "ask for the page of its project")
+}
+
 impl ProxyState {
     /// The file of that digest and name, verified by the session in force, and the role that vouches.
-    async fn cached(self: &Arc<Self>, digest: &str, name: &str) -> Result<(Cached, Role), Problem> {
-        let no_such = |why: String| Problem::not_found(why, "ask for the page of its project");
-        let sha256 = Sha256::parse(digest).map_err(|error| no_such(error.to_string()))?;
+    async fn cached(
+        self: &Arc<Self>,
+        sha256: Option<Sha256>,
+        name: &str,
+    ) -> Result<(Cached, Role), Problem> {
         let (filename, is_metadata) = match name.strip_suffix(METADATA_SUFFIX) {
             Some(filename) => (filename, true),
             None => (name, false),
@@ -104,7 +130,9 @@ impl ProxyState {
             match self.view(session, project).await {
                 Ok(view) => {
                     let entry = view.page().page().file(wanted.filename);
-                    if let Some(entry) = entry.filter(|entry| entry.sha256 == wanted.sha256) {
+                    let is_it =
+                        |it: &&PageFile| wanted.sha256.is_none_or(|sha256| it.sha256 == sha256);
+                    if let Some(entry) = entry.filter(is_it) {
                         let entry = entry.clone();
                         return Ok((view, entry));
                     }
@@ -114,7 +142,7 @@ impl ProxyState {
         }
         Err(problem.unwrap_or_else(|| {
             Problem::not_found(
-                "the page of its project does not list this file with this digest",
+                "the page of its project does not list this file, or not with this digest",
                 "the project has changed meanwhile; run the installation again",
             )
         }))
@@ -125,7 +153,8 @@ impl ProxyState {
 struct Wanted<'a> {
     projects: &'a [ProjectName],
     filename: &'a str,
-    sha256: Sha256,
+    /// None where the name has to do.
+    sha256: Option<Sha256>,
     is_metadata: bool,
 }
 

@@ -17,8 +17,9 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::canonical::{self, Canonical};
 use crate::problem::Problem;
-use crate::state::ProxyState;
+use crate::state::{ProxyState, SharedState};
 
 /// Wait for a connection to an allowed host.
 const CONNECT: Duration = Duration::from_secs(20);
@@ -78,11 +79,37 @@ impl AllowedHost {
     }
 }
 
+/// The index's own URLs, if the request is for one of them.
+pub(crate) fn canonical<'a>(
+    state: &'a ProxyState,
+    to: &Authority,
+    method: &Method,
+) -> Option<&'a Canonical> {
+    let is_tunnel = method == Method::CONNECT;
+    let canonical = state.config().canonical.as_ref()?;
+    let is_it = canonical.is_at(is_tunnel, to.host(), port_of(to, is_tunnel));
+    is_it.then_some(canonical)
+}
+
+fn port_of(to: &Authority, is_tunnel: bool) -> u16 {
+    to.port_u16().unwrap_or(if is_tunnel { 443 } else { 80 })
+}
+
 /// Answers a request for another host.
-pub(crate) async fn pass(state: &ProxyState, to: &Authority, request: Request) -> Response {
+pub(crate) async fn pass(state: &SharedState, to: &Authority, request: Request) -> Response {
     let is_tunnel = request.method() == Method::CONNECT;
-    let port = to.port_u16().unwrap_or(if is_tunnel { 443 } else { 80 });
+    let port = port_of(to, is_tunnel);
     let host = to.host();
+    if let Some(canonical) = canonical(state, to, request.method()) {
+        if !is_tunnel {
+            let (head, _) = request.into_parts();
+            let path = head.uri.path();
+            return canonical::answer(state, canonical, &head.method, path, head.headers).await;
+        }
+        if let Some(authority) = &state.config().authority {
+            return canonical::speak(state, canonical, authority, host, request);
+        }
+    }
     let shown = format!("{}:{port}", host.escape_debug());
     let allowed = &state.config().passed_hosts;
     if !allowed.iter().any(|it| it.allows(host, port)) {

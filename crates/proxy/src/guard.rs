@@ -1,6 +1,7 @@
 //! Answers only requests that name this machine: a web page whose host name is rebound to loopback
 //! must not read through the proxy (DNS rebinding). What an installer asks this proxy to fetch from
-//! other hosts goes to `forward.rs`, which refuses it unless the user allowed the host.
+//! other hosts goes to `forward.rs`: the index's own URLs are answered, the rest is refused unless the
+//! user allowed the host.
 
 use axum::extract::{Request, State};
 use axum::http::header::HOST;
@@ -33,7 +34,13 @@ pub(crate) async fn check_host(
     let is_tunnel = request.method() == Method::CONNECT;
     // Lock files name the port of an earlier run: what lies below it is served, verified, all the
     // same. Anything else on this machine is another program.
-    let is_index = named.is_none() || is_path_of_index(request.uri().path());
+    let is_index = match &named {
+        None => true,
+        Some(to) => {
+            forward::canonical(&state, to, request.method()).is_none()
+                && is_path_of_index(request.uri().path())
+        }
+    };
     if !is_tunnel && is_index && host.is_some_and(|host| is_ours(host, allowed)) {
         return next.run(request).await;
     }

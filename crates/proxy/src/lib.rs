@@ -23,7 +23,9 @@
 //! # }
 //! ```
 
+mod authority;
 mod cache;
+mod canonical;
 mod config;
 mod connections;
 mod files;
@@ -41,6 +43,8 @@ mod state;
 mod verdict;
 mod views;
 
+pub use authority::{AuthorityError, LocalAuthority, local_authorities_in};
+pub use canonical::Canonical;
 pub use config::{Clock, ProxyConfig};
 pub use connections::{ConnectionLimits, serve_router};
 pub use forward::AllowedHost;

@@ -14,6 +14,7 @@ use client::Session;
 use index::{PageFile, ProjectName, SimplePage};
 use metadata::Sha256;
 
+use crate::canonical::Canonical;
 use crate::negotiate::Form;
 use crate::problem::Problem;
 use crate::state::{ProxyState, SharedState};
@@ -27,10 +28,39 @@ pub(crate) async fn root_list() -> Problem {
     )
 }
 
+/// Where a page and its files are for whoever asks.
+pub(crate) enum Links<'a> {
+    /// At this proxy.
+    Local,
+    /// At the index's own URLs.
+    Canonical(&'a Canonical),
+}
+
+impl Links<'_> {
+    fn of_file(&self, file: &PageFile) -> String {
+        match self {
+            Self::Local => file_url(file),
+            Self::Canonical(canonical) => canonical.file_url(file),
+        }
+    }
+
+    fn of_page(&self, project: &ProjectName) -> String {
+        match self {
+            Self::Local => format!("/simple/{project}/"),
+            Self::Canonical(canonical) => format!("{}{project}/", canonical.index().path()),
+        }
+    }
+}
+
 /// `/simple/NAME`: pages end in a slash (PEP 503).
 pub(crate) async fn without_slash(Path(name): Path<String>) -> Response {
-    match ProjectName::parse(&name) {
-        Ok(project) => redirect(&project),
+    redirected(&name, &Links::Local)
+}
+
+/// The same wherever the page is.
+pub(crate) fn redirected(name: &str, links: &Links<'_>) -> Response {
+    match ProjectName::parse(name) {
+        Ok(project) => redirect(&project, links),
         Err(error) => no_such_project(&error.to_string()).into_response(),
     }
 }
@@ -41,16 +71,27 @@ pub(crate) async fn page(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let project = match ProjectName::parse(&name) {
+    answer(&state, &name, &headers, &Links::Local).await
+}
+
+/// The page of a project of that name.
+pub(crate) async fn answer(
+    state: &SharedState,
+    name: &str,
+    headers: &HeaderMap,
+    links: &Links<'_>,
+) -> Response {
+    let project = match ProjectName::parse(name) {
         Ok(project) if project.as_str() == name => project,
-        Ok(other) => return redirect(&other),
+        Ok(other) => return redirect(&other, links),
         Err(error) => return no_such_project(&error.to_string()).into_response(),
     };
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let Some(form) = Form::choose(text(ACCEPT)) else {
         return not_acceptable().into_response();
     };
-    match state.page(&project, form, text(IF_NONE_MATCH)).await {
+    let page = state.page(&project, form, links, text(IF_NONE_MATCH));
+    match page.await {
         Ok(response) => response,
         Err(problem) => {
             let problem = problem.about(project.as_str());
@@ -69,6 +110,7 @@ impl ProxyState {
         self: &Arc<Self>,
         project: &ProjectName,
         form: Form,
+        links: &Links<'_>,
         if_none_match: Option<&str>,
     ) -> Result<Response, Problem> {
         let (session, view) = self
@@ -77,7 +119,7 @@ impl ProxyState {
                 Ok((session, view))
             })
             .await?;
-        let body = render(view.shown(), form);
+        let body = render(view.shown(), form, links);
         let etag = format!("\"{}\"", Sha256::of(&body));
         self.recorder
             .page(project.as_str(), view.page().target().role());
@@ -106,10 +148,11 @@ impl ProxyState {
     }
 }
 
-fn render(page: &SimplePage, form: Form) -> Vec<u8> {
+fn render(page: &SimplePage, form: Form, links: &Links<'_>) -> Vec<u8> {
+    let url = |file: &PageFile| links.of_file(file);
     match form {
-        Form::Json => page.render_json_with(file_url),
-        Form::Html | Form::PlainHtml => page.render_html(file_url).into_bytes(),
+        Form::Json => page.render_json_with(url),
+        Form::Html | Form::PlainHtml => page.render_html(url).into_bytes(),
     }
 }
 
@@ -130,8 +173,8 @@ pub(crate) fn names(tags: &str, etag: &str) -> bool {
         .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
-fn redirect(project: &ProjectName) -> Response {
-    let location = format!("/simple/{project}/");
+fn redirect(project: &ProjectName, links: &Links<'_>) -> Response {
+    let location = links.of_page(project);
     (StatusCode::MOVED_PERMANENTLY, [(LOCATION, location)]).into_response()
 }
 

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use client::{ClientError, Kind, TransportError};
 use hyper::ext::ReasonPhrase;
 use serde::Serialize;
+use trust::VerifiedTarget;
 
 /// Longest reason phrase, in bytes: it stands in one line of an installer's message.
 const MAX_REASON: usize = 400;
@@ -81,6 +82,21 @@ impl Problem {
             detail,
             hint,
         )
+    }
+
+    /// The page of a project does not show this file, which its role vouches for.
+    pub(crate) fn hidden(target: &VerifiedTarget) -> Self {
+        let (role, file) = (target.role().name(), target.path().file_name());
+        let mut problem = Self::plain(
+            StatusCode::CONFLICT,
+            "hidden",
+            "The index hides a file that the project's developers signed",
+            format!("{role} lists {file}, and the page of the project does not"),
+            "ask the operator of the index why it is not shown; without --strict the rest of the \
+             page is served",
+        );
+        problem.role = Some(role.into());
+        problem.about(file)
     }
 
     /// The proxy itself failed.

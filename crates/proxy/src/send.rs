@@ -18,6 +18,9 @@ use crate::pages::names;
 use crate::problem::Problem;
 use crate::range::Part;
 
+/// For what its URL binds.
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+
 /// Bytes read at a time.
 const PIECE: usize = 65_536;
 
@@ -28,17 +31,22 @@ pub(crate) struct Conditions<'a> {
     pub(crate) if_none_match: Option<&'a str>,
 }
 
-/// The response with a file. Its URL names its digest, so it never changes.
+/// The response with a file. What is at a URL that names the digest never changes; what is at another
+/// one is asked for again.
 pub(crate) async fn send(
     mut cached: Cached,
     conditions: &Conditions<'_>,
+    is_immutable: bool,
 ) -> Result<Response, Problem> {
     let failed = |error: std::io::Error| Problem::internal(format!("cache: {error}"));
     let etag = format!("\"{}\"", cached.sha256);
     let builder = Response::builder()
         .header(ETAG, &etag)
         .header(ACCEPT_RANGES, "bytes")
-        .header(CACHE_CONTROL, "public, max-age=31536000, immutable");
+        .header(
+            CACHE_CONTROL,
+            if is_immutable { IMMUTABLE } else { "no-cache" },
+        );
     let length = cached.length;
     let part = Part::of(conditions.range, conditions.if_range, &etag, length);
     let response = if conditions

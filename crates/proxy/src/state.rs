@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use client::{ClientError, Kind, Session, Updater};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout};
 
 use crate::cache::Cache;
@@ -40,6 +40,8 @@ pub struct ProxyState {
     pub(crate) cache: Arc<Cache>,
     pub(crate) views: Views,
     pub(crate) recorder: Recorder,
+    /// Places for connections to the index's own URLs over TLS.
+    pub(crate) tunnels: Arc<Semaphore>,
 }
 
 /// The last session, and what came of the last refresh.
@@ -61,6 +63,7 @@ impl ProxyState {
             cache: Arc::new(cache),
             views: Views::default(),
             recorder: Recorder::default(),
+            tunnels: Arc::new(Semaphore::new(config.connections.connections as usize)),
             current: Mutex::default(),
             gate: tokio::sync::Mutex::default(),
             finished: watch::Sender::default(),

@@ -29,8 +29,10 @@ pub struct Verdict {
     pub roles: BTreeSet<Box<str>>,
     /// Requests refused because something could not be verified or fetched.
     pub refused: u64,
-    /// Files left out of pages because nobody who may sign them has.
+    /// Files, and core metadata, of which a page says what those who may sign them have not signed.
     pub withheld: u64,
+    /// Files that a project's developers signed and the index does not show.
+    pub hidden: BTreeSet<Box<str>>,
     /// Connections refused to hosts that nothing vouches for, by host.
     pub refused_hosts: BTreeMap<Box<str>, u64>,
     /// Connections passed on, unverified, to hosts that the user allowed.
@@ -78,16 +80,25 @@ impl Recorder {
         verdict.remember(problem);
     }
 
-    /// A file was left out of a page. Each is counted once, however often its page is made.
+    /// A file, or core metadata, was left out of a page, or is listed and will be refused. Each is counted once, however often its page is made.
     pub(crate) fn withheld(&self, problem: &Problem) {
         let mut verdict = self.verdict_mut();
         if verdict.problems.contains(problem) {
             return;
         }
         let file = problem.file.as_deref().unwrap_or_default();
-        tracing::warn!(file, reason = %problem.reason(), "left out of its page");
+        tracing::warn!(file, reason = %problem.reason(), "not what was signed for it");
         verdict.withheld += 1;
         verdict.remember(problem);
+    }
+
+    /// A file is vouched for and not on its page.
+    pub(crate) fn hidden(&self, file: &str) {
+        let mut verdict = self.verdict_mut();
+        if !verdict.hidden.contains(file) {
+            tracing::warn!(file, "signed by its developers and hidden by the index");
+            remember(&mut verdict.hidden, file);
+        }
     }
 
     /// A connection to a host was refused.

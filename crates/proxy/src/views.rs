@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use client::{ClientError, ProjectPage, Session, Withheld};
-use index::{PageFile, ProjectName, SimplePage};
+use index::{METADATA_SUFFIX, PageFile, ProjectName, SimplePage};
 use metadata::Sha256;
 
 use crate::problem::Problem;
@@ -91,8 +91,10 @@ impl ProxyState {
     /// The page of a project in a session.
     ///
     /// Files that a terminating role does not list are left out: their project's developers have
-    /// not signed them. Files whose role failed stay listed, without core metadata, so that an
-    /// installer which picks one is told why it does not get it, instead of quietly taking another.
+    /// not signed them. So is core metadata that is not what they signed. Files that they signed with
+    /// other bytes, or whose role failed, stay listed, without core metadata, so that an installer which
+    /// picks one is told why it does not get it, instead of quietly taking another. What they signed
+    /// and the page does not show is reported, or the page refused where that is asked for.
     pub(crate) async fn view(
         &self,
         session: &Session,
@@ -122,20 +124,33 @@ impl ProxyState {
     }
 
     async fn shown(&self, session: &Session, page: &ProjectPage) -> Result<SimplePage, Problem> {
+        self.note_hidden(session, page).await?;
         let listing = session.listing(page).await;
         let mut files = listing.page.files().to_vec();
+        for Withheld { file, error } in listing.without_metadata {
+            let name = format!("{}{METADATA_SUFFIX}", file.filename);
+            self.recorder.withheld(&Problem::from(&error).about(&name));
+            let listed = files.iter_mut().find(|it| it.filename == file.filename);
+            if let Some(listed) = listed {
+                listed.core_metadata = None;
+            }
+        }
         let mut last_left_out = None;
         for Withheld { file, error } in listing.withheld {
             let problem = Problem::from(&error).about(file.filename.as_str());
-            if matches!(error, ClientError::Terminated { .. }) {
-                self.recorder.withheld(&problem);
-                last_left_out = Some(problem);
-            } else {
-                files.push(PageFile {
-                    core_metadata: None,
-                    ..file
-                });
+            match error {
+                ClientError::Terminated { .. } => {
+                    self.recorder.withheld(&problem);
+                    last_left_out = Some(problem);
+                    continue;
+                }
+                ClientError::PageDisagrees { .. } => self.recorder.withheld(&problem),
+                _ => {}
             }
+            files.push(PageFile {
+                core_metadata: None,
+                ..file
+            });
         }
         match last_left_out {
             Some(problem) if files.is_empty() => Err(problem),
@@ -144,6 +159,17 @@ impl ProxyState {
                 SimplePage::new(project.clone(), files, status.clone())
                     .map_err(|error| Problem::from(ClientError::from(error)))
             }
+        }
+    }
+
+    async fn note_hidden(&self, session: &Session, page: &ProjectPage) -> Result<(), Problem> {
+        let hidden = session.hidden(page).await;
+        for target in &hidden {
+            self.recorder.hidden(target.path().file_name());
+        }
+        match hidden.last() {
+            Some(target) if self.config().strict => Err(Problem::hidden(target)),
+            _ => Ok(()),
         }
     }
 }

@@ -2,16 +2,20 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use proxy::{ProxyConfig, ProxyState, SharedState};
+use clap::builder::FalseyValueParser;
+use proxy::{Canonical, ProxyConfig, ProxyState, SharedState};
 
+use crate::authorities::Authorities;
 use crate::commands::client::{Place, PlaceArgs, init};
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::installers;
 use crate::runtime::{self, GRACE, Shutdown};
 use crate::serve::{listen, online};
+use crate::trusted::TrustError;
 
 /// Serve pip, uv and others only what was verified
 ///
@@ -30,6 +34,16 @@ pub(crate) struct Args {
     /// index's own, or 127.0.0.1:8432]
     #[arg(long, value_name = "ADDRESS:PORT", env = "COUNTERSIGN_PROXY_LISTEN")]
     listen: Option<SocketAddr>,
+
+    /// Refuse a project whose page hides a file that its developers signed, instead of saying so
+    #[arg(long, env = "COUNTERSIGN_STRICT", value_parser = FalseyValueParser::new())]
+    strict: bool,
+
+    /// Answer for the index's own URLs, too, to installers that take this for their proxy: lock files
+    /// keep those URLs. A local authority vouches for them; what to set is printed
+    #[arg(long, requires = "index", env = "COUNTERSIGN_FORWARD")]
+    #[arg(value_parser = FalseyValueParser::new())]
+    forward: bool,
 
     /// Folder of verified files [default: `cache` in the metadata folder]
     #[arg(long, value_name = "DIR", env = "COUNTERSIGN_CACHE_DIR")]
@@ -54,6 +68,9 @@ pub(crate) struct Args {
 /// Where a proxy listens if nothing is said.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8432);
 
+/// File of the local authority, in the folder of a trusted index.
+pub(crate) const AUTHORITIES: &str = "authorities.pem";
+
 /// How long another process may keep the trusted metadata to itself before what was verified last is
 /// served instead.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -68,7 +85,24 @@ pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
     let cache = args.cache_dir.clone().or(cache);
     let wanted = proxied.as_ref().map(|it| it.address);
     let address = args.listen.or(wanted).unwrap_or(LISTEN);
+    let canonical = match args.place.entry()?.filter(|_| args.forward) {
+        Some(entry) => Some(
+            entry
+                .anchor()
+                .canonical()?
+                .ok_or(TrustError::NoCanonicalUrl)?,
+        ),
+        None => None,
+    };
+    let file = place.metadata_dir.with_file_name(AUTHORITIES);
+    let authorities = match &canonical {
+        Some(canonical) => Authorities::at(file, canonical)?.map(Arc::new),
+        None => None,
+    };
     let config = ProxyConfig {
+        authority: authorities.as_ref().map(|it| it.authority()),
+        canonical: canonical.clone(),
+        strict: args.strict,
         cache_limit: args.cache_limit,
         refresh_interval: Duration::from_secs(args.refresh_interval.into()),
         allowed_hosts: args.allowed_host.clone(),
@@ -80,14 +114,36 @@ pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
         let listener = listen(address)?;
         let address = listener.local_addr().unwrap_or(address);
         let state = set_up(&place, args.root.as_deref(), config).await?;
+        let mut lines = installers::command_lines(address, "PACKAGE");
+        if let Some(canonical) = &canonical {
+            let file = authorities.as_deref().map(Authorities::path);
+            lines = format!("{lines}\n{}", forward_lines(address, canonical, file));
+        }
         console.say(format!(
-            "serving what was verified at http://{address}/simple/\n{}\nCtrl-C ends it",
-            installers::command_lines(address, "PACKAGE")
+            "serving what was verified at http://{address}/simple/\n{lines}\nCtrl-C ends it"
         ))?;
+        if let Some(authorities) = authorities.clone() {
+            tokio::spawn(async move { authorities.keep().await });
+        }
         installers::warn_of_leaks();
         serve(listener, state, shutdown.clone()).await?;
         shutdown.requested().await.into_result()
     })
+}
+
+/// What installers need to be told, to take the proxy for theirs.
+fn forward_lines(address: SocketAddr, canonical: &Canonical, file: Option<&Path>) -> String {
+    let index = canonical.index();
+    let mut lines = vec![
+        format!("or at {index}, which lock files keep, in an environment with"),
+        format!("  HTTP_PROXY=http://{address} HTTPS_PROXY=http://{address}"),
+    ];
+    if let Some(file) = file {
+        let names = ["SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE"];
+        let set = names.map(|name| format!("{name}={}", file.display()));
+        lines.push(format!("  {}", set.join(" ")));
+    }
+    lines.join("\n")
 }
 
 /// Sets up a proxy for a repository, which must be trusted already or through `root`.

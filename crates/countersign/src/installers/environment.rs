@@ -2,8 +2,10 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use proxy::AllowedHost;
+use url::Url;
 
 use crate::failure::Failure;
 use crate::trusted::Entry;
@@ -15,22 +17,31 @@ const TIMEOUT: &str = "600";
 /// A variable's new value; `None` removes it.
 pub(crate) type Change = (&'static str, Option<OsString>);
 
-/// Variables that name other indexes, folders of files, settings or caches.
-const REMOVED: [&str; 21] = [
+/// Variables that name other indexes, folders of files, settings, caches or authorities.
+const REMOVED: [&str; 30] = [
+    "CURL_CA_BUNDLE",
+    "PIP_CERT",
     "PIP_EXTRA_INDEX_URL",
     "PIP_FIND_LINKS",
     "PIP_ISOLATED",
     "PIP_NO_INDEX",
     "PIP_PROXY",
     "PIP_PYPI_URL",
+    "PIP_TRUSTED_HOST",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
     "UV_CONFIG_FILE",
     "UV_ENV_FILE",
     "UV_EXTRA_INDEX_URL",
     "UV_FIND_LINKS",
     "UV_INDEX",
     "UV_INDEX_URL",
+    "UV_INSECURE_HOST",
+    "UV_NATIVE_TLS",
     "UV_NO_CACHE",
     "UV_NO_INDEX",
+    "UV_SYSTEM_CERTS",
     "UV_TORCH_BACKEND",
     "ALL_PROXY",
     "all_proxy",
@@ -41,16 +52,45 @@ const REMOVED: [&str; 21] = [
     "UV_NO_PROXY",
 ];
 
-/// What is changed for a command: `index` is the URL's address, `proxy` where requests go, `allowed`
-/// are hosts that they may lead to.
+/// Those of them that say who is believed over TLS.
+const OF_TLS: [&str; 8] = [
+    "CURL_CA_BUNDLE",
+    "PIP_CERT",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "UV_INSECURE_HOST",
+    "UV_NATIVE_TLS",
+    "UV_SYSTEM_CERTS",
+];
+
+/// Variables that name the authorities believed, of one installer or another.
+const AUTHORITIES: [&str; 4] = [
+    "CURL_CA_BUNDLE",
+    "PIP_CERT",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+];
+
+/// How a command reaches the index.
+pub(crate) struct Way<'a> {
+    /// The index's URL as installers are told it.
+    pub(crate) index: Url,
+    /// Where requests go.
+    pub(crate) proxy: SocketAddr,
+    /// File of the authorities that count; `None` leaves things as they are, since no connection is
+    /// made over TLS but to allowed hosts.
+    pub(crate) authorities: Option<&'a Path>,
+}
+
+/// What is changed for a command that may also be led to the hosts `allowed`.
 pub(crate) fn changes(
     entry: &Entry,
     allowed: &[AllowedHost],
-    index: SocketAddr,
-    proxy: SocketAddr,
+    way: &Way<'_>,
 ) -> Result<Vec<Change>, Failure> {
-    let url = format!("http://{index}/simple/");
-    let through = format!("http://{proxy}");
+    let url = way.index.as_str();
+    let through = format!("http://{}", way.proxy);
     let mut set: Vec<(&'static str, OsString)> = vec![
         (
             "PIP_CACHE_DIR",
@@ -58,9 +98,7 @@ pub(crate) fn changes(
         ),
         ("PIP_CONFIG_FILE", null_device().into()),
         ("PIP_DISABLE_PIP_VERSION_CHECK", "1".into()),
-        ("PIP_INDEX_URL", url.clone().into()),
-        // Without it pip keeps no cache for an index without TLS.
-        ("PIP_TRUSTED_HOST", index.ip().to_string().into()),
+        ("PIP_INDEX_URL", url.into()),
         ("UV_CACHE_DIR", entry.installer_cache("uv", allowed)?.into()),
         ("UV_DEFAULT_INDEX", url.into()),
         ("UV_NO_CONFIG", "1".into()),
@@ -69,6 +107,17 @@ pub(crate) fn changes(
             entry.installer_cache("poetry", allowed)?.into(),
         ),
     ];
+    if let Some(host) = way
+        .index
+        .host_str()
+        .filter(|_| way.index.scheme() == "http")
+    {
+        // Without it pip keeps no cache for an index without TLS.
+        set.push(("PIP_TRUSTED_HOST", host.into()));
+    }
+    if let Some(file) = way.authorities {
+        set.extend(AUTHORITIES.map(|name| (name, file.into())));
+    }
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"] {
         set.push((name, through.clone().into()));
     }
@@ -82,8 +131,10 @@ pub(crate) fn changes(
         }
     }
     let set = set.into_iter().map(|(name, value)| (name, Some(value)));
+    let is_removed = |name: &&&str| way.authorities.is_some() || !OF_TLS.contains(*name);
     Ok(REMOVED
         .iter()
+        .filter(is_removed)
         .map(|name| (*name, None))
         .chain(set)
         .collect())

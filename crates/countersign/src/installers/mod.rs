@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 pub(crate) use arguments::{Refused, check, local_paths};
-pub(crate) use environment::{Change, changes};
+pub(crate) use environment::{Change, Way, changes};
 pub(crate) use leaks::{Leak, in_files, in_variables};
 pub(crate) use requirements::check_named;
 

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use client::Minimum;
 use metadata::{Role, Sha256, Version};
+use proxy::Canonical;
 use serde::{Deserialize, Serialize};
 use trust::Rules;
 use url::Url;
@@ -30,6 +31,12 @@ pub(crate) struct Anchor {
     /// Base of the target files where that is elsewhere.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(crate) targets_url: Option<String>,
+    /// URL of the index as installers and lock files name it, where that is not `simple/` below `url`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) canonical_url: Option<String>,
+    /// URL below which lock files name its files, where the pages' own links do not lead there.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) files_url: Option<String>,
     /// Whether metadata is accepted as other programs write it.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub(crate) lenient: bool,
@@ -53,6 +60,9 @@ impl Anchor {
         let anchor: Self = toml::from_str(text).map_err(|error| refused(error.to_string()))?;
         anchor
             .place(Path::new(""))
+            .map_err(|error| refused(error.to_string()))?;
+        anchor
+            .canonical()
             .map_err(|error| refused(error.to_string()))?;
         anchor.least().map_err(refused)?;
         Ok(anchor)
@@ -83,19 +93,27 @@ impl Anchor {
         versions.collect()
     }
 
+    /// The URLs under which installers and lock files know it; none where it is a folder of this
+    /// machine and nothing else is said.
+    pub(crate) fn canonical(&self) -> Result<Option<Canonical>, Failure> {
+        let base = with_slash(parse_url(&self.url)?);
+        let index = match &self.canonical_url {
+            Some(url) => parse_url(url)?,
+            None if base.scheme() == "file" => return Ok(None),
+            None => beside(&client::without_credentials(&base), "simple/")?,
+        };
+        let files = self.files_url.as_deref().map(parse_url).transpose()?;
+        let url = index.to_string();
+        let canonical = Canonical::new(index, files);
+        canonical.map(Some).map_err(|why| base_url(&url, why))
+    }
+
     /// Where the index is, with its metadata kept in `metadata_dir`.
     pub(crate) fn place(&self, metadata_dir: &Path) -> Result<Place, Failure> {
-        let parse = |text: &str| {
-            text.parse::<Url>()
-                .map_err(|_| client::ClientError::BaseUrl {
-                    url: text.to_owned(),
-                    why: "it is no URL",
-                })
-        };
-        let base = with_slash(parse(&self.url)?);
+        let base = with_slash(parse_url(&self.url)?);
         let metadata_url = beside(&base, "metadata/")?;
         let targets_url = match &self.targets_url {
-            Some(url) => with_slash(parse(url)?),
+            Some(url) => with_slash(parse_url(url)?),
             None => beside(&base, "targets/")?,
         };
         Ok(Place {
@@ -108,6 +126,15 @@ impl Anchor {
     }
 }
 
+fn parse_url(text: &str) -> Result<Url, Failure> {
+    text.parse().map_err(|_| base_url(text, "it is no URL"))
+}
+
+fn base_url(url: &str, why: &'static str) -> Failure {
+    let url = url.to_owned();
+    client::ClientError::BaseUrl { url, why }.into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +144,8 @@ mod tests {
         let anchor = Anchor {
             url: "https://index.example/".to_owned(),
             targets_url: Some("https://files.index.example/".to_owned()),
+            canonical_url: Some("https://index.example/simple/".to_owned()),
+            files_url: Some("https://files.example/".to_owned()),
             lenient: true,
             port: None,
             root: "{\"a\":\"'''\u{1}\\u00e9 \u{e9}\"}\r\n".to_owned(),
@@ -127,7 +156,8 @@ mod tests {
         assert_eq!(Anchor::parse(&text, path).expect("read"), anchor);
         for wrong in [
             text.replace("url", "uri"),
-            text.replace("https://index.example/", "index"),
+            text.replace("\"https://index.example/\"", "\"index\""),
+            text.replace("https://files.example/", "file:///"),
             text.replace("41", "0"),
             text.replace("timestamp", ""),
             text.replace("lenient", "len"),

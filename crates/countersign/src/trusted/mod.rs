@@ -214,6 +214,9 @@ pub(crate) enum TrustError {
         /// The name.
         name: String,
     },
+    /// The index's own URL is asked for, and it has none.
+    #[error("this index lies in a folder: no URL of its own is known")]
+    NoCanonicalUrl,
     /// A name that is none.
     #[error("`{name}` cannot name an index")]
     Name {
@@ -261,6 +264,9 @@ impl TrustError {
             ),
             Self::Name { .. } => {
                 "take lower-case letters, digits, and then also `-`, `_` and `.`".to_owned()
+            }
+            Self::NoCanonicalUrl => {
+                "`countersign trust add` takes it with --canonical-url".to_owned()
             }
             Self::Anchor { .. } => {
                 "`countersign trust export` writes one; a plain root goes to --root".to_owned()

@@ -10,8 +10,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::bench::{
-    Bench, GREETER, GREETER_PAGE, GREETER_WHEEL, WORDS_PAGE, WORDS_WHEEL, entry, path_of, sample,
-    url_of,
+    Bench, GREETER, GREETER_PAGE, GREETER_WHEEL, WORDS_PAGE, WORDS_WHEEL, entry, metadata_path_of,
+    path_of, sample, url_of,
 };
 
 #[tokio::test]
@@ -127,6 +127,61 @@ async fn files_that_the_developers_did_not_sign_are_left_out() {
             .refused(409)
             .starts_with("TUF not-signed project-greeter: ")
     );
+}
+
+#[tokio::test]
+async fn core_metadata_that_the_developers_did_not_sign_is_left_out() {
+    let mut bench = Bench::new().await;
+    let mut file = entry(GREETER_WHEEL, &sample(GREETER_WHEEL));
+    file.core_metadata = Some(Sha256::of(b"Requires-Dist: evil"));
+    bench.put_page(GREETER, vec![file.clone()]);
+    bench.repository.publish();
+    let page = bench.get(GREETER_PAGE).await.json();
+    assert_eq!(page["files"][0]["core-metadata"], serde_json::Value::Null);
+    assert_eq!(bench.state.verdict().withheld, 1);
+    // With what they signed it is served. The control: so it would be if the page alone were asked.
+    let path = metadata_path_of(GREETER_WHEEL);
+    bench
+        .repository
+        .add_target("project-greeter", &path, b"Requires-Dist: evil");
+    bench.repository.publish();
+    let page = bench.get(GREETER_PAGE).await.json();
+    let digest = Sha256::of(b"Requires-Dist: evil").to_string();
+    assert_eq!(page["files"][0]["core-metadata"]["sha256"], digest);
+    assert_eq!(bench.state.verdict().withheld, 1);
+}
+
+#[tokio::test]
+async fn files_that_the_index_hides_are_named_and_refused_where_asked_for() {
+    let mut bench = Bench::new().await;
+    let hidden = "countersign_sample_greeter-1.0.1-py3-none-any.whl";
+    let role = "project-greeter";
+    bench
+        .repository
+        .add_target(role, &path_of(hidden), b"mended");
+    bench.repository.publish();
+    let page = bench.get(GREETER_PAGE).await.json();
+    assert_eq!(page["files"].as_array().unwrap().len(), 1);
+    let verdict = bench.state.verdict();
+    assert_eq!(
+        verdict.hidden.iter().map(|it| &**it).collect::<Vec<_>>(),
+        [hidden]
+    );
+    assert_eq!((verdict.refused, verdict.withheld), (0, 0));
+    let strict = bench.again_with(|config| config.strict = true).await;
+    let reply = strict.get(GREETER_PAGE).await;
+    let reason = reply.refused(409);
+    assert!(
+        reason.starts_with("TUF hidden project-greeter: "),
+        "{reason}"
+    );
+    assert!(reason.contains(hidden), "{reason}");
+    // The control: once the page shows it, there is nothing to refuse.
+    let good = entry(GREETER_WHEEL, &sample(GREETER_WHEEL));
+    bench.put_page(GREETER, vec![good, entry(hidden, b"mended")]);
+    bench.repository.publish();
+    let page = strict.get(GREETER_PAGE).await.json();
+    assert_eq!(page["files"].as_array().unwrap().len(), 2);
 }
 
 #[tokio::test]

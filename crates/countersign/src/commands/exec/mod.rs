@@ -2,31 +2,38 @@
 
 mod address;
 mod child;
+mod mode;
 mod verdict;
 
 use std::env;
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::builder::FalseyValueParser;
-use proxy::{AllowedHost, ProxyConfig, SharedState};
+use proxy::{AllowedHost, Canonical, ProxyConfig, SharedState};
+use url::Url;
 
 pub(crate) use address::{Holder, holder};
+use mode::Mode;
 use verdict::Ran;
 
+use crate::authorities::{self, Authorities};
 use crate::commands::proxy::set_up;
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::installers::{self, Change, Installer, Leak, Refused};
+use crate::installers::{self, Change, Installer, Leak, Refused, Way};
 use crate::runtime;
 use crate::serve::{listen, online};
-use crate::trusted::{Entry, HomeArgs};
+use crate::trusted::{Entry, HomeArgs, TrustError};
 
 /// Run a command whose installers get only what was verified
 ///
 /// pip and uv, started by the command or by what it starts, ask a proxy that verifies each page and
-/// file; poetry does where its project names the URL that `trust show` prints as its source. Other
+/// file; poetry does where its project names the index, or the URL that `trust show` prints, as its
+/// source. The index's own URLs, in lock files and requirements, are answered by the same proxy,
+/// over TLS with an authority that is for its hosts alone and ends with the run. Other
 /// indexes, folders of files and settings count for nothing, other hosts are refused. The command's
 /// code is passed on; a last line on stderr says what was verified, and by whose signature, and what
 /// was not. This is no sandbox: code that a package runs while it is installed can do what the user
@@ -44,6 +51,15 @@ pub(crate) struct Args {
     #[arg(long, value_name = "HOST[:PORT]", value_delimiter = ',')]
     #[arg(env = "COUNTERSIGN_ALLOW_HOST")]
     allow_host: Vec<AllowedHost>,
+
+    /// URL of the index that installers are told: the proxy's, or the index's own, which lock files
+    /// then keep; `auto` takes the index's own where a lock file here or above names it
+    #[arg(long, value_enum, default_value = "auto", env = "COUNTERSIGN_MODE")]
+    mode: Mode,
+
+    /// Refuse a project whose page hides a file that its developers signed, instead of saying so
+    #[arg(long, env = "COUNTERSIGN_STRICT", value_parser = FalseyValueParser::new())]
+    strict: bool,
 
     /// Bytes of verified files kept from one run to the next
     #[arg(long, value_name = "BYTES", default_value_t = 10_000_000_000)]
@@ -115,8 +131,20 @@ async fn ran(args: &Args, console: &Console) -> Result<u8, Failure> {
     let local = installers::local_paths(installer, arguments);
     let neutralized = neutralized();
 
-    let stand = Stand::up(args, &entry).await?;
-    let changes = installers::changes(&entry, &args.allow_host, stand.index, stand.proxy)?;
+    let folder = env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    let canonical = entry.anchor().canonical()?;
+    if args.mode == Mode::Forward && canonical.is_none() {
+        return Err(TrustError::NoCanonicalUrl.into());
+    }
+    let is_forward = args.mode.is_forward(&folder, canonical.as_ref());
+    let stand = Stand::up(args, &entry, canonical).await?;
+    let authorities = stand.authorities.as_deref();
+    let way = Way {
+        index: stand.url(is_forward)?,
+        proxy: stand.proxy,
+        authorities: authorities.map(Authorities::path),
+    };
+    let changes = installers::changes(&entry, &args.allow_host, &way)?;
     let code = child::run(&args.command, &changes).await?;
     let ran = Ran {
         entry: &entry,
@@ -149,6 +177,9 @@ struct Stand {
     state: SharedState,
     index: SocketAddr,
     proxy: SocketAddr,
+    /// What vouches for the index's own URLs, where they are asked over TLS.
+    authorities: Option<Arc<Authorities>>,
+    canonical: Option<Canonical>,
     /// Who holds the fixed port instead, if somebody else does.
     taken: Option<Holder>,
 }
@@ -157,7 +188,7 @@ impl Stand {
     /// Takes the index's fixed port. Where a proxy of this user's for the same anchor has it, that
     /// address stays in the URLs, but requests go to a proxy of this run, which keeps its own count;
     /// where somebody else has it, neither does.
-    async fn up(args: &Args, entry: &Entry) -> Result<Self, Failure> {
+    async fn up(args: &Args, entry: &Entry, canonical: Option<Canonical>) -> Result<Self, Failure> {
         let proxied = entry.proxied()?;
         let (fixed, free) = (proxied.address, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         let (listener, index, taken) = match listen(fixed) {
@@ -173,23 +204,61 @@ impl Stand {
             },
         };
         let proxy = listener.local_addr().map_err(Failure::Runtime)?;
+        let authorities = authorities(args, entry, canonical.as_ref())?;
         let config = ProxyConfig {
             cache_limit: args.cache_limit,
             passed_hosts: args.allow_host.clone(),
+            strict: args.strict,
+            canonical: canonical.clone(),
+            authority: authorities.as_ref().map(|it| it.authority()),
             identity: Some(proxied.identity),
             ..ProxyConfig::new(proxied.cache)
         };
         let state = set_up(&entry.place()?, None, config).await?;
         let served = proxy::serve(online(listener)?, state.clone(), std::future::pending());
-        // It ends with this process, and not before.
+        // Both end with this process, and not before.
         tokio::spawn(served);
+        if let Some(authorities) = authorities.clone() {
+            tokio::spawn(async move { authorities.keep().await });
+        }
         Ok(Self {
             state,
             index,
             proxy,
+            authorities,
+            canonical,
             taken,
         })
     }
+
+    /// The index's URL for installers.
+    fn url(&self, is_forward: bool) -> Result<Url, Failure> {
+        if let Some(canonical) = self.canonical.as_ref().filter(|_| is_forward) {
+            return Ok(canonical.index().clone());
+        }
+        let url = format!("http://{}/simple/", self.index);
+        let parsed = url.parse();
+        parsed.map_err(|_| Failure::Runtime(std::io::ErrorKind::InvalidInput.into()))
+    }
+}
+
+/// What vouches for the index's own URLs. Where no host is allowed past the proxy, nobody else is
+/// believed.
+fn authorities(
+    args: &Args,
+    entry: &Entry,
+    canonical: Option<&Canonical>,
+) -> Result<Option<Arc<Authorities>>, Failure> {
+    let Some(canonical) = canonical else {
+        return Ok(None);
+    };
+    let beside = if args.allow_host.is_empty() {
+        Vec::new()
+    } else {
+        authorities::of_others()
+    };
+    let made = Authorities::of_run(entry.folder(), canonical, beside)?;
+    Ok(made.map(Arc::new))
 }
 
 /// Changes as `std::process::Command` takes them.

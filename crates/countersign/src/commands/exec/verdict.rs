@@ -131,11 +131,17 @@ impl Report {
                 }
             }
             parts.push(format!("REFUSED {}", some_of(reasons.into_iter())));
-        } else if verdict.withheld > 0 {
+        }
+        if verdict.withheld > 0 {
+            let plural = if verdict.withheld == 1 { "" } else { "s" };
             parts.push(format!(
-                "left out {} files nobody may sign for",
+                "WITHHELD {} file{plural} not as their developers signed them",
                 verdict.withheld
             ));
+        }
+        if !verdict.hidden.is_empty() {
+            let hidden = verdict.hidden.iter().map(ToString::to_string);
+            parts.push(format!("HIDDEN by the index: {}", some_of(hidden)));
         }
         if !verdict.refused_hosts.is_empty() {
             let hosts = verdict.refused_hosts.keys().map(ToString::to_string);

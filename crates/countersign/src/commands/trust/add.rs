@@ -72,6 +72,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URL", env = "COUNTERSIGN_TARGETS_URL")]
     targets_url: Option<Url>,
 
+    /// URL of the index as installers and lock files name it [default: `simple/` below the index's]
+    #[arg(long, value_name = "URL", env = "COUNTERSIGN_CANONICAL_URL")]
+    canonical_url: Option<Url>,
+
+    /// URL below which lock files name its files, where it is on another host than the index
+    #[arg(long, value_name = "URL", env = "COUNTERSIGN_FILES_URL")]
+    files_url: Option<Url>,
+
     /// Least version of a role; below it nothing is believed
     #[arg(
         long,
@@ -141,6 +149,12 @@ impl Args {
             if let Some(url) = &self.url {
                 url.as_str().clone_into(&mut anchor.url);
             }
+            let text = |url: &Url| Some(url.to_string());
+            anchor.canonical_url = self
+                .canonical_url
+                .as_ref()
+                .map_or(anchor.canonical_url, text);
+            anchor.files_url = self.files_url.as_ref().map_or(anchor.files_url, text);
             anchor.minimum.extend(self.minimum.iter().cloned());
             anchor.port = self.proxy_port;
             return Ok(anchor);
@@ -150,11 +164,14 @@ impl Args {
         let mut anchor = Anchor {
             url,
             targets_url: self.targets_url.as_ref().map(Url::to_string),
+            canonical_url: self.canonical_url.as_ref().map(Url::to_string),
+            files_url: self.files_url.as_ref().map(Url::to_string),
             lenient: self.lenient,
             port: self.proxy_port,
             root: String::new(),
             minimum: BTreeMap::from_iter(self.minimum.clone()),
         };
+        anchor.canonical()?;
         anchor.root = match &self.root {
             Some(path) => text_of(path)?,
             None => self.fetched(&anchor).await?,

@@ -21,6 +21,10 @@ pub(crate) struct Report {
     url: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     targets_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    canonical_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files_url: Option<String>,
     root: RootReport,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     minimum: BTreeMap<String, u64>,
@@ -87,6 +91,8 @@ impl Report {
             name: entry.name().to_owned(),
             url: anchor.url.clone(),
             targets_url: anchor.targets_url.clone(),
+            canonical_url: anchor.canonical()?.map(|it| it.index().to_string()),
+            files_url: anchor.files_url.clone(),
             root: RootReport {
                 version: root.version.get(),
                 sha256: digest.to_string(),
@@ -133,6 +139,12 @@ impl Report {
                 let why = problem.as_deref().unwrap_or("nothing yet");
                 lines.push(format!("verified  nothing that is valid now: {why}"));
             }
+        }
+        if let Some(url) = &self.canonical_url {
+            lines.push(format!("in locks  {url}"));
+        }
+        if let Some(url) = &self.files_url {
+            lines.push(format!("files     {url}"));
         }
         lines.push(format!("proxy     {}", self.proxy));
         lines.push(format!("folder    {}", self.folder.display()));
