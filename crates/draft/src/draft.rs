@@ -9,7 +9,7 @@ use policy::Policy;
 use trust::{Authority, Tally, tally, tally_unverified};
 
 use crate::lints::{self, Case, Finding, Subject};
-use crate::{BinLayout, Signed};
+use crate::{BinLayout, FormerKeys, Signed};
 
 /// A document that may become a draft: one of the four kinds TUF knows.
 pub trait DraftDocument: Document {
@@ -70,6 +70,7 @@ pub struct Draft<R> {
     role: Role,
     document: R,
     layout: Option<BinLayout>,
+    former: Option<FormerKeys>,
 }
 
 impl<R: DraftDocument> Draft<R> {
@@ -79,6 +80,7 @@ impl<R: DraftDocument> Draft<R> {
             role,
             document,
             layout: None,
+            former: None,
         }
     }
 
@@ -86,6 +88,13 @@ impl<R: DraftDocument> Draft<R> {
     #[must_use]
     pub fn in_layout(mut self, layout: BinLayout) -> Self {
         self.layout = Some(layout);
+        self
+    }
+
+    /// The same, with the online keys of the roots published so far; without them no role may leave.
+    #[must_use]
+    pub fn after(mut self, former: Option<&FormerKeys>) -> Self {
+        self.former = former.cloned();
         self
     }
 
@@ -107,6 +116,7 @@ impl<R: DraftDocument> Draft<R> {
             layout: self
                 .layout
                 .unwrap_or_else(|| BinLayout::of(&setting.policy.index)),
+            former: self.former.as_ref(),
         });
         if findings.is_empty() {
             let Self { role, document, .. } = self;

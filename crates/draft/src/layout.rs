@@ -17,7 +17,7 @@ pub const BINS_PREFIX: &str = "bins";
 pub(crate) const BINS_PATHS: [&str; 3] =
     ["simple/*/*/*", "packages/*/*/*", "publishers/recent/*/*"];
 
-/// How many bins there are and how they are named; fixed when an index is made.
+/// How many bins there are and how they are named; fixed when an index is made, until a rebin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BinLayout {
     /// A power of two.
@@ -39,6 +39,18 @@ impl BinLayout {
             count: count.expect("a policy has a power of two up to 16,384"),
             encoding: policy.encoding(),
         }
+    }
+
+    /// The bins that a document of the role `bins` delegates to, as far as their number and form go;
+    /// that they are complete is a rule of drafts.
+    #[must_use]
+    pub fn read(bins: &Targets) -> Option<Self> {
+        let (count, encoding) = match &bins.delegations.as_ref()?.roles {
+            DelegatedRoles::Succinct(roles) => (roles.count(), Encoding::Succinct),
+            DelegatedRoles::Listed(roles) => (roles.len() as u64, Encoding::PathHashPrefixes),
+        };
+        let count = BinCount::new(count).ok()?;
+        Some(Self { count, encoding })
     }
 
     /// The name of a bin's role.
@@ -171,6 +183,7 @@ mod tests {
                 let layout = BinLayout { count, encoding };
                 let bins =
                     bins_role(&policy(), now(), Version::FIRST, layout, &[key(ONLINE)]).unwrap();
+                assert_eq!(BinLayout::read(&bins), Some(layout));
                 lint(role("bins"), bins, layout).unwrap();
             }
         }

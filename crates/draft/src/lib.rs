@@ -6,6 +6,7 @@
 
 mod difference;
 mod draft;
+mod former;
 mod layout;
 pub mod lints;
 mod plan;
@@ -14,6 +15,7 @@ mod stagger;
 
 pub use difference::{Change, difference};
 pub use draft::{Draft, DraftDocument, Linted, Refused, Setting, Unsigned};
+pub use former::FormerKeys;
 pub use layout::{BINS_PREFIX, BinLayout, bins_role, first_root, top_targets};
 pub use lints::{Finding, Rule};
 pub use plan::{Head, Pending, Plan, Reason, RoleState, plan};

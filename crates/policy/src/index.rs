@@ -23,7 +23,7 @@ const PACKAGES_PER_UPDATE: u64 = 5;
 /// The keys of the table `index`.
 pub(crate) const KEYS: &[&str] = &["target_profile", "bins", "encoding", "expected_targets"];
 
-/// Shape of the signed index, fixed when the index is made.
+/// Shape of the signed index, fixed when the index is made; its bins until a rebin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IndexPolicy {
     /// What becomes a target.
@@ -73,6 +73,13 @@ pub enum Encoding {
 }
 
 impl IndexPolicy {
+    /// The same for another number of bins.
+    #[must_use]
+    pub fn with_bins(self, count: u32) -> Self {
+        let bins = Bins::Count(count);
+        Self { bins, ..self }
+    }
+
     /// Number of bins: as said, or the power of two nearest to the cheapest for clients.
     ///
     /// A client that updates k packages, each found in n bins, fetches `s·b` bytes of snapshot and

@@ -75,6 +75,7 @@ mod tests {
                 policy,
                 root: Some(&root),
                 layout: layout(),
+                former: None,
             })
         };
         assert_eq!(found(&policy, &bins()), [""; 0]);

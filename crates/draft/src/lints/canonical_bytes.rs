@@ -78,6 +78,7 @@ mod tests {
             policy: &policy,
             root: None,
             layout: layout(),
+            former: None,
         };
         assert_eq!(check(&case).len(), 1);
         Ok(())

@@ -2,6 +2,7 @@
 //! it enforces.
 
 mod bins_complete;
+mod bins_keep_names;
 mod bins_share_snapshot_key;
 mod canonical_bytes;
 mod consistent_snapshot;
@@ -31,7 +32,7 @@ use chrono::{DateTime, Utc};
 use metadata::{Role, Root, Snapshot, Targets, Timestamp};
 use policy::Policy;
 
-use crate::BinLayout;
+use crate::{BinLayout, FormerKeys};
 
 pub(crate) use listed::is_bin;
 
@@ -50,6 +51,7 @@ pub const RULES: &[&Rule] = &[
     &path_patterns::RULE,
     &delegation_order::RULE,
     &bins_complete::RULE,
+    &bins_keep_names::RULE,
     &bins_share_snapshot_key::RULE,
     &target_layout::RULE,
     &one_hash::RULE,
@@ -85,6 +87,18 @@ pub struct Case<'a> {
     pub root: Option<&'a Root>,
     /// The bins of the index.
     pub layout: BinLayout,
+    /// The online keys of the roots published so far, where they are known.
+    pub former: Option<&'a FormerKeys>,
+}
+
+impl Case<'_> {
+    /// Whether roles may leave: none of the online keys of before remains under the root in force.
+    fn roles_may_leave(&self) -> bool {
+        match (self.former, self.root) {
+            (Some(former), Some(root)) => former.are_all_gone_from(root),
+            _ => false,
+        }
+    }
 }
 
 /// The document drafted, by kind, with the published version it follows.

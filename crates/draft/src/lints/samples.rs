@@ -106,6 +106,7 @@ pub(crate) fn found<R: DraftDocument>(
         policy: &policy,
         root: Some(&root),
         layout: layout(),
+        former: None,
     })
 }
 

@@ -45,6 +45,7 @@ mod tests {
                 policy: &policy,
                 root: Some(&root),
                 layout: layout(),
+                former: None,
             })
         };
         let length = canonical.len() as u64 + canonical_bytes::ENVELOPE_BYTES;

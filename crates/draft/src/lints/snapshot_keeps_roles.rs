@@ -1,10 +1,11 @@
-//! A snapshot drops no role and sets none back: every client would refuse it.
+//! A snapshot sets no role back, and drops none unless all online keys are new: every client would
+//! refuse it.
 
 use super::{Case, Rule, Subject};
 
 pub(super) const RULE: Rule = Rule {
     name: "snapshot-keeps-roles",
-    clause: "TUF 5.5.5",
+    clause: "TUF 5.3.11, 5.5.5",
     check,
 };
 
@@ -17,12 +18,14 @@ fn check(case: &Case<'_>) -> Vec<String> {
     else {
         return Vec::new();
     };
+    let may_leave = case.roles_may_leave();
     let mut listed = new.entries().peekable();
     previous
         .entries()
         .filter_map(|(metapath, old)| {
             while listed.next_if(|(new, _)| *new < metapath).is_some() {}
             match listed.next_if(|(new, _)| *new == metapath) {
+                None if may_leave => None,
                 None => Some(format!("{metapath} is no longer listed")),
                 Some((_, file)) if file.version < old.version => Some(format!(
                     "{metapath} goes back from v{} to v{}",
@@ -39,7 +42,9 @@ mod tests {
     use metadata::{MetaFile, Version};
 
     use super::*;
-    use crate::lints::samples::{of_snapshot, role, snapshot};
+    use crate::lints::samples::{key, layout, now, of_snapshot, policy, role, root, snapshot};
+    use crate::{DraftDocument, FormerKeys};
+    use metadata::Document;
 
     #[test]
     fn accepts_more_roles_and_higher_versions() {
@@ -62,5 +67,65 @@ mod tests {
                 "bins-2.json is no longer listed"
             ]
         );
+    }
+
+    /// The one exception: a root in which no online key of before remains.
+    #[test]
+    fn roles_leave_with_the_keys_that_signed_for_them() {
+        let (old, mut new) = (snapshot(1, 3), snapshot(2, 2));
+        let (policy, published) = (policy(), root());
+        let former = FormerKeys::of([&published]);
+        let found = |new: &metadata::Snapshot, fresh: [bool; 2], former| {
+            let mut root = root();
+            root.keys.insert(key(77).id(), key(77));
+            for (role, fresh) in [&mut root.snapshot, &mut root.timestamp]
+                .into_iter()
+                .zip(fresh)
+            {
+                if fresh {
+                    role.keyids = vec![key(77).id()];
+                }
+            }
+            check(&Case {
+                role: &metadata::Role::Snapshot,
+                canonical: &new.to_canonical(),
+                subject: new.subject(Some(&old)),
+                now: now(),
+                policy: &policy,
+                root: Some(&root),
+                layout: layout(),
+                former,
+            })
+        };
+        assert_eq!(found(&new, [true, true], Some(&former)), [""; 0]);
+        for (fresh, former) in [
+            ([true, false], Some(&former)),
+            ([false, true], Some(&former)),
+            ([false, false], Some(&former)),
+            ([true, true], None),
+        ] {
+            let kept = found(&new, fresh, former);
+            assert_eq!(kept, ["bins-2.json is no longer listed"], "{fresh:?}");
+        }
+        // Versions go on in any case.
+        new.set(
+            &role("bins"),
+            MetaFile::version_only(Version::new(3).unwrap()),
+        );
+        let mut back = new.clone();
+        back.set(&role("bins"), MetaFile::version_only(Version::FIRST));
+        let old = new;
+        let root = root();
+        let case = Case {
+            role: &metadata::Role::Snapshot,
+            canonical: &back.to_canonical(),
+            subject: back.subject(Some(&old)),
+            now: now(),
+            policy: &policy,
+            root: Some(&root),
+            layout: layout(),
+            former: Some(&FormerKeys::default()),
+        };
+        assert_eq!(check(&case), ["bins.json goes back from v3 to v1"]);
     }
 }
