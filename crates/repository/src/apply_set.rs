@@ -6,10 +6,9 @@ use std::path::Path;
 use chrono::{DateTime, Utc};
 use metadata::{Role, Sha256, Version};
 
-use crate::batch::check_layout;
 use crate::cycle::offline_versions;
 use crate::error::RepositoryError;
-use crate::offline_set::{OfflineFile, OfflineSet};
+use crate::offline_set::{OfflineFile, OfflineSet, bins_role};
 use crate::outlook::{in_force, published};
 use crate::record::RoleRecord;
 use crate::repository::Repository;
@@ -55,9 +54,16 @@ impl Repository {
             return Err(RepositoryError::Set { why });
         }
         let set = OfflineSet { id: 0, files };
-        let checked = set.check(&published, &self.settings.policy, &self.rules(), now)?;
+        let former = self.former_keys()?;
+        let policy = &self.settings.policy;
+        let checked = set.check(&published, former.as_ref(), policy, &self.rules(), now)?;
         let versions = offline_versions(Some(&checked));
-        check_layout(&in_force(published, Some(&checked))?.bins, &self.settings)?;
+        let is_first = published.bins.is_none();
+        let in_force = in_force(published, Some(&checked), former)?;
+        if is_first && in_force.layout != self.settings.layout {
+            let (role, version) = (bins_role(), in_force.bins.version);
+            return Err(RepositoryError::Layout { role, version });
+        }
         self.state.enqueue_set(&set.files, now)?;
         Ok(versions)
     }

@@ -4,20 +4,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use draft::{Draft, Plan, Setting, Signed, SignedFile};
+use draft::{BinLayout, Draft, FormerKeys, Plan, Setting, Signed, SignedFile};
 use index::BinIndex;
 use metadata::{
     DelegatedRoles, Delegations, Expiry, MetaFile, Role, RoleKeys, Root, Snapshot, TargetFile,
     Targets, Timestamp, Version,
 };
-use policy::{Encoding, Policy};
+use policy::Policy;
 use trust::Authority;
 
 use crate::cores::on_all_cores;
 use crate::error::RepositoryError;
 use crate::offline_set::CheckedSet;
 use crate::pages::Applied;
-use crate::record::{Listing, RoleRecord, Settings};
+use crate::rebin::{Spread, bin_delegation};
+use crate::record::{Listing, RoleRecord};
 use crate::repository::{Repository, Stage};
 use crate::signers::OnlineSigners;
 use crate::status::is_bin;
@@ -30,6 +31,18 @@ const BINS_AT_ONCE: usize = 256;
 pub(crate) struct InForce {
     pub(crate) root: Root,
     pub(crate) bins: Targets,
+    /// The bins that `bins` delegates to.
+    pub(crate) layout: BinLayout,
+    /// The online keys of all roots before a new one, if there is a new one and they are known.
+    pub(crate) former: Option<FormerKeys>,
+}
+
+impl InForce {
+    /// Whether none of the online keys of before is left, so that roles may leave the snapshot.
+    fn roles_may_leave(&self) -> bool {
+        let former = self.former.as_ref();
+        former.is_some_and(|former| former.are_all_gone_from(&self.root))
+    }
 }
 
 /// Everything one cycle signs, in publish order (DESIGN §5), with the roles as they will be.
@@ -39,6 +52,8 @@ pub(crate) struct Batch {
     pub(crate) records: Vec<RoleRecord>,
     pub(crate) snapshot: Option<Version>,
     pub(crate) bins: usize,
+    /// Roles the snapshot lists no more.
+    pub(crate) dropped: Vec<Role>,
 }
 
 /// What a batch is built from.
@@ -61,8 +76,15 @@ impl Builder<'_> {
         set: Option<CheckedSet>,
         applied: &Applied,
     ) -> Result<Batch, RepositoryError> {
-        let bin_keys = check_layout(&self.in_force.bins, &self.repository.settings)?;
-        let shares_key = same_keys(bin_keys.1, &self.in_force.root.snapshot);
+        let bin_keys = bin_delegation(&self.in_force.bins)?;
+        let shares_key = same_keys(bin_keys.keys, &self.in_force.root.snapshot);
+        let held = self.repository.settings.layout.count;
+        let spread = Spread::new(
+            self.repository.state.as_ref(),
+            held,
+            self.in_force.layout.count,
+        );
+        let bin_keys = (bin_keys.delegations, bin_keys.keys);
         let bin_listing = if shares_key {
             Listing::Version
         } else {
@@ -78,7 +100,7 @@ impl Builder<'_> {
         for (done, some) in bins.chunks(BINS_AT_ONCE).enumerate() {
             let done = (done * BINS_AT_ONCE) as u64;
             self.repository.at(Stage::Signing, done, bins.len() as u64);
-            for file in self.sign_bins(some, bin_keys, applied)? {
+            for file in self.sign_bins(some, bin_keys, &spread, applied)? {
                 push(file, bin_listing);
             }
         }
@@ -92,8 +114,13 @@ impl Builder<'_> {
             push(file, listing);
         }
         let mut snapshot_version = None;
+        let mut dropped = Vec::new();
         if plan.snapshot.is_some() {
-            let snapshot = self.snapshot(&records, bin_listing)?;
+            if self.in_force.roles_may_leave() {
+                let bins = Some(&self.in_force.bins);
+                dropped = self.repository.tombstones(self.roles, &files, bins)?;
+            }
+            let snapshot = self.snapshot(&records, bin_listing, &dropped)?;
             snapshot_version = Some(snapshot.document().version);
             let file = snapshot.into_file();
             records.push(record(&file, Listing::None));
@@ -110,6 +137,7 @@ impl Builder<'_> {
             records,
             snapshot: snapshot_version,
             bins,
+            dropped,
         })
     }
 
@@ -138,9 +166,10 @@ impl Builder<'_> {
         &self,
         bins: &[BinIndex],
         (keys, role_keys): (&Delegations, &RoleKeys),
+        spread: &Spread<'_>,
         applied: &Applied,
     ) -> Result<Vec<SignedFile>, RepositoryError> {
-        let drafts = bins.iter().map(|bin| self.bin(*bin, applied));
+        let drafts = bins.iter().map(|bin| self.bin(*bin, spread, applied));
         let drafts = drafts.collect::<Result<Vec<_>, _>>()?;
         let setting = self.setting();
         let linted = on_all_cores(drafts, &|draft: Draft<Targets>| {
@@ -151,8 +180,13 @@ impl Builder<'_> {
     }
 
     /// A bin as it will be.
-    fn bin(&self, bin: BinIndex, applied: &Applied) -> Result<Draft<Targets>, RepositoryError> {
-        let role = Role::Delegated(self.repository.settings.layout.role_name(bin)?);
+    fn bin(
+        &self,
+        bin: BinIndex,
+        spread: &Spread<'_>,
+        applied: &Applied,
+    ) -> Result<Draft<Targets>, RepositoryError> {
+        let role = Role::Delegated(self.in_force.layout.role_name(bin)?);
         let version = self.next_version(&role)?;
         // First signatures are spread, so that renewals do not all fall on one day.
         let expires = if self.roles.contains_key(&role) {
@@ -160,10 +194,8 @@ impl Builder<'_> {
         } else {
             draft::first_bin_expiry(self.now, self.policy(), bin)
         };
-        let mut targets: BTreeMap<_, _> = self
-            .repository
-            .state
-            .bin_targets(bin.get())?
+        let mut targets: BTreeMap<_, _> = spread
+            .targets(bin)?
             .into_iter()
             .map(|(path, length, digest)| (path, TargetFile::new(length, digest)))
             .collect();
@@ -178,7 +210,7 @@ impl Builder<'_> {
             }
         }
         let document = Targets::new(version, Expiry::at(expires)).with_targets(targets);
-        Ok(Draft::new(role, document))
+        Ok(Draft::new(role, document).in_layout(self.in_force.layout))
     }
 
     /// The snapshot of all roles as they will be: the published ones overlaid with the new.
@@ -187,11 +219,13 @@ impl Builder<'_> {
         &self,
         new: &[RoleRecord],
         bin_listing: Listing,
+        dropped: &[Role],
     ) -> Result<Signed<Snapshot>, RepositoryError> {
         let version = self.next_version(&Role::Snapshot)?;
         let expires = Expiry::at(self.now + self.policy().roles.snapshot.lifetime);
         let mut document = Snapshot::new(version, expires);
-        for record in self.roles.values().chain(new) {
+        let kept = |record: &&RoleRecord| !dropped.contains(&record.role);
+        for record in self.roles.values().filter(kept).chain(new) {
             let listing = if is_bin(&record.role) {
                 bin_listing
             } else {
@@ -201,8 +235,9 @@ impl Builder<'_> {
                 document.set(&record.role, file);
             }
         }
-        let linted =
-            Draft::new(Role::Snapshot, document).lint(&self.setting(), self.previous_snapshot)?;
+        let linted = Draft::new(Role::Snapshot, document)
+            .after(self.in_force.former.as_ref())
+            .lint(&self.setting(), self.previous_snapshot)?;
         let root = &self.in_force.root;
         let authority = Authority::new("root", &root.keys, &root.snapshot);
         self.signers.sign(linted, &root.snapshot, &authority)
@@ -253,31 +288,25 @@ pub(crate) fn same_keys(one: &RoleKeys, other: &RoleKeys) -> bool {
     set(one) == set(other)
 }
 
-/// The bins' keys, if `bins` delegates as this index was set up.
-pub(crate) fn check_layout<'a>(
-    bins: &'a Targets,
-    settings: &Settings,
-) -> Result<(&'a Delegations, &'a RoleKeys), RepositoryError> {
-    let count = u64::from(settings.layout.count.get());
-    let delegations = bins.delegations.as_ref();
-    let keys =
-        delegations.and_then(
-            |delegations| match (&delegations.roles, settings.layout.encoding) {
-                (DelegatedRoles::Succinct(succinct), Encoding::Succinct)
-                    if succinct.count() == count =>
-                {
-                    Some((delegations, &succinct.keys))
-                }
-                (DelegatedRoles::Listed(roles), Encoding::PathHashPrefixes)
-                    if roles.len() as u64 == count =>
-                {
-                    roles.first().map(|role| (delegations, &role.keys))
-                }
-                _ => None,
-            },
-        );
-    keys.ok_or_else(|| RepositoryError::Layout {
-        role: crate::offline_set::bins_role(),
-        version: bins.version,
-    })
+/// Every role that these documents delegate to.
+pub(crate) fn delegated_roles<'a>(
+    delegators: impl IntoIterator<Item = &'a Targets>,
+) -> BTreeSet<Role> {
+    let mut roles = BTreeSet::new();
+    for document in delegators {
+        match document.delegations.as_ref().map(|list| &list.roles) {
+            Some(DelegatedRoles::Listed(listed)) => {
+                roles.extend(listed.iter().map(|role| Role::Delegated(role.name.clone())));
+            }
+            Some(DelegatedRoles::Succinct(_)) => {
+                let bins = BinLayout::read(document).into_iter().flat_map(|layout| {
+                    let bins = layout.count.bins();
+                    bins.filter_map(move |bin| layout.role_name(bin).ok())
+                });
+                roles.extend(bins.map(Role::Delegated));
+            }
+            None => {}
+        }
+    }
+    roles
 }

@@ -66,6 +66,7 @@ impl Repository {
         options: TickOptions,
     ) -> Result<TickReport, RepositoryError> {
         let _lock = self.lock()?;
+        self.follow_other_processes()?;
         let mut report = TickReport::default();
         self.check_clock(now)?;
         self.check_store()?;
@@ -139,6 +140,8 @@ impl Repository {
             targets: work.applied.target_records(),
             outcomes: report.outcomes.clone(),
             sets: work.sets.clone(),
+            dropped: batch.dropped.clone(),
+            layout: (work.in_force.layout != self.settings.layout).then_some(work.in_force.layout),
             objects: stage_objects(rehearsed, &mut work.applied),
         };
         self.publish(&staged)?;

@@ -62,6 +62,12 @@ pub enum RepositoryError {
         /// The folder.
         path: PathBuf,
     },
+    /// A rebin to the bins there are.
+    #[error("the index has {count} bins of this form already")]
+    SameBins {
+        /// How many.
+        count: u32,
+    },
     /// There is one already.
     #[error("{path} already holds something; nothing is ever overwritten")]
     Exists {

@@ -71,6 +71,11 @@ fn counts(text: &mut Text, status: &Status) {
         ("bins", "Bins published.", status.bins as u64),
         ("targets", "Targets listed.", status.targets),
         (
+            "tombstones",
+            "Roles in the snapshot that nothing delegates to any more.",
+            status.tombstones.len() as u64,
+        ),
+        (
             "projects",
             "Projects with files, now or before.",
             status.projects as u64,

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use draft::{Draft, DraftDocument, Setting, Signed, SignedFile};
+use draft::{BinLayout, Draft, DraftDocument, FormerKeys, Setting, Signed, SignedFile};
 use metadata::{Document, Role, Root, Targets, Version, Wire};
 use policy::Policy;
 use trust::{Authority, Rules};
@@ -113,16 +113,19 @@ impl OfflineSet {
     }
 
     /// Checks everything a set claims, from its bytes: the chain of roots, targets under the newest
-    /// root, bins under the newest targets; each linted, each with its threshold.
+    /// root, bins under the newest targets; each linted, each with its threshold. Bins may leave if none
+    /// of the `former` online keys stays.
     pub(crate) fn check(
         &self,
         published: &Published,
+        former: Option<&FormerKeys>,
         policy: &Policy,
         rules: &Rules,
         now: DateTime<Utc>,
     ) -> Result<CheckedSet, RepositoryError> {
         let reader = Reader {
             set: self,
+            former,
             policy,
             rules,
             now,
@@ -141,6 +144,7 @@ impl OfflineSet {
                 document,
                 &Role::Targets,
                 root,
+                None,
                 published.targets.as_ref(),
                 &[authority],
             )
@@ -159,10 +163,12 @@ impl OfflineSet {
                 .ok_or_else(no_bins)?;
             let keys = listed_keys(delegations, &bins_role).ok_or_else(no_bins)?;
             let authority = Authority::new("targets", &delegations.keys, keys);
+            let layout = BinLayout::read(&document.document);
             reader.seal(
                 document,
                 &bins_role,
                 root,
+                layout,
                 published.bins.as_ref(),
                 &[authority],
             )
@@ -207,6 +213,7 @@ fn parse_name(name: &str) -> Option<(Role, Version)> {
 
 struct Reader<'a> {
     set: &'a OfflineSet,
+    former: Option<&'a FormerKeys>,
     policy: &'a Policy,
     rules: &'a Rules,
     now: DateTime<Utc>,
@@ -239,7 +246,7 @@ impl Reader<'_> {
                 ));
             }
             let parsed = Parsed { document, file };
-            let sealed = self.seal(parsed, &Role::Root, &own, previous, &authorities)?;
+            let sealed = self.seal(parsed, &Role::Root, &own, None, previous, &authorities)?;
             roots.push(sealed);
         }
         Ok(roots)
@@ -292,6 +299,7 @@ impl Reader<'_> {
         parsed: Parsed<'_, R>,
         role: &Role,
         root: &Root,
+        layout: Option<BinLayout>,
         previous: Option<&R>,
         authorities: &[Authority<'_>],
     ) -> Result<Signed<R>, RepositoryError> {
@@ -301,7 +309,11 @@ impl Reader<'_> {
             policy: self.policy,
             root: Some(root),
         };
-        let linted = Draft::new(role.clone(), parsed.document).lint(&setting, previous)?;
+        let mut draft = Draft::new(role.clone(), parsed.document).after(self.former);
+        if let Some(layout) = layout {
+            draft = draft.in_layout(layout);
+        }
+        let linted = draft.lint(&setting, previous)?;
         if linted.canonical() != &*wire.canonical {
             let why = format!("{role} has members this program would lose");
             return Err(RepositoryError::Set { why });

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use draft::{Head, Pending, Plan, RoleState, Signed};
+use draft::{FormerKeys, Head, Pending, Plan, RoleState, Signed};
 use metadata::{Document, Role, Targets, Version, Wire};
 use policy::Policy;
 
-use crate::batch::{InForce, check_layout};
+use crate::batch::InForce;
 use crate::cycle::{TickOptions, offline_versions};
 use crate::error::RepositoryError;
 use crate::offline_set::{CheckedSet, Published, bins_role};
 use crate::pages::{self, Applied};
 use crate::prepare::Without;
+use crate::rebin::bin_delegation;
 use crate::record::RoleRecord;
 use crate::rehearse::Before;
 use crate::repository::Repository;
@@ -51,18 +52,34 @@ impl Repository {
         let head_record = self.state.head()?;
         let before = self.read_before(&roles, head_record.timestamp)?;
         let published = published(&before)?;
-        let set = self.check_set(&published, now)?;
+        if let Some(bins) = &published.bins
+            && bin_delegation(bins)?.layout != self.settings.layout
+        {
+            // Another process has changed the bins meanwhile.
+            let (role, version) = (bins_role(), bins.version);
+            return Err(RepositoryError::Layout { role, version });
+        }
+        let former = if self.state.waiting_sets()?.is_empty() {
+            None
+        } else {
+            self.former_keys()?
+        };
+        let set = self.check_set(&published, former.as_ref(), now)?;
         let queued = self.state.pending()?;
         let taken: Vec<_> = queued.iter().filter(|one| without.takes(one.id)).collect();
-        let mut applied = pages::apply(self.state.as_ref(), &self.settings, &taken)?;
+        let in_force = in_force(published, set.as_ref(), former)?;
+        let settings = crate::Settings {
+            layout: in_force.layout,
+            ..self.settings.clone()
+        };
+        let mut applied = pages::apply(self.state.as_ref(), &settings, &taken)?;
         for (id, why) in &without.refused {
             applied.outcomes.push((*id, Err(why.clone())));
         }
-        let in_force = in_force(published, set.as_ref())?;
         let mut pending = Pending {
             changes: queued.len() as u64,
             oldest: queued.first().map(|queued| queued.accepted),
-            bins: applied.bins(&self.settings),
+            bins: applied.bins(&settings),
             offline_roles: set.is_some(),
             ..Pending::default()
         };
@@ -71,10 +88,10 @@ impl Repository {
             timestamp: roles.get(&Role::Timestamp).map(role_state),
             ..Head::default()
         };
-        let resign_all = set.as_ref().is_some_and(|set| set.bins.is_some())
-            && bin_keys_change(&before, &in_force, &self.settings)?;
-        for bin in self.settings.layout.count.bins() {
-            let role = Role::Delegated(self.settings.layout.role_name(bin)?);
+        let resign_all =
+            set.as_ref().is_some_and(|set| set.bins.is_some()) && bins_change(&before, &in_force)?;
+        for bin in in_force.layout.count.bins() {
+            let role = Role::Delegated(in_force.layout.role_name(bin)?);
             match roles.get(&role) {
                 Some(record) if !resign_all => {
                     head.bins.insert(bin, role_state(record));
@@ -147,7 +164,9 @@ impl Repository {
         };
         let roles = self.roles_by_name()?;
         let published = published(&self.read_before(&roles, None)?)?;
-        let checked = set.check(&published, &self.settings.policy, &self.rules(), now);
+        let former = self.former_keys()?;
+        let policy = &self.settings.policy;
+        let checked = set.check(&published, former.as_ref(), policy, &self.rules(), now);
         if checked.is_err() {
             self.state.drop_set(set.id)?;
         }
@@ -158,11 +177,13 @@ impl Repository {
     fn check_set(
         &self,
         published: &Published,
+        former: Option<&FormerKeys>,
         now: DateTime<Utc>,
     ) -> Result<Option<CheckedSet>, RepositoryError> {
         let waiting = self.state.waiting_sets()?.into_iter().next();
+        let policy = &self.settings.policy;
         waiting
-            .map(|set| set.check(published, &self.settings.policy, &self.rules(), now))
+            .map(|set| set.check(published, former, policy, &self.rules(), now))
             .transpose()
     }
 
@@ -194,34 +215,29 @@ pub(crate) fn document<R: Document>(file: Option<&[u8]>) -> Result<Option<R>, Re
 pub(crate) fn in_force(
     published: Published,
     set: Option<&CheckedSet>,
+    former: Option<FormerKeys>,
 ) -> Result<InForce, RepositoryError> {
-    let root = set
-        .and_then(|set| set.roots.last())
-        .map(Signed::document)
-        .cloned();
-    let bins = set
-        .and_then(|set| set.bins.as_ref())
-        .map(Signed::document)
-        .cloned();
+    let of_set = |one: &Option<Signed<Targets>>| one.as_ref().map(Signed::document).cloned();
+    let root = set.and_then(|set| set.roots.last());
+    let root = root.map(Signed::document).cloned();
+    let bins = set.and_then(|set| of_set(&set.bins));
     let missing = || RepositoryError::NoRoles;
+    let bins = bins.or(published.bins).ok_or_else(missing)?;
     Ok(InForce {
         root: root.or(published.root).ok_or_else(missing)?,
-        bins: bins.or(published.bins).ok_or_else(missing)?,
+        layout: bin_delegation(&bins)?.layout,
+        bins,
+        former,
     })
 }
 
-/// Whether the bins get other keys than before.
-fn bin_keys_change(
-    before: &Before,
-    in_force: &InForce,
-    settings: &crate::Settings,
-) -> Result<bool, RepositoryError> {
+/// Whether the bins get other keys than before, or become others.
+fn bins_change(before: &Before, in_force: &InForce) -> Result<bool, RepositoryError> {
     let Some(old) = document::<Targets>(before.bins.as_deref())? else {
         return Ok(true);
     };
-    let (_, old_keys) = check_layout(&old, settings)?;
-    let (_, new_keys) = check_layout(&in_force.bins, settings)?;
-    Ok(old_keys != new_keys)
+    let (old, new) = (bin_delegation(&old)?, bin_delegation(&in_force.bins)?);
+    Ok(old.layout != new.layout || old.keys != new.keys)
 }
 
 fn role_state(record: &RoleRecord) -> RoleState {

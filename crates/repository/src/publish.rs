@@ -79,6 +79,10 @@ impl Repository {
             self.put(staged, Phase::Immutable, head)?; // 2
             self.flush()?; // 3
             self.state.move_head(staged)?; // 4
+            if staged.layout.is_some() {
+                self.settings = self.state.settings()?;
+            }
+            self.seen = staged.base + 1;
         }
         self.put(staged, Phase::Root, head)?; // 5
         self.put(staged, Phase::Timestamp, head)?;

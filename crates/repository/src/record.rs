@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 use crate::change::{ChangeId, Outcome};
 use crate::error::RepositoryError;
 
-/// What was fixed when the repository was made.
+/// What was fixed when the repository was made, but for the bins.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The policy, as text: a repository keeps the one it was made with until it is told otherwise.
     pub policy_text: String,
     /// The same, read.
     pub policy: Policy,
-    /// Number and encoding of the bins.
+    /// Number and encoding of the bins: the policy's until a rebin.
     pub layout: BinLayout,
     /// What becomes a target.
     pub profile: TargetProfile,
@@ -36,18 +36,15 @@ impl Settings {
     }
 
     pub(crate) fn encode(&self) -> [(&'static str, String); 4] {
-        let encoding = match self.layout.encoding {
-            Encoding::Succinct => "succinct",
-            Encoding::PathHashPrefixes => "path-hash-prefixes",
-        };
+        let [bins, encoding] = layout_settings(self.layout);
         let profile = match self.profile {
             TargetProfile::Pages => "pages",
             TargetProfile::PagesAndFiles => "pages+files",
         };
         [
             ("policy", self.policy_text.clone()),
-            ("bins", self.layout.count.get().to_string()),
-            ("encoding", encoding.to_owned()),
+            bins,
+            encoding,
             ("profile", profile.to_owned()),
         ]
     }
@@ -78,6 +75,18 @@ impl Settings {
             profile,
         })
     }
+}
+
+/// How a layout stands among the settings.
+pub(crate) fn layout_settings(layout: BinLayout) -> [(&'static str, String); 2] {
+    let encoding = match layout.encoding {
+        Encoding::Succinct => "succinct",
+        Encoding::PathHashPrefixes => "path-hash-prefixes",
+    };
+    [
+        ("bins", layout.count.get().to_string()),
+        ("encoding", encoding.to_owned()),
+    ]
 }
 
 /// How the snapshot lists a role.
@@ -234,6 +243,10 @@ pub struct Staged {
     pub outcomes: Vec<(ChangeId, Outcome)>,
     /// Sets of offline-signed roles taken up.
     pub sets: Vec<i64>,
+    /// Roles that leave the snapshot, together with the online keys of before.
+    pub dropped: Vec<Role>,
+    /// Other bins, over which every target is spread anew.
+    pub layout: Option<BinLayout>,
     /// What is put, in order.
     pub objects: Vec<Object>,
 }

@@ -21,6 +21,8 @@ pub struct Repository {
     pub(crate) state: Box<dyn State>,
     pub(crate) store: Box<dyn Store>,
     pub(crate) settings: Settings,
+    /// The generation of the head that the settings are of.
+    pub(crate) seen: u64,
     pub(crate) watch: Option<Watch>,
 }
 
@@ -91,8 +93,19 @@ impl Repository {
             state,
             store,
             settings,
+            seen: 0,
             watch: None,
         })
+    }
+
+    /// Reads the settings again if something was published since: a rebin changes them.
+    pub(crate) fn follow_other_processes(&mut self) -> Result<(), RepositoryError> {
+        let generation = self.state.head()?.generation;
+        if generation != self.seen {
+            self.settings = self.state.settings()?;
+            self.seen = generation;
+        }
+        Ok(())
     }
 
     /// What became of changes that were queued. A published one is decided once the timestamp that

@@ -98,6 +98,11 @@ impl OnlineSigners {
         }
     }
 
+    /// Their public halves.
+    pub(crate) fn public_keys(&self) -> impl Iterator<Item = &metadata::PublicKey> {
+        self.signers.iter().map(|signer| signer.public_key())
+    }
+
     fn listed(&self, keys: &metadata::RoleKeys) -> impl Iterator<Item = &Arc<dyn Signer>> {
         let signers = self.signers.iter();
         signers.filter(|signer| keys.keyids.contains(signer.key_id()))

@@ -94,6 +94,9 @@ pub struct Status {
     pub alarms: Vec<Alarm>,
     /// Who signs what, as the published root and delegations say; empty if they cannot be read.
     pub signers: Vec<RoleSigners>,
+    /// Roles that the snapshot lists though nothing delegates to them any more. They take room until both
+    /// online keys are replaced without overlap.
+    pub tombstones: Vec<Role>,
     /// The snapshot's size.
     pub snapshot_room: HeadRoom,
     /// The size of the largest targets role: `bins`, or a bin.
@@ -137,11 +140,12 @@ impl Repository {
             }
         }
         roles.sort_by(|one, other| one.role.cmp(&other.role));
-        let (store, signers) = self.signers_and_health()?;
+        let (store, signers, tombstones) = self.signers_and_health()?;
         let alarms = alarms(&roles, &self.settings.policy.online.offline_alarms, now);
         Ok(Status {
             alarms,
             signers,
+            tombstones,
             snapshot_room,
             role_room,
             store,
@@ -159,18 +163,27 @@ impl Repository {
     }
 
     /// Reads the offline roles and the snapshot back.
-    fn signers_and_health(&self) -> Result<(StoreHealth, Vec<RoleSigners>), RepositoryError> {
-        let before = match self.read_before(&self.roles_by_name()?, None) {
-            Ok(before) => before,
-            Err(RepositoryError::Store(StoreError::Altered { path, .. })) => {
-                return Ok((StoreHealth::Altered(path), Vec::new()));
-            }
-            Err(RepositoryError::Store(_)) => return Ok((StoreHealth::Unreadable, Vec::new())),
-            Err(error) => return Err(error),
+    fn signers_and_health(&self) -> Result<ReadBack, RepositoryError> {
+        let records = self.roles_by_name()?;
+        let read = || {
+            let before = self.read_before(&records, None)?;
+            let tombstones = self.tombstones(&records, &[], None)?;
+            Ok((signers(&published(&before)?), tombstones))
         };
-        Ok((StoreHealth::Intact, signers(&published(&before)?)))
+        Ok(match read() {
+            Ok((signers, tombstones)) => (StoreHealth::Intact, signers, tombstones),
+            Err(RepositoryError::Store(StoreError::Altered { path, .. })) => {
+                (StoreHealth::Altered(path), Vec::new(), Vec::new())
+            }
+            Err(RepositoryError::Store(_)) => (StoreHealth::Unreadable, Vec::new(), Vec::new()),
+            Err(error) => return Err(error),
+        })
     }
 }
+
+/// What reading the published roles back tells: whether they are there, who signs them, and which of them
+/// nobody asks for any more.
+type ReadBack = (StoreHealth, Vec<RoleSigners>, Vec<Role>);
 
 /// Who signs the published roles.
 fn signers(published: &Published) -> Vec<RoleSigners> {

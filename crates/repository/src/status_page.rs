@@ -144,6 +144,7 @@ fn numbers(page: &mut String, status: &Status) {
         ("Bins", grouped(status.bins as u64)),
         ("Changes waiting", grouped(status.pending as u64)),
         ("Offline sets waiting", grouped(status.waiting_sets as u64)),
+        ("Tombstones", grouped(status.tombstones.len() as u64)),
         ("Snapshot", room(status.snapshot_room)),
         ("Largest role", room(status.role_room)),
     ];

@@ -6,26 +6,37 @@ use index::{PageFile, PageLimits, ProjectName, SimplePage, metadata_path, page_p
 use metadata::{Document, Role, Sha256, TargetPath, Targets};
 use trust::Verified;
 
-use crate::batch::{check_layout, same_keys};
+use crate::batch::same_keys;
 use crate::error::RepositoryError;
+use crate::rebin::{Listed, Spread, bin_delegation};
 use crate::record::{FileRecord, Listing, Object, Phase, RoleRecord, Source, Staged, TargetRecord};
 use crate::repository::Repository;
 use crate::restore::Published;
 use crate::store::StorePath;
+use crate::tombstones::is_bin;
 
 impl Repository {
     /// The rows that make the state say what is published, as the work of one cycle.
     pub(crate) fn take_over(&self, published: &Published) -> Result<Staged, RepositoryError> {
+        let layout = bin_delegation(&published.bins)?.layout;
         let mut staged = Staged {
             base: self.state.head()?.generation,
-            roles: published.records(&self.settings)?,
+            roles: published.records()?,
+            // A rebin since the backup.
+            layout: (layout != self.settings.layout).then_some(layout),
             ..Staged::default()
         };
+        let known = self.roles_by_name()?.into_keys();
+        let is_gone = |role: &Role| !staged.roles.iter().any(|record| record.role == *role);
+        staged.dropped = known.filter(|role| is_bin(role) && is_gone(role)).collect();
+        let (held, wanted) = (self.settings.layout.count, layout.count);
+        let spread = Spread::new(self.state.as_ref(), held, wanted);
         let mut listed = BTreeMap::new();
-        for bin in self.settings.layout.count.bins() {
-            let role = Role::Delegated(self.settings.layout.role_name(bin)?);
+        for bin in wanted.bins() {
+            let role = Role::Delegated(layout.role_name(bin)?);
+            let known = spread.targets(bin)?;
             if let Some(published) = published.each.get(&role) {
-                self.take_over_bin(bin.get(), published, &mut listed, &mut staged)?;
+                take_over_bin(bin.get(), known, published, &mut listed, &mut staged)?;
             }
         }
         for (path, (length, digest)) in &listed {
@@ -41,43 +52,6 @@ impl Repository {
             source: Source::Bytes(timestamp),
         });
         Ok(staged)
-    }
-
-    fn take_over_bin(
-        &self,
-        bin: u16,
-        published: &Verified<Targets>,
-        listed: &mut BTreeMap<TargetPath, (u64, Sha256)>,
-        staged: &mut Staged,
-    ) -> Result<(), RepositoryError> {
-        let mut known: BTreeMap<TargetPath, (u64, Sha256)> = self
-            .state
-            .bin_targets(bin)?
-            .into_iter()
-            .map(|(path, length, digest)| (path, (length, digest)))
-            .collect();
-        for (path, file) in published.targets() {
-            let missing = || RepositoryError::NotInStore {
-                what: path.to_string(),
-            };
-            let digest = file.hashes.get_sha256().ok_or_else(missing)?;
-            let file = (file.length, digest);
-            listed.insert(path.clone(), file);
-            if known.remove(path) != Some(file) {
-                staged.targets.push(TargetRecord {
-                    bin,
-                    path: path.clone(),
-                    file: Some(file),
-                });
-            }
-        }
-        let gone = known.into_keys().map(|path| TargetRecord {
-            bin,
-            path,
-            file: None,
-        });
-        staged.targets.extend(gone);
-        Ok(())
     }
 
     fn take_over_page(
@@ -144,9 +118,44 @@ impl Repository {
     }
 }
 
+fn take_over_bin(
+    bin: u16,
+    known: Vec<Listed>,
+    published: &Verified<Targets>,
+    listed: &mut BTreeMap<TargetPath, (u64, Sha256)>,
+    staged: &mut Staged,
+) -> Result<(), RepositoryError> {
+    let mut known: BTreeMap<TargetPath, (u64, Sha256)> = known
+        .into_iter()
+        .map(|(path, length, digest)| (path, (length, digest)))
+        .collect();
+    for (path, file) in published.targets() {
+        let missing = || RepositoryError::NotInStore {
+            what: path.to_string(),
+        };
+        let digest = file.hashes.get_sha256().ok_or_else(missing)?;
+        let file = (file.length, digest);
+        listed.insert(path.clone(), file);
+        if known.remove(path) != Some(file) {
+            staged.targets.push(TargetRecord {
+                bin,
+                path: path.clone(),
+                file: Some(file),
+            });
+        }
+    }
+    let gone = known.into_keys().map(|path| TargetRecord {
+        bin,
+        path,
+        file: None,
+    });
+    staged.targets.extend(gone);
+    Ok(())
+}
+
 impl Published {
-    fn records(&self, settings: &crate::Settings) -> Result<Vec<RoleRecord>, RepositoryError> {
-        let (_, bin_keys) = check_layout(self.bins.document(), settings)?;
+    fn records(&self) -> Result<Vec<RoleRecord>, RepositoryError> {
+        let bin_keys = bin_delegation(&self.bins)?.keys;
         let bin_listing = if same_keys(bin_keys, &self.snapped.root().snapshot) {
             Listing::Version
         } else {

@@ -20,6 +20,8 @@ enum Work {
     Files,
     /// Files, together with a set of offline roles and a new online key.
     Rotation,
+    /// Files, together with four times as many bins and a new online key.
+    Rebin,
     /// What nobody needs any more is deleted.
     Sweep,
 }
@@ -83,6 +85,9 @@ fn die_and_recover(work: Work, writes: usize, failure: Failure) -> bool {
             .join(format!("repository/simple/{project}/index.html"));
         assert!(page.exists(), "the plain mirror is rebuilt");
     }
+    if work == Work::Rebin {
+        assert_eq!(index.settings().layout.count.get(), 64, "{context}");
+    }
     let status = index.status(now).unwrap();
     assert_eq!((status.pending, status.unfinished), (0, false));
     assert_eq!(status.waiting_sets, 0);
@@ -103,7 +108,10 @@ fn prepare(folder: &Path, ceremony: &mut Ceremony, work: Work) -> DateTime<Utc> 
     index.add_files(&samples(), start()).unwrap();
     match work {
         Work::Files => start(),
-        Work::Rotation => {
+        Work::Rotation | Work::Rebin => {
+            if work == Work::Rebin {
+                ceremony.rebin(64, policy::Encoding::PathHashPrefixes);
+            }
             ceremony.replace_online_key();
             let set = ceremony.renewal(folder, start(), 2);
             index.apply_set(&set, start()).unwrap();
@@ -149,6 +157,12 @@ fn every_write_of_a_publication_may_be_the_last() {
 fn every_third_write_of_a_rotation_may_be_the_last() {
     let writes = exhaust(Work::Rotation, 3);
     assert!(writes > 40, "a rotation signs 16 bins: {writes} writes");
+}
+
+#[test]
+fn every_seventh_write_of_a_rebin_may_be_the_last() {
+    let writes = exhaust(Work::Rebin, 7);
+    assert!(writes > 80, "a rebin signs 64 bins: {writes} writes");
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Records as they stand in the database: JSON in text columns, digests and times in their plain
 //! forms, so that a person with the `sqlite3` shell can read them.
 
-use index::{DistributionFilename, Yanked};
+use draft::BinLayout;
+use index::{BinCount, DistributionFilename, Yanked};
 use metadata::{Role, Sha256, TargetPath, Version};
+use policy::Encoding;
 use serde::{Deserialize, Serialize};
 
 use crate::change::{Change, ChangeId, Outcome};
@@ -205,6 +207,11 @@ pub(super) struct StagedBody {
     targets: Vec<TargetRow>,
     outcomes: Vec<(i64, OutcomeBody)>,
     sets: Vec<i64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    dropped: Vec<String>,
+    /// How many bins there will be, and whether they are listed succinctly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    layout: Option<(u32, bool)>,
 }
 
 impl StagedBody {
@@ -229,6 +236,15 @@ impl StagedBody {
                 .map(|(id, outcome)| (id.0, OutcomeBody::of(outcome)))
                 .collect(),
             sets: staged.sets.clone(),
+            dropped: staged
+                .dropped
+                .iter()
+                .map(|role| role.name().to_owned())
+                .collect(),
+            layout: staged.layout.map(|layout| {
+                let is_succinct = layout.encoding == Encoding::Succinct;
+                (layout.count.get(), is_succinct)
+            }),
         }
     }
 
@@ -269,8 +285,25 @@ impl StagedBody {
             .map(|(id, outcome)| Ok((ChangeId(id), outcome.read()?)))
             .collect::<Result<_, RepositoryError>>()?;
         staged.sets = self.sets;
+        let role = |name: String| Role::parse(&name).map_err(|_| damaged(name));
+        staged.dropped = self
+            .dropped
+            .into_iter()
+            .map(role)
+            .collect::<Result<_, _>>()?;
+        staged.layout = self.layout.map(read_layout).transpose()?;
         Ok(())
     }
+}
+
+fn read_layout((count, is_succinct): (u32, bool)) -> Result<BinLayout, RepositoryError> {
+    let count = BinCount::new(count.into()).map_err(|_| damaged("a number of bins"))?;
+    let encoding = if is_succinct {
+        Encoding::Succinct
+    } else {
+        Encoding::PathHashPrefixes
+    };
+    Ok(BinLayout { count, encoding })
 }
 
 pub(super) fn encode<T: Serialize>(body: &T) -> Result<String, RepositoryError> {

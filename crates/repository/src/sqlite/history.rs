@@ -68,6 +68,13 @@ fn replaced(db: &Connection, staged: &Staged) -> Result<Vec<String>, RepositoryE
             ));
         }
     }
+    for role in &staged.dropped {
+        if let Some(version) = published_version(db, role)? {
+            let version = u64::try_from(version).map_err(|_| damaged("a role"))?;
+            let version = super::body::read_version(version)?;
+            paths.extend(StorePath::metadata(&role.versioned_file_name(version)));
+        }
+    }
     for target in &staged.targets {
         let sql = "SELECT sha256 FROM targets WHERE bin = ?1 AND path = ?2";
         let digest: Option<[u8; 32]> = db

@@ -11,7 +11,7 @@ use crate::error::RepositoryError;
 use crate::offline_set::OfflineFile;
 use crate::record::{FileRecord, Phase, Source, Staged};
 use crate::sqlite::body::{ChangeBody, FileBody, OutcomeBody, StagedBody, encode};
-use crate::sqlite::{answers, failed, history};
+use crate::sqlite::{answers, failed, history, rebin};
 
 /// Runs `work` in a transaction that takes the write lock at once.
 pub(super) fn transact<T>(
@@ -194,6 +194,9 @@ pub(super) fn move_head(db: &mut Connection, staged: &Staged) -> Result<(), Repo
                 found,
             });
         }
+        if let Some(layout) = staged.layout {
+            rebin::spread(db, layout)?;
+        }
         history::supersede(db, staged)?;
         answers::remember(db, staged)?;
         apply_rows(db, staged)
@@ -208,6 +211,9 @@ fn apply_rows(db: &Transaction<'_>, staged: &Staged) -> Result<(), RepositoryErr
             .and_then(|mut statement| statement.execute(row))
             .map_err(failed(DOING))
     };
+    for role in &staged.dropped {
+        run("DELETE FROM roles WHERE role = ?1", params![role.name()])?;
+    }
     for record in &staged.roles {
         run(
             "INSERT OR REPLACE INTO roles VALUES (?1, ?2, ?3, ?4, ?5, ?6)",

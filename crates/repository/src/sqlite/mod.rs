@@ -5,6 +5,7 @@ mod body;
 mod history;
 mod journal;
 mod read;
+mod rebin;
 mod schema;
 
 use std::collections::BTreeMap;

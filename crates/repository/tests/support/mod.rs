@@ -22,10 +22,10 @@ use countersign_repository::{
     TickOptions,
 };
 use draft::{BinLayout, Draft, DraftDocument, Setting, bins_role, first_root, top_targets};
-use index::{DistributionFilename, file_path, page_path};
+use index::{BinCount, DistributionFilename, file_path, page_path};
 use keys::{FileKey, KeyType, Signer};
 use metadata::{Document, PublicKey, Role, Root, TargetPath, Targets, Version, Wire};
-use policy::Policy;
+use policy::{Encoding, Policy};
 use trust::{Answer, Authority, Held, Lookup, RootChain, Rules, Snapped, Step};
 
 /// The rehearsal policy: short lives, few bins.
@@ -75,6 +75,7 @@ pub struct Ceremony {
     /// Timestamp, snapshot, bins: one key for all unless they are told apart.
     online: [Arc<FileKey>; 3],
     policy: Policy,
+    layout: BinLayout,
 }
 
 fn key() -> Arc<FileKey> {
@@ -99,6 +100,7 @@ impl Ceremony {
             targets: many(roles.targets.keys),
             bins: many(roles.bins.keys),
             online: one_for_all(key()),
+            layout: BinLayout::of(&policy.index),
             policy,
         }
     }
@@ -113,6 +115,22 @@ impl Ceremony {
 
     pub fn replace_online_key(&mut self) {
         self.online = one_for_all(key());
+    }
+
+    /// The online keys of now.
+    pub fn online_keys(&self) -> [Arc<FileKey>; 3] {
+        self.online.clone()
+    }
+
+    /// Keys that were in use before are in use again.
+    pub fn take_back_online(&mut self, keys: [Arc<FileKey>; 3]) {
+        self.online = keys;
+    }
+
+    /// Other bins from the next set on.
+    pub fn rebin(&mut self, count: u64, encoding: Encoding) {
+        let count = BinCount::new(count).unwrap();
+        self.layout = BinLayout { count, encoding };
     }
 
     /// One online key for each of timestamp, snapshot, bins.
@@ -158,10 +176,8 @@ impl Ceremony {
             [&self.root, &self.targets, &self.bins].map(|keys| public(keys));
         let mut new = first_root(&self.policy, now, [&root, &timestamp, &snapshot, &targets]);
         new.version = version(number);
-        let settings = Settings::from_policy(&POLICY).unwrap();
-        let layout: BinLayout = settings.layout;
         let top = top_targets(&self.policy, now, version(number), &bins).unwrap();
-        let bins = bins_role(&self.policy, now, version(number), layout, &bin).unwrap();
+        let bins = bins_role(&self.policy, now, version(number), self.layout, &bin).unwrap();
 
         let clone = new.clone();
         let own = Authority::new("the root itself", &clone.keys, &clone.root);
@@ -234,6 +250,7 @@ impl Ceremony {
         };
         // A stranger's set cannot be sealed with the right authorities; it is written all the same.
         let sealed = Draft::new(role, document)
+            .in_layout(self.layout)
             .lint(&setting, previous)
             .ok()
             .and_then(|linted| linted.seal(&signatures, authorities).ok())

@@ -22,6 +22,8 @@ pub(super) struct Report {
     last_signed: Option<String>,
     last_publications: Vec<PublicationReport>,
     alarms: Vec<AlarmReport>,
+    /// Roles that the snapshot lists though nothing delegates to them.
+    tombstones: Vec<String>,
     snapshot_bytes: RoomReport,
     largest_role_bytes: RoomReport,
     store_intact: bool,
@@ -82,6 +84,7 @@ impl Report {
             last_signed: status.signed.map(stamp),
             last_publications: status.publications.iter().map(Into::into).collect(),
             alarms: status.alarms.iter().map(Into::into).collect(),
+            tombstones: status.tombstones.iter().map(ToString::to_string).collect(),
             snapshot_bytes: status.snapshot_room.into(),
             largest_role_bytes: status.role_room.into(),
             store_intact: status.store == StoreHealth::Intact,
@@ -116,6 +119,13 @@ impl Report {
                 "room: snapshot {}, largest role {}",
                 self.snapshot_bytes.text(),
                 self.largest_role_bytes.text()
+            ));
+        }
+        if !self.tombstones.is_empty() {
+            out.push(format!(
+                "{} tombstones: nothing delegates to them, and the snapshot lists them until a rebin or \
+                 another change of both online keys without overlap",
+                self.tombstones.len()
             ));
         }
         if let Some(signed) = &self.last_signed {
