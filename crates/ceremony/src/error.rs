@@ -89,6 +89,24 @@ pub enum CeremonyError {
     /// A change that leaves every key and threshold as it is.
     #[error("nothing to change: every role keeps its keys and its threshold")]
     NothingToChange,
+    /// A rebin to the bins there are.
+    #[error("the index has {count} bins of this form already")]
+    SameBins {
+        /// How many.
+        count: u32,
+    },
+    /// A rebin under an online key that a published root lists or listed.
+    #[error(
+        "the online key {} of `{holder}` is, or was, listed by a published root: with a key they know \
+         clients would miss the bins of before and refuse the index",
+        keyid.short()
+    )]
+    OnlineKeyKnown {
+        /// Who holds it.
+        holder: String,
+        /// The key.
+        keyid: KeyId,
+    },
     /// This machine's clock, or that of another that wrote to the transcript, is wrong.
     #[error("the clock says {now}, and the transcript already has an entry of {last}")]
     Clock {

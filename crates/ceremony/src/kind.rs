@@ -14,6 +14,8 @@ pub enum Kind {
     RotateRoot,
     /// Other online keys.
     RotateOnline,
+    /// Another number of bins, with other online keys and without overlap.
+    Rebin,
     /// One more holder.
     AddHolder,
     /// A holder's keys replaced, by another's or by new ones of the same holder.
@@ -31,6 +33,7 @@ impl Kind {
             Self::Renew => "renew",
             Self::RotateRoot => "rotate-root",
             Self::RotateOnline => "rotate-online",
+            Self::Rebin => "rebin",
             Self::AddHolder => "add-holder",
             Self::ReplaceHolder => "replace-holder",
             Self::RemoveHolder => "remove-holder",

@@ -3,6 +3,7 @@
 
 mod emergencies;
 mod forms;
+mod online;
 mod script;
 mod scripts;
 
@@ -109,6 +110,7 @@ impl Event {
             Kind::Renew => Script::Renewal,
             Kind::RotateRoot => Script::Rotation,
             Kind::RotateOnline => Script::OnlineRotation,
+            Kind::Rebin => Script::Rebin,
             Kind::AddHolder | Kind::ReplaceHolder | Kind::RemoveHolder => Script::HolderChange,
         };
         let blank = Facts::blank();

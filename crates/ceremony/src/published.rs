@@ -3,12 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use draft::{BINS_PREFIX, BinLayout, DraftDocument};
-use index::BinCount;
-use metadata::{
-    DelegatedRoles, KeyId, PublicKey, Role, RoleKeys, RoleName, Root, Targets, Version,
-};
-use policy::Encoding;
+use draft::{BINS_PREFIX, BinLayout, DraftDocument, FormerKeys};
+use metadata::{KeyId, PublicKey, Role, RoleKeys, RoleName, Root, Targets, Version};
 
 use crate::event::{bins_entry, first_bin};
 use crate::folder::Folder;
@@ -22,6 +18,8 @@ pub(crate) struct Published {
     pub(crate) bins: Payload<Targets>,
     pub(crate) bins_role: Role,
     pub(crate) layout: BinLayout,
+    /// The online keys of every root in the folder: used to refuse, so nobody need vouch for the old ones.
+    pub(crate) former: FormerKeys,
 }
 
 impl Published {
@@ -32,6 +30,7 @@ impl Published {
         let bins: Payload<Targets> = latest(&folder, &bins_role)?;
         Ok(Self {
             root: latest(&folder, &Role::Root)?,
+            former: former(&folder)?,
             targets: latest(&folder, &Role::Targets)?,
             layout: layout_of(&bins.document, &folder)?,
             bins,
@@ -70,17 +69,27 @@ fn latest<R: DraftDocument>(folder: &Folder, role: &Role) -> Result<Payload<R>, 
 }
 
 fn layout_of(bins: &Targets, folder: &Folder) -> Result<BinLayout, CeremonyError> {
-    let (count, encoding) = match bins.delegations.as_ref().map(|list| &list.roles) {
-        Some(DelegatedRoles::Succinct(roles)) => (roles.count(), Encoding::Succinct),
-        Some(DelegatedRoles::Listed(roles)) => (roles.len() as u64, Encoding::PathHashPrefixes),
-        None => (0, Encoding::PathHashPrefixes),
-    };
-    let count = BinCount::new(count).map_err(|_| {
-        let found = count.to_string();
+    BinLayout::read(bins).ok_or_else(|| {
+        let found = "one that no index has".to_owned();
         let what = "number of bins";
         EventFlaw::Value { what, found }.at(folder.path())
-    })?;
-    Ok(BinLayout { count, encoding })
+    })
+}
+
+fn former(folder: &Folder) -> Result<FormerKeys, CeremonyError> {
+    let mut roots: Vec<Root> = Vec::new();
+    for name in folder.list("")? {
+        let is_root = name.strip_suffix(".root.json").is_some_and(|version| {
+            version
+                .parse()
+                .is_ok_and(|number| Version::new(number).is_ok())
+        });
+        if is_root {
+            let document = parse_published(&folder.read(&name)?);
+            roots.push(document.map_err(|flaw| flaw.at(folder.file(&name)))?);
+        }
+    }
+    Ok(FormerKeys::of(&roots))
 }
 
 pub(crate) type Listed = BTreeMap<KeyId, PublicKey>;

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
+use draft::{BinLayout, FormerKeys};
 use metadata::{Expiry, KeyId, Role};
 use policy::Policy;
 
@@ -49,6 +50,16 @@ pub enum KeyChange {
         /// version floors anew (TUF 5.3.11).
         overlap: bool,
     },
+    /// Other bins. New online keys come with them, and none of those that were ever published stays:
+    /// only so may the bins of before leave the snapshot (TUF 5.3.11, 5.5.5).
+    Rebin {
+        /// The bins.
+        layout: BinLayout,
+        /// For the snapshot and the bins.
+        snapshot: Vec<HeldKey>,
+        /// For the timestamp.
+        timestamp: Vec<HeldKey>,
+    },
     /// One more holder in these offline roles.
     Add(Vec<(KeyRole, HeldKey)>),
     /// In each role given, this key takes the place of the holder's.
@@ -77,9 +88,41 @@ impl KeyChange {
         match self {
             Self::Root(_) => Kind::RotateRoot,
             Self::Online { .. } => Kind::RotateOnline,
+            Self::Rebin { .. } => Kind::Rebin,
             Self::Add(_) => Kind::AddHolder,
             Self::Replace { .. } => Kind::ReplaceHolder,
             Self::Remove { .. } => Kind::RemoveHolder,
+        }
+    }
+
+    /// The bins there will be.
+    fn layout(&self, published: BinLayout) -> Result<BinLayout, CeremonyError> {
+        match self {
+            Self::Rebin { layout, .. } if *layout == published => Err(CeremonyError::SameBins {
+                count: layout.count.get(),
+            }),
+            Self::Rebin { layout, .. } => Ok(*layout),
+            _ => Ok(published),
+        }
+    }
+
+    /// Refuses a rebin under an online key that clients know already.
+    fn check_new_keys(&self, former: &FormerKeys) -> Result<(), CeremonyError> {
+        let Self::Rebin {
+            snapshot,
+            timestamp,
+            ..
+        } = self
+        else {
+            return Ok(());
+        };
+        let mut online = snapshot.iter().chain(timestamp);
+        match online.find(|held| former.contains(&held.key)) {
+            None => Ok(()),
+            Some(held) => Err(CeremonyError::OnlineKeyKnown {
+                holder: held.holder.clone(),
+                keyid: held.key.id(),
+            }),
         }
     }
 
@@ -96,6 +139,15 @@ impl KeyChange {
                 put_online(table, KeyRole::BinN, &snapshot, overlap);
                 put_online(table, KeyRole::Snapshot, &snapshot, overlap);
                 put_online(table, KeyRole::Timestamp, &timestamp, overlap);
+            }
+            Self::Rebin {
+                snapshot,
+                timestamp,
+                ..
+            } => {
+                put_online(table, KeyRole::BinN, &snapshot, false);
+                put_online(table, KeyRole::Snapshot, &snapshot, false);
+                put_online(table, KeyRole::Timestamp, &timestamp, false);
             }
             Self::Add(added) => {
                 for (role, held) in added {
@@ -175,8 +227,9 @@ impl Event {
         let old = published.held(plan.after);
         let kind = plan.change.kind();
         let mut table = old.clone();
+        let layout = plan.change.layout(published.layout)?;
+        plan.change.check_new_keys(&published.former)?;
         plan.change.apply(&mut table)?;
-        let layout = published.layout;
         let mut description = Description::new(kind, Expiry::at(plan.now), plan.policy, layout);
         for (role, held) in &table {
             description.add_keys(*role, held)?;
@@ -187,6 +240,7 @@ impl Event {
             policy: &policy,
             now: plan.now,
             table: &table,
+            layout,
             thresholds: &plan.thresholds,
         };
         let (root, targets, bins) = (new.root()?, new.targets()?, new.bins()?);

@@ -2,7 +2,7 @@
 //! what `ceremony.toml` says of it.
 
 use chrono::{DateTime, Utc};
-use draft::{Draft, DraftDocument, Linted, Setting};
+use draft::{Draft, DraftDocument, FormerKeys, Linted, Setting};
 use metadata::canonical::{is_canonical, to_json};
 use metadata::{Document, Role, Root, Sha256, Version, Wire};
 
@@ -92,7 +92,11 @@ impl<R: DraftDocument + Clone> Slot<R> {
             root,
         };
         let previous = self.previous.as_ref().map(|one| &one.document);
-        let draft = Draft::new(self.role.clone(), new.document.clone()).in_layout(event.layout);
+        let former = event.root.previous.as_ref();
+        let former = former.map(|old| FormerKeys::of([&old.document]));
+        let draft = Draft::new(self.role.clone(), new.document.clone())
+            .in_layout(event.layout)
+            .after(former.as_ref());
         Ok(Some(draft.lint(&setting, previous)?))
     }
 }

@@ -285,3 +285,79 @@ fn former_holders_are_named_once() {
     let twice = common::flaw(Event::open(event.path()));
     assert!(matches!(twice, EventFlaw::HolderTwice { .. }), "{twice}");
 }
+
+fn layout(count: u64, encoding: policy::Encoding) -> draft::BinLayout {
+    let count = index::BinCount::new(count).unwrap();
+    draft::BinLayout { count, encoding }
+}
+
+/// Other bins come with online keys that no published root has ever listed, and with nothing else.
+#[test]
+fn a_rebin_takes_keys_that_clients_do_not_know() {
+    use policy::Encoding::{PathHashPrefixes, Succinct};
+    let mut chain = Chain::new();
+    let keys = std::mem::replace(&mut chain.keys, common::Keys::new());
+    let rebin = |key: &FileKey, timestamp: &FileKey, layout| KeyChange::Rebin {
+        layout,
+        snapshot: vec![held("signer-2", key)],
+        timestamp: vec![held("signer-2", timestamp)],
+    };
+    let [second, third] = [KeyType::Ed25519; 2].map(new_key);
+    let more = layout(64, PathHashPrefixes);
+    for known in [
+        rebin(&keys.online, &keys.online, more),
+        rebin(&second, &keys.online, more),
+        rebin(&keys.online, &second, more),
+    ] {
+        let error = chain.plan(known).unwrap_err();
+        assert!(
+            matches!(error, CeremonyError::OnlineKeyKnown { .. }),
+            "{error}"
+        );
+    }
+    let same = chain.plan(rebin(&second, &second, chain.after.layout()));
+    let same = same.unwrap_err();
+    assert!(matches!(same, CeremonyError::SameBins { .. }), "{same}");
+
+    let event = chain.plan(rebin(&second, &second, more)).unwrap();
+    assert_eq!((event.kind(), event.layout()), (Kind::Rebin, more));
+    let words = said(&event);
+    assert!(words.contains("(64 bins, listed) instead of"), "{words}");
+    assert!(words.contains("snapshot: key of signer ("), "{words}");
+    let files = chain.finish(event, &[&keys.root[0], &keys.root[1], &keys.bins]);
+    assert_eq!(files, ["2.root.json", "2.bins.json"]);
+
+    // The key of the genesis is in use nowhere, and known all the same.
+    let fewer = layout(4, Succinct);
+    let error = chain
+        .plan(rebin(&keys.online, &keys.online, fewer))
+        .unwrap_err();
+    assert!(
+        matches!(error, CeremonyError::OnlineKeyKnown { .. }),
+        "{error}"
+    );
+    let event = chain.plan(rebin(&third, &third, fewer)).unwrap();
+    let files = chain.finish(event, &[&keys.root[0], &keys.root[1], &keys.bins]);
+    assert_eq!(files, ["3.root.json", "3.bins.json"]);
+    // A renewal goes on in the bins of now.
+    assert_eq!(chain.after.layout(), fewer);
+    chain.follow(3);
+}
+
+/// Whoever changes the description by hand meets the rule itself.
+#[test]
+fn bins_do_not_leave_by_another_plan() {
+    let mut chain = Chain::new();
+    let new = new_key(KeyType::Ed25519);
+    let overlap = KeyChange::Online {
+        snapshot: vec![held("signer-2", &new)],
+        timestamp: vec![held("signer-2", &new)],
+        overlap: true,
+    };
+    let event = chain.plan(overlap).unwrap();
+    let file = event.path().join("ceremony.toml");
+    common::tamper(&file, "count = 16", "count = 64");
+    let event = Event::open(event.path()).unwrap();
+    let error = event.combine(later()).unwrap_err();
+    assert!(error.to_string().contains("bins-complete"), "{error}");
+}

@@ -194,6 +194,12 @@ fn ceremony_hint(error: &CeremonyError) -> Option<&'static str> {
             EventFlaw::Stray => "move the file out of the folder",
             _ => return None,
         },
+        CeremonyError::OnlineKeyKnown { .. } => {
+            "make keys that this index has never used; `rebin.md` has the steps"
+        }
+        CeremonyError::SameBins { .. } => {
+            "for other online keys without other bins use `plan rotate-online`"
+        }
         CeremonyError::Refused(_) => "plan the event anew; what breaks rules cannot be signed",
         _ => return None,
     })

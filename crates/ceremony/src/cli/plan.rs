@@ -1,5 +1,6 @@
 //! `plan`: writes a new event folder.
 
+mod rebin;
 mod rotate;
 
 use std::io::ErrorKind;
@@ -34,6 +35,8 @@ enum What {
     RotateRoot(rotate::RotateRoot),
     /// Other online keys
     RotateOnline(rotate::RotateOnline),
+    /// Another number of bins, with other online keys
+    Rebin(rebin::Rebin),
     /// One more holder
     AddHolder(rotate::AddHolder),
     /// Another holder's keys, or new ones of the same holder, instead of a holder's
@@ -162,6 +165,7 @@ impl Args {
             What::Renew(renew) => renew.run(),
             What::RotateRoot(rotate) => rotate.run(),
             What::RotateOnline(rotate) => rotate.run(),
+            What::Rebin(rebin) => rebin.run(),
             What::AddHolder(add) => add.run(),
             What::ReplaceHolder(replace) => replace.run(),
             What::RemoveHolder(remove) => remove.run(),

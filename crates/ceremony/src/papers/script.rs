@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Facts, emergencies, scripts};
+use super::{Facts, emergencies, online, scripts};
 
 /// Every script there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,7 @@ pub(crate) enum Script {
     HolderChange,
     DeveloperClaims,
     OnlineRotation,
+    Rebin,
     KeyLost,
     KeyCompromised,
     BelowQuorum,
@@ -21,13 +22,14 @@ pub(crate) enum Script {
 }
 
 impl Script {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Genesis,
         Self::Renewal,
         Self::Rotation,
         Self::HolderChange,
         Self::DeveloperClaims,
         Self::OnlineRotation,
+        Self::Rebin,
         Self::KeyLost,
         Self::KeyCompromised,
         Self::BelowQuorum,
@@ -43,6 +45,7 @@ impl Script {
             Self::HolderChange => "holder-change",
             Self::DeveloperClaims => "developer-claims",
             Self::OnlineRotation => "online-rotation",
+            Self::Rebin => "rebin",
             Self::KeyLost => "key-lost",
             Self::KeyCompromised => "key-compromised",
             Self::BelowQuorum => "below-quorum",
@@ -59,7 +62,8 @@ impl Script {
             Self::Rotation => scripts::rotation(facts),
             Self::HolderChange => scripts::holder_change(facts),
             Self::DeveloperClaims => scripts::developer_claims(),
-            Self::OnlineRotation => scripts::online_rotation(facts),
+            Self::OnlineRotation => online::online_rotation(facts),
+            Self::Rebin => online::rebin(facts),
             Self::KeyLost => emergencies::key_lost(),
             Self::KeyCompromised => emergencies::key_compromised(),
             Self::BelowQuorum => emergencies::below_quorum(),

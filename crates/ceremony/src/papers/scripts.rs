@@ -4,7 +4,7 @@ use super::Facts;
 use super::script::{Step, Text, step};
 
 /// Review, sign, combine, verify, hand over: what all ceremonies end with.
-fn from_the_plan_on(facts: &Facts) -> Vec<Step> {
+pub(super) fn from_the_plan_on(facts: &Facts) -> Vec<Step> {
     let event = &facts.event;
     let mut steps = vec![
         step(
@@ -175,7 +175,7 @@ pub(super) fn genesis(facts: &Facts) -> Text {
 }
 
 /// From what the index serves.
-fn fetch() -> Step {
+pub(super) fn fetch() -> Step {
     step(
         "administrator",
         "copy the `VERSION.ROLE.json` of root, targets and bins that the index serves into the \
@@ -291,46 +291,5 @@ pub(super) fn developer_claims() -> Text {
             step("everybody", "nothing can be claimed by a ceremony today")
                 .or("a project wants to be claimed", "wait for `plan claim`"),
         ],
-    }
-}
-
-pub(super) fn online_rotation(facts: &Facts) -> Text {
-    let event = &facts.event;
-    let plan = format!("C plan rotate-online {event} --from published --after LAST-EVENT");
-    let mut steps = vec![
-        step(
-            "operator",
-            "make the new key where the signer runs; hand over the public half, read its words aloud",
-        )
-        .or("the key in use may be in other hands", "key-compromised.md"),
-        fetch(),
-        step(
-            "administrator",
-            format!("first event: `{plan} --online-key signer-2=FILE.pub --overlap`"),
-        )
-        .or("this is the second event: the same without `--overlap`", "@copies"),
-    ];
-    steps.extend(from_the_plan_on(facts));
-    steps.extend([
-        step(
-            "operator",
-            "first event: the signer has both keys; wait a day, watch that clients refresh",
-        )
-        .or("they do not: the old key still serves", "abort.md"),
-        step(
-            "administrator",
-            "hold the second event, from what is published now",
-        ),
-        step(
-            "operator",
-            "second event: the signer has the new key alone; destroy the old one, `destruction.md`",
-        ),
-    ]);
-    Text {
-        title: "Another online key, with overlap",
-        purpose: "Two events, so that nobody has to hurry: in the first the new key stands beside the \
-                  old one, in the\nsecond it stands alone. Root and bins are signed anew each time, and \
-                  the signer re-signs what the\nonline key signs in the same cycle that publishes them.",
-        steps,
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use draft::BINS_PREFIX;
+use draft::{BINS_PREFIX, BinLayout, bins_role};
 use metadata::{DelegatedRoles, Delegations, Expiry, KeyId, PublicKey, RoleKeys, Root, Targets};
 use policy::Policy;
 
@@ -18,6 +18,7 @@ pub(super) struct New<'a> {
     pub(super) policy: &'a Policy,
     pub(super) now: DateTime<Utc>,
     pub(super) table: &'a Table,
+    pub(super) layout: BinLayout,
     pub(super) thresholds: &'a BTreeMap<KeyRole, u32>,
 }
 
@@ -58,12 +59,18 @@ impl New<'_> {
         Ok(new)
     }
 
-    /// The next bins, if other keys sign it or those of the bins change.
+    /// The next bins, if other keys sign it, those of the bins change, or they become others.
     pub(super) fn bins(&self) -> Result<Option<Targets>, CeremonyError> {
-        let online = self.changes(KeyRole::BinN);
+        let rebin = self.layout != self.published.layout;
+        let online = rebin || self.changes(KeyRole::BinN);
         let changes = online || self.changes(KeyRole::Bins);
         let expires = self.until(self.policy.roles.bins.lifetime);
         let mut new = renewed(&self.published.bins, changes, expires)?;
+        if let Some(new) = new.as_mut().filter(|_| rebin) {
+            let keys: Vec<PublicKey> = self.keys(KeyRole::BinN).into_values().collect();
+            let drawn = bins_role(self.policy, self.now, new.version, self.layout, &keys)?;
+            new.delegations = drawn.delegations;
+        }
         if online {
             let list = new.as_mut().and_then(|one| one.delegations.as_mut());
             if let Some(list) = list {

@@ -11,7 +11,7 @@ use super::{Done, Failure, HolderFile, KeyDesk, held, policy_of, review};
 
 /// What every change of keys begins from.
 #[derive(Debug, clap::Args)]
-struct Base {
+pub(super) struct Base {
     /// Folder to make
     event: PathBuf,
 
@@ -21,11 +21,11 @@ struct Base {
 
     /// Earlier event that names the holders of the keys
     #[arg(long, value_name = "EVENT", env = "COUNTERSIGN_AFTER")]
-    after: Option<PathBuf>,
+    pub(super) after: Option<PathBuf>,
 
     /// Name of a shipped policy, or a policy file; without it, the earlier event's goes on
     #[arg(long, value_name = "NAME|FILE", env = "COUNTERSIGN_POLICY")]
-    policy: Option<String>,
+    pub(super) policy: Option<String>,
 
     /// Another threshold for a role; roles not named keep theirs
     #[arg(long, value_name = "ROLE=NUMBER", value_delimiter = ',')]
@@ -34,7 +34,7 @@ struct Base {
 }
 
 impl Base {
-    fn plan(&self, change: KeyChange, desk: Option<&KeyDesk>) -> Done {
+    pub(super) fn plan(&self, change: KeyChange, desk: Option<&KeyDesk>) -> Done {
         let after = self.after.as_deref().map(Event::open).transpose()?;
         let text = policy_of(self.policy.as_deref(), after.as_ref())?;
         let thresholds = self.threshold.iter().map(|one| (one.role, one.number));
