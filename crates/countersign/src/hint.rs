@@ -166,6 +166,9 @@ fn of_repository(error: &RepositoryError) -> Option<&'static str> {
              `countersign key show` their key ids"
         }
         RepositoryError::ClockBehind { .. } => "set this machine's clock right, then try again",
+        RepositoryError::SameBins { .. } => {
+            "for other online keys without other bins use `countersign-ceremony plan rotate-online`"
+        }
         RepositoryError::Set { .. } => {
             "a set is the folder `publish-set` that a ceremony's `combine` leaves; \
              one set at a time waits for `countersign online tick`"

@@ -143,6 +143,41 @@ fn plans_are_shown_for_any_time_and_sign_nothing() {
 }
 
 #[test]
+fn a_rebin_is_tried_before_a_ceremony() {
+    let place = Place::after_quickstart();
+    let before = place.read(STATE);
+    let tried = place
+        .run("index rebin --bins 64 --json")
+        .expect_code(0)
+        .json();
+    assert_eq!(tried["to"]["bins"], 64);
+    assert_eq!(tried["new_keys_tried"], 0);
+    assert!(tried["snapshot_bytes"]["used"].as_u64().expect("bytes") > 1_000);
+    place
+        .run("index rebin --bins 2048")
+        .expect_code(0)
+        .expect_text("2048 bins (succinct) instead of")
+        .expect_text("next: `countersign-ceremony plan rebin EVENT");
+    // The key in use would leave clients with a snapshot that lists bins of before.
+    let online = "countersign-data/keys/online/online";
+    place
+        .run(&format!(
+            "index rebin --bins 64 --online-key file:{online}.pem --passphrase-file {online}.passphrase"
+        ))
+        .expect_code(1)
+        .expect_text("bins leave while an online key of a published root stays")
+        .expect_text("hint: nothing was changed");
+    let bins = tried["from"]["bins"].as_u64().expect("bins");
+    place
+        .run(&format!("index rebin --bins {bins}"))
+        .expect_code(1)
+        .expect_text("of this form already")
+        .expect_text("hint: for other online keys");
+    place.run("index rebin --bins 100").expect_code(2);
+    assert_eq!(place.read(STATE), before, "nothing was written");
+}
+
+#[test]
 fn what_nobody_can_ask_for_is_swept() {
     let place = Place::new();
     let then = Utc::now() - TimeDelta::days(30);

@@ -19,8 +19,8 @@ use crate::online_keys::{OnlineKeyArgs, open_key};
 
 /// Make an empty index
 ///
-/// Fixes for good how targets are spread over bins, and keeps the policy. Nothing can be published
-/// before a key ceremony's root, targets and bins were applied.
+/// Fixes how targets are spread over bins until a ceremony rebins, and keeps the policy. Nothing can be
+/// published before a key ceremony's root, targets and bins were applied.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

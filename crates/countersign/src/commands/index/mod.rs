@@ -5,6 +5,7 @@ mod apply;
 mod claims;
 mod files;
 mod init;
+mod rebin;
 mod recover;
 mod remove;
 mod remove_project;
@@ -45,6 +46,7 @@ enum Command {
     Sync(sync::Args),
     Status(status::Args),
     Apply(apply::Args),
+    Rebin(Box<rebin::Args>),
     Upgrade(upgrade::Args),
     Recover(recover::Args),
     Claims(Box<claims::Args>),
@@ -60,6 +62,7 @@ pub(crate) fn run(args: Args, console: &Console) -> Result<(), Failure> {
         Command::Sync(args) => sync::run(&args, console),
         Command::Status(args) => status::run(&args, console),
         Command::Apply(args) => apply::run(&args, console),
+        Command::Rebin(args) => rebin::run(&args, console),
         Command::Upgrade(args) => upgrade::run(&args, console),
         Command::Recover(args) => recover::run(&args, console),
         Command::Claims(args) => claims::run(&args, console),
