@@ -1,9 +1,9 @@
 //! Attacks on how keys are named, listed and counted (TUF 4.2, 4.3, 5.3.4, TAP 9, TAP 12).
 
-use countersign_tests::{Key, Simulator, User, files, rejection, role};
+use countersign_tests::{BinEncoding, Key, Simulator, User, files, rejection, role};
 use metadata::{MetadataError, Role, Wire};
 use serde_json::json;
-use trust::Rejection;
+use trust::{Answer, Rejection};
 
 use crate::{ids, v};
 
@@ -58,6 +58,53 @@ async fn timestamp_by_a_key_rotated_away() {
 
     repository.publish();
     user.refresh(&repository).await.unwrap();
+}
+
+/// Key compromise: after a rebin the online key of before signs on, in each role it had, and lists the
+/// bins of before (5.3.11: its snapshots went with it; 5.4.2, 5.5.3, 5.6.3: the keys of the newest root
+/// and of the newest `bins`).
+#[tokio::test]
+async fn bins_of_before_by_the_online_key_of_before() {
+    let mut repository = Simulator::standard();
+    let (user, newcomer) = (User::of(&repository), User::of(&repository));
+    user.refresh(&repository).await.unwrap();
+    let stolen = repository.keys("snapshot").to_vec();
+    let new = [Key::ed25519("online-2")];
+    repository.rotate("snapshot", &new, 1);
+    repository.rotate("timestamp", &new, 1);
+    for bin in ["bin-0", "bin-1", "bin-2", "bin-3"] {
+        repository.unlist(bin);
+    }
+    repository.delegate_bins("bins", "tub", 3, BinEncoding::HashPrefixes, &new[0]);
+    let tub = repository.bin_of("bins", files::PLAIN);
+    repository.add_target(&tub, files::PLAIN, &files::content(files::PLAIN));
+    for name in ["timestamp", "snapshot"] {
+        repository.tamper(name).signed_by(&stolen);
+        repository.publish();
+        for user in [&user, &newcomer] {
+            let refused = user.refused(&repository).await;
+            let Rejection::Signatures {
+                role: of, valid, ..
+            } = &refused
+            else {
+                panic!("{refused:?}");
+            };
+            assert_eq!((of, valid.len()), (&role(name), 0));
+        }
+    }
+    repository.tamper(&tub).signed_by(&stolen);
+    repository.publish();
+    let session = user.refresh(&repository).await.unwrap();
+    let path = metadata::TargetPath::parse(files::PLAIN).unwrap();
+    let answer = session.find(&path).await;
+    assert!(matches!(&answer, Answer::Failed { .. }), "{answer:?}");
+
+    repository.publish();
+    for user in [&user, &newcomer] {
+        let session = user.refresh(&repository).await.unwrap();
+        let answer = session.find(&path).await;
+        assert!(matches!(&answer, Answer::Found(_)), "{answer:?}");
+    }
 }
 
 /// Key compromise: the root keys of two generations ago, a whole threshold of them (5.3.4: those of

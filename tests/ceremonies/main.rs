@@ -1,4 +1,4 @@
-//! An index's ceremonies from the first to the seventh, unattended, with the shipped programs and
+//! An index's ceremonies from the first to the eighth, unattended, with the shipped programs and
 //! keys on tokens: each event verified from its folder alone, applied, published in the middle of a
 //! client's update, and read by our client and python-tuf as a new user and as one who has followed
 //! since the first root; at the end by tough and by pip.
@@ -34,6 +34,7 @@ fn from_genesis_to_a_new_majority_of_holders() {
     renewal(&mut desk);
     holder_replaced(&mut desk);
     online_key_rotated(&mut desk);
+    bins_replaced(&mut desk);
     key_lost(&mut desk);
     majority_replaced(&mut desk);
     desk.index.audit();
@@ -124,6 +125,51 @@ fn online_key_rotated(desk: &mut Desk) {
         let report = desk.publish(&event);
         assert_eq!(report_of(&report), (16, 2));
     }
+}
+
+/// Four times as many bins: with the key in use it is refused, with a new one everything goes over in
+/// one switch, what was queued meanwhile too.
+fn bins_replaced(desk: &mut Desk) {
+    let said = desk.index.ok(&["index", "rebin", "--bins", "64"]);
+    assert!(
+        said.contains("64 bins (path-hash-prefixes) instead of 16"),
+        "{said}"
+    );
+    let arguments = [
+        "plan",
+        "rebin",
+        "kept",
+        "--from=published",
+        "--after=5-rotate-online",
+    ];
+    let kept = ["--bins=64", "--online-key=signer-2=online-2.pub"];
+    let (code, said) = desk.refused(&[&arguments[..], &kept].concat());
+    assert_eq!(code, 1, "{said}");
+    assert!(
+        said.contains("is, or was, listed by a published root"),
+        "{said}"
+    );
+    // Not even the one of the genesis, which nobody uses any more.
+    let old = ["--bins=64", "--online-key=signer=online.pub"];
+    let (code, said) = desk.refused(&[&arguments[..], &old].concat());
+    assert_eq!(code, 1, "{said}");
+    desk.index.drop_key();
+    desk.online_key("online-3");
+    let event = desk.plan(
+        "rebin",
+        &["--bins=64", "--online-key=signer-3=online-3.pub"],
+    );
+    let said = desk.ok(&["review", &event]);
+    assert!(said.contains("(64 bins, listed) instead of"), "{said}");
+    desk.sign(&event, "Dana", &[&Desk::uri("dana", "root")]);
+    desk.sign(
+        &event,
+        "Bo",
+        &[&Desk::uri("bo", "root"), &Desk::uri("bo", "bins")],
+    );
+    desk.index.add_late();
+    let report = desk.publish(&event);
+    assert_eq!(report_of(&report), (64, 2));
 }
 
 /// Bo's token is gone, with a key of root and the only one of bins.
