@@ -117,7 +117,7 @@ fn ceremony_and_keys_have_no_network() {
     let packages = assert_without("countersign-ceremony", &NETWORK);
     assert_without("countersign-keys", &NETWORK);
     println!("countersign-ceremony is made of {packages} packages");
-    // The goal is 80; `policy/decisions/0013-what-the-ceremony-program-is-made-of.md` says what stands in
+    // The goal is 80; `policy/decisions/0015-what-the-ceremony-program-is-made-of.md` says what stands in
     // its way. More than now needs a reason.
     assert!(packages <= 103, "{packages}");
     // The control: the same question finds them where they are.
