@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use draft::{BINS_PREFIX, BinLayout, Linted};
+use draft::{BINS_PREFIX, BinLayout, Linted, RECENTLY_CLAIMED};
 use metadata::{
     DelegatedRole, DelegatedRoles, KeyId, PublicKey, Role, RoleKeys, RoleName, Root, Sha256,
     Targets,
@@ -251,6 +251,15 @@ impl Event {
                 return Err(EventFlaw::Keys { role }.at(self.folder.file(description::FILE)));
             }
         }
+        // What the bins' keys sign online, and no other key: nobody is named for it apart.
+        let of_bins: BTreeSet<&KeyId> = listed(KeyRole::BinN);
+        let recently_claimed = recently_claimed(targets);
+        if recently_claimed
+            .is_some_and(|keys| keys.keyids.iter().collect::<BTreeSet<_>>() != of_bins)
+        {
+            let role = RECENTLY_CLAIMED;
+            return Err(EventFlaw::Keys { role }.at(self.folder.file(description::FILE)));
+        }
         self.check_former_holders()
     }
 
@@ -293,6 +302,26 @@ pub(crate) fn first_bin(bins: &Targets) -> Option<&RoleKeys> {
 pub(crate) fn file_name(part: &PayloadPart) -> String {
     // Role names come from `ceremony.toml`; those that are none match no file of the event.
     format!("{}.{}.json", part.version, part.role)
+}
+
+/// The keys of the bins themselves.
+pub(crate) fn keys_of_bins(bins: &Targets) -> Vec<PublicKey> {
+    let (Some(keys), Some(list)) = (first_bin(bins), &bins.delegations) else {
+        return Vec::new();
+    };
+    let keys = keys.keyids.iter();
+    keys.filter_map(|id| list.keys.get(id).cloned()).collect()
+}
+
+/// The keys of `recently-claimed`, where targets delegates to it.
+pub(crate) fn recently_claimed(targets: &Targets) -> Option<&RoleKeys> {
+    match &targets.delegations.as_ref()?.roles {
+        DelegatedRoles::Listed(roles) => roles
+            .iter()
+            .find(|role| role.name.as_str() == RECENTLY_CLAIMED)
+            .map(|role| &role.keys),
+        DelegatedRoles::Succinct(_) => None,
+    }
 }
 
 fn read_policy(

@@ -71,7 +71,7 @@ impl Event {
         ]
         .map(|role| plan.keys(role));
         let root = first_root(policy, now, [&root, &timestamp, &snapshot, &targets]);
-        let targets = top_targets(policy, now, Version::FIRST, &bins)?;
+        let targets = top_targets(policy, now, Version::FIRST, &bins, &snapshot)?;
         let bins = bins_role(policy, now, Version::FIRST, layout, &snapshot)?;
         let mut description = Description::new(Kind::Genesis, Expiry::at(now), plan.policy, layout);
         for role in KeyRole::ALL {

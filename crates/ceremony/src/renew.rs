@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use draft::DraftDocument;
+use draft::{DraftDocument, delegate_recently_claimed};
 use metadata::{Expiry, Role, Root, Targets, Version};
 use policy::Policy;
 
 use crate::description::Description;
-use crate::event::POLICY_FILE;
+use crate::event::{POLICY_FILE, keys_of_bins};
 use crate::genesis::Planned;
 use crate::published::Published;
 use crate::slot::{Payload, Slot};
@@ -61,7 +61,11 @@ impl Event {
         let lifetimes = &policy.roles;
         let next = |lifetime: TimeDelta| Expiry::at(plan.now + lifetime);
         let new_root = renewed(&root, plan.root, next(lifetimes.root.lifetime))?;
-        let new_targets = renewed(&targets, plan.targets, next(lifetimes.targets.lifetime))?;
+        let mut new_targets = renewed(&targets, plan.targets, next(lifetimes.targets.lifetime))?;
+        if let Some(new) = &mut new_targets {
+            // A policy that has developers sign from now on.
+            delegate_recently_claimed(new, &policy, &keys_of_bins(&bins.document))?;
+        }
         let new_bins = renewed(&bins, plan.bins, next(lifetimes.bins.lifetime))?;
         Planned {
             root: Slot::planned(Role::Root, new_root, Some(root)),

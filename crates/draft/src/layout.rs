@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use index::{BinCount, BinIndex};
+use index::{BinCount, BinIndex, ProjectName};
 use metadata::{
     DelegatedRole, DelegatedRoles, Delegations, Expiry, KeyId, MetadataError, PathPattern, PathSet,
     PublicKey, RoleKeys, RoleName, Root, SuccinctRoles, Targets, Version,
@@ -12,6 +12,12 @@ use policy::{Encoding, IndexPolicy, Policy};
 
 /// Bins are called `bins-HEX`; the role that delegates to them is called `bins`.
 pub const BINS_PREFIX: &str = "bins";
+
+/// The role that delegates to projects whose developers sign, until a ceremony has moved them.
+pub const RECENTLY_CLAIMED: &str = "recently-claimed";
+
+/// What `recently-claimed` may speak about: files of projects, never their pages (DESIGN §4).
+pub(crate) const CLAIMED_PATHS: [&str; 1] = ["packages/*/*/*"];
 
 /// What the bins answer for: everything nobody else was given (DESIGN §4).
 pub(crate) const BINS_PATHS: [&str; 3] =
@@ -91,23 +97,20 @@ pub fn first_root(
     )
 }
 
-/// The top-level targets role: delegates to `bins`, which comes last and is not terminating.
+/// The top-level targets role: delegates to `bins`, which comes last and is not terminating; where
+/// the policy has developers sign, to `recently-claimed` before it, with the online keys.
 pub fn top_targets(
     policy: &Policy,
     now: DateTime<Utc>,
     version: Version,
     bins_keys: &[PublicKey],
+    online_keys: &[PublicKey],
 ) -> Result<Targets, MetadataError> {
     let mut keys = BTreeMap::new();
     let bins = DelegatedRole {
         name: RoleName::parse(BINS_PREFIX)?,
         keys: role_keys(bins_keys, policy.roles.bins.threshold, &mut keys),
-        paths: PathSet::Patterns(
-            BINS_PATHS
-                .into_iter()
-                .map(PathPattern::parse)
-                .collect::<Result<_, _>>()?,
-        ),
+        paths: patterns(&BINS_PATHS)?,
         terminating: false,
     };
     let delegations = Delegations {
@@ -115,7 +118,105 @@ pub fn top_targets(
         roles: DelegatedRoles::Listed(vec![bins]),
     };
     let expires = Expiry::at(now + policy.roles.targets.lifetime);
-    Ok(Targets::new(version, expires).with_delegations(delegations))
+    let mut targets = Targets::new(version, expires).with_delegations(delegations);
+    delegate_recently_claimed(&mut targets, policy, online_keys)?;
+    Ok(targets)
+}
+
+fn patterns(paths: &[&str]) -> Result<PathSet, MetadataError> {
+    let parsed = paths.iter().map(|path| PathPattern::parse(*path));
+    Ok(PathSet::Patterns(parsed.collect::<Result<_, _>>()?))
+}
+
+/// Has targets delegate to `recently-claimed`, before `bins`, if the policy has developers sign and
+/// targets does not yet; says whether it was changed.
+pub fn delegate_recently_claimed(
+    targets: &mut Targets,
+    policy: &Policy,
+    online_keys: &[PublicKey],
+) -> Result<bool, MetadataError> {
+    let (Some(claims), Some(delegations)) = (&policy.claims, &mut targets.delegations) else {
+        return Ok(false);
+    };
+    let DelegatedRoles::Listed(roles) = &mut delegations.roles else {
+        return Ok(false);
+    };
+    if roles
+        .iter()
+        .any(|role| role.name.as_str() == RECENTLY_CLAIMED)
+    {
+        return Ok(false);
+    }
+    let threshold = claims.recently_claimed.threshold;
+    let recently_claimed = DelegatedRole {
+        name: RoleName::parse(RECENTLY_CLAIMED)?,
+        keys: role_keys(online_keys, threshold, &mut delegations.keys),
+        paths: patterns(&CLAIMED_PATHS)?,
+        // Whoever is not listed there goes on to the bins.
+        terminating: false,
+    };
+    let bins = roles
+        .iter()
+        .position(|role| role.name.as_str() == BINS_PREFIX);
+    roles.insert(bins.unwrap_or(roles.len()), recently_claimed);
+    Ok(true)
+}
+
+/// A project whose developers sign, as the role that delegates to it lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DelegatedProject {
+    /// The project.
+    pub project: ProjectName,
+    /// The developers' keys.
+    pub keys: BTreeMap<KeyId, PublicKey>,
+    /// Which of them count, and how many have to sign.
+    pub role_keys: RoleKeys,
+}
+
+impl DelegatedProject {
+    /// The name of the project's own role.
+    pub fn role_name(project: &ProjectName) -> Result<RoleName, MetadataError> {
+        RoleName::parse(format!("project-{project}"))
+    }
+
+    /// The one pattern of its paths.
+    pub fn paths(project: &ProjectName) -> Result<PathSet, MetadataError> {
+        patterns(&[&format!("packages/{}/{project}/*", project.shard())])
+    }
+
+    /// The delegation. It terminates: nobody after it may speak for the project (PEP 480; reference
+    /// C.3).
+    fn delegation(&self) -> Result<DelegatedRole, MetadataError> {
+        Ok(DelegatedRole {
+            name: Self::role_name(&self.project)?,
+            keys: self.role_keys.clone(),
+            paths: Self::paths(&self.project)?,
+            terminating: true,
+        })
+    }
+}
+
+/// A role that delegates to projects, in the order of their names, and lists nothing itself.
+pub fn projects_role(
+    expires: Expiry,
+    version: Version,
+    projects: &[DelegatedProject],
+) -> Result<Targets, MetadataError> {
+    let mut projects: Vec<&DelegatedProject> = projects.iter().collect();
+    projects.sort_by(|one, other| one.project.cmp(&other.project));
+    let mut keys = BTreeMap::new();
+    let mut roles = Vec::with_capacity(projects.len());
+    for project in projects {
+        keys.extend(
+            project
+                .keys
+                .iter()
+                .map(|(id, key)| (id.clone(), key.clone())),
+        );
+        roles.push(project.delegation()?);
+    }
+    let roles = DelegatedRoles::Listed(roles);
+    Ok(Targets::new(version, expires).with_delegations(Delegations { keys, roles }))
 }
 
 /// The role `bins`: delegates to every bin, all with the same online keys (PEP 458 "Minimum Security
@@ -201,7 +302,7 @@ mod tests {
     #[test]
     fn one_key_given_twice_is_listed_once() {
         let keys = [key(BINS), key(BINS)];
-        let one = top_targets(&policy(), now(), Version::FIRST, &keys).unwrap();
+        let one = top_targets(&policy(), now(), Version::FIRST, &keys, &keys).unwrap();
         let delegations = one.delegations.unwrap();
         assert_eq!(delegations.keys.len(), 1);
         let DelegatedRoles::Listed(roles) = delegations.roles else {

@@ -16,7 +16,10 @@ mod stagger;
 pub use difference::{Change, difference};
 pub use draft::{Draft, DraftDocument, Linted, Refused, Setting, Unsigned};
 pub use former::FormerKeys;
-pub use layout::{BINS_PREFIX, BinLayout, bins_role, first_root, top_targets};
+pub use layout::{
+    BINS_PREFIX, BinLayout, DelegatedProject, RECENTLY_CLAIMED, bins_role,
+    delegate_recently_claimed, first_root, projects_role, top_targets,
+};
 pub use lints::{Finding, Rule};
 pub use plan::{Head, Pending, Plan, Reason, RoleState, plan};
 pub use signed::{Signed, SignedFile};

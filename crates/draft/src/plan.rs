@@ -27,6 +27,8 @@ pub struct Head {
     pub snapshot: Option<RoleState>,
     /// The timestamp, if there is one.
     pub timestamp: Option<RoleState>,
+    /// `recently-claimed`, where developers sign and it was ever signed.
+    pub recently_claimed: Option<RoleState>,
 }
 
 /// What waits to be published.
@@ -40,6 +42,12 @@ pub struct Pending {
     pub bins: BTreeSet<BinIndex>,
     /// Whether offline-signed roles wait to be applied.
     pub offline_roles: bool,
+    /// Whether roles that developers have signed come with the changes.
+    pub project_roles: bool,
+    /// Whether the changes give `recently-claimed` other projects or keys.
+    pub recently_claimed: bool,
+    /// Whether `recently-claimed` must be signed whatever its age: nobody has yet, or by other keys.
+    pub unsigned_recently_claimed: bool,
     /// Bins that must be signed whatever their age: those nobody has signed yet, or all of them when
     /// the key or the number of bins changes.
     pub unsigned_bins: BTreeSet<BinIndex>,
@@ -63,6 +71,8 @@ pub struct Plan {
     pub take_offline_roles: bool,
     /// Bins to sign.
     pub bins: BTreeMap<BinIndex, Reason>,
+    /// Whether to sign `recently-claimed`.
+    pub recently_claimed: Option<Reason>,
     /// Whether to sign a snapshot.
     pub snapshot: Option<Reason>,
     /// Whether to sign a timestamp.
@@ -121,7 +131,19 @@ pub fn plan(
         None => Some(Reason::Changed),
         Some(state) => due(state, lifetime).then_some(Reason::Due),
     };
-    let contents = !plan.bins.is_empty() || plan.take_offline_roles;
+    let changes =
+        pending.unsigned_recently_claimed || (plan.take_changes && pending.recently_claimed);
+    plan.recently_claimed = match (changes, policy.claims.as_ref(), head.recently_claimed) {
+        (true, _, _) => Some(Reason::Changed),
+        (false, Some(claims), Some(state)) => {
+            due(&state, claims.recently_claimed.lifetime).then_some(Reason::Due)
+        }
+        (false, _, _) => None,
+    };
+    let contents = !plan.bins.is_empty()
+        || plan.take_offline_roles
+        || plan.recently_claimed.is_some()
+        || (plan.take_changes && pending.project_roles);
     plan.snapshot = sign(head.snapshot.as_ref(), roles.snapshot.lifetime, contents);
     plan.timestamp = sign(
         head.timestamp.as_ref(),
@@ -179,12 +201,20 @@ fn next(
         roles.timestamp.lifetime,
         plan.timestamp.is_some(),
     );
+    let recently_claimed = policy.claims.as_ref().and_then(|claims| {
+        role(
+            head.recently_claimed.as_ref(),
+            claims.recently_claimed.lifetime,
+            plan.recently_claimed.is_some(),
+        )
+    });
     let waiting = pending.changes > 0 && !plan.take_changes;
     let oldest = pending.oldest.filter(|_| waiting);
     let batch = oldest.map(|oldest| oldest + policy.online.batch_wait);
     bins.chain(first)
         .chain(snapshot)
         .chain(timestamp)
+        .chain(recently_claimed)
         .chain(batch)
         .min()
 }

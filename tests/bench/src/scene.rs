@@ -42,7 +42,7 @@ impl Scene {
         let (now, one) = (Utc::now(), [key.public_key().clone()]);
         let mut root = draft::first_root(&policy, now, [&one, &one, &one, &one]);
         root.root.threshold = 1;
-        let top = draft::top_targets(&policy, now, Version::FIRST, &one).unwrap();
+        let top = draft::top_targets(&policy, now, Version::FIRST, &one, &one).unwrap();
         let bins = draft::bins_role(&policy, now, Version::FIRST, layout, &one).unwrap();
         Self {
             now,

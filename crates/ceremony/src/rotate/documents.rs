@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use draft::{BINS_PREFIX, BinLayout, bins_role};
+use draft::{BINS_PREFIX, BinLayout, RECENTLY_CLAIMED, bins_role};
 use metadata::{DelegatedRoles, Delegations, Expiry, KeyId, PublicKey, RoleKeys, Root, Targets};
 use policy::Policy;
 
 use super::Table;
+use crate::event::recently_claimed;
 use crate::published::{Published, keys_of};
 use crate::renew::renewed;
 use crate::{CeremonyError, KeyRole};
@@ -47,13 +48,22 @@ impl New<'_> {
     /// The next targets, if other keys sign it or those of `bins` change.
     pub(super) fn targets(&self) -> Result<Option<Targets>, CeremonyError> {
         let bins_change = self.changes(KeyRole::Bins);
-        let changes = bins_change || self.changes(KeyRole::Targets);
+        // `recently-claimed` is signed online with the bins' keys.
+        let online_changes = self.changes(KeyRole::BinN)
+            && recently_claimed(&self.published.targets.document).is_some();
+        let changes = bins_change || online_changes || self.changes(KeyRole::Targets);
         let expires = self.until(self.policy.roles.targets.lifetime);
         let mut new = renewed(&self.published.targets, changes, expires)?;
         if bins_change {
             let list = new.as_mut().and_then(|one| one.delegations.as_mut());
             if let Some(list) = list {
                 self.put(list, KeyRole::Bins, |name| name == BINS_PREFIX);
+            }
+        }
+        if online_changes {
+            let list = new.as_mut().and_then(|one| one.delegations.as_mut());
+            if let Some(list) = list {
+                self.put(list, KeyRole::BinN, |name| name == RECENTLY_CLAIMED);
             }
         }
         Ok(new)

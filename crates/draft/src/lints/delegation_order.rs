@@ -3,8 +3,8 @@
 use metadata::{DelegatedRole, DelegatedRoles, PathPattern, PathSet, Role};
 
 use super::{Case, Rule, Subject, listed};
-use crate::BINS_PREFIX;
-use crate::layout::BINS_PATHS;
+use crate::layout::{BINS_PATHS, CLAIMED_PATHS};
+use crate::{BINS_PREFIX, RECENTLY_CLAIMED};
 
 pub(super) const RULE: Rule = Rule {
     name: "delegation-order",
@@ -18,7 +18,7 @@ fn check(case: &Case<'_>) -> Vec<String> {
     };
     match case.role {
         Role::Targets => match new.delegations.as_ref().map(|list| &list.roles) {
-            Some(DelegatedRoles::Listed(roles)) => check_top(roles),
+            Some(DelegatedRoles::Listed(roles)) => check_top(roles, case.policy.claims.is_some()),
             _ => vec![format!("targets does not delegate to `{BINS_PREFIX}`")],
         },
         Role::Delegated(name) if listed::is_bin(name.as_str()) && new.delegations.is_some() => {
@@ -29,30 +29,49 @@ fn check(case: &Case<'_>) -> Vec<String> {
 }
 
 /// One unknown role before the bins could speak for every file, so none is let through.
-fn check_top(roles: &[DelegatedRole]) -> Vec<String> {
+fn check_top(roles: &[DelegatedRole], developers_sign: bool) -> Vec<String> {
     let mut broken: Vec<String> = roles
         .iter()
-        .filter(|role| role.name.as_str() != BINS_PREFIX)
+        .filter(|role| {
+            let name = role.name.as_str();
+            name != BINS_PREFIX && !(developers_sign && name == RECENTLY_CLAIMED)
+        })
         .map(|role| format!("targets delegates to the unknown role `{}`", role.name))
         .collect();
-    let Some(bins) = roles
-        .last()
-        .filter(|last| last.name.as_str() == BINS_PREFIX)
+    let Some((bins, before)) = roles
+        .split_last()
+        .filter(|(last, _)| last.name.as_str() == BINS_PREFIX)
     else {
         broken.push(format!("`{BINS_PREFIX}` is not the last delegation"));
         return broken;
     };
-    if bins.terminating {
-        broken.push(format!("the delegation to `{BINS_PREFIX}` is terminating"));
+    broken.extend(flaws(bins, &BINS_PATHS));
+    for role in before {
+        if role.name.as_str() == RECENTLY_CLAIMED {
+            broken.extend(flaws(role, &CLAIMED_PATHS));
+        }
     }
-    let paths_fit = match &bins.paths {
-        PathSet::Patterns(patterns) => patterns.iter().map(PathPattern::as_str).eq(BINS_PATHS),
+    broken
+}
+
+/// What keeps a search from going on after the role, or from asking it.
+fn flaws(role: &DelegatedRole, paths: &[&str]) -> Vec<String> {
+    let mut broken = Vec::new();
+    if role.terminating {
+        broken.push(format!("the delegation to `{}` is terminating", role.name));
+    }
+    let paths_fit = match &role.paths {
+        PathSet::Patterns(patterns) => patterns
+            .iter()
+            .map(PathPattern::as_str)
+            .eq(paths.iter().copied()),
         PathSet::HashPrefixes(_) => false,
     };
     if !paths_fit {
-        let paths = BINS_PATHS.join(", ");
+        let paths = paths.join(", ");
         broken.push(format!(
-            "`{BINS_PREFIX}` does not have exactly the paths {paths}"
+            "`{}` does not have exactly the paths {paths}",
+            role.name
         ));
     }
     broken
@@ -63,7 +82,9 @@ mod tests {
     use metadata::{RoleName, Targets};
 
     use super::*;
-    use crate::lints::samples::{bin_listing, bins, of_bin, of_bins, of_top, top};
+    use crate::lints::samples::{
+        bin_listing, bins, developers_sign, of_bin, of_bins, of_top, of_top_in, top, top_of,
+    };
 
     fn top_changed(change: impl FnOnce(&mut Vec<DelegatedRole>)) -> Vec<String> {
         let mut one = top();
@@ -102,6 +123,31 @@ mod tests {
             roles.swap(0, 1);
         };
         assert_eq!(top_changed(reordered).len(), 2);
+    }
+
+    /// `recently-claimed` belongs there if the policy has developers sign, and nowhere else.
+    #[test]
+    fn recently_claimed_stands_before_the_bins_and_does_not_terminate() {
+        let listed = |change: fn(&mut Vec<DelegatedRole>), policy| {
+            let mut top = top_of(policy);
+            let Some(DelegatedRoles::Listed(roles)) =
+                top.delegations.as_mut().map(|list| &mut list.roles)
+            else {
+                panic!("the layout lists its delegations");
+            };
+            change(roles);
+            of_top_in(&RULE, &top, policy).len()
+        };
+        let policy = developers_sign();
+        assert_eq!(listed(|roles| assert_eq!(roles.len(), 2), &policy), 0);
+        assert_eq!(listed(|roles| roles[0].terminating = true, &policy), 1);
+        assert_eq!(listed(|roles| roles.swap(0, 1), &policy), 1);
+        let wider = |roles: &mut Vec<DelegatedRole>| {
+            roles[0].paths = PathSet::Patterns(vec![PathPattern::parse("*/*/*/*").unwrap()]);
+        };
+        assert_eq!(listed(wider, &policy), 1);
+        let top = top_of(&policy);
+        assert_eq!(of_top(&RULE, &top).len(), 1, "the policy has nobody sign");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use metadata::{
 use policy::{Policy, RolePolicy};
 
 use super::{Case, Subject};
-use crate::BINS_PREFIX;
+use crate::{BINS_PREFIX, RECENTLY_CLAIMED};
 
 /// Keys and threshold of one role, as the document at hand lists them.
 pub(super) struct ListedRole<'a> {
@@ -89,10 +89,13 @@ pub(super) fn role_policy<'a>(policy: &'a Policy, role: &Role) -> Option<&'a Rol
 }
 
 fn delegated_policy<'a>(policy: &'a Policy, name: &RoleName) -> Option<&'a RolePolicy> {
-    if name.as_str() == BINS_PREFIX {
-        Some(&policy.roles.bins)
-    } else {
-        is_bin(name.as_str()).then_some(&policy.roles.bin_n)
+    match name.as_str() {
+        BINS_PREFIX => Some(&policy.roles.bins),
+        RECENTLY_CLAIMED => policy
+            .claims
+            .as_ref()
+            .map(|claims| &claims.recently_claimed),
+        name => is_bin(name).then_some(&policy.roles.bin_n),
     }
 }
 

@@ -13,6 +13,7 @@ mod listed;
 mod one_hash;
 mod path_patterns;
 mod policy_threshold;
+mod projects_delegated;
 mod role_names;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -50,6 +51,7 @@ pub const RULES: &[&Rule] = &[
     &role_names::RULE,
     &path_patterns::RULE,
     &delegation_order::RULE,
+    &projects_delegated::RULE,
     &bins_complete::RULE,
     &bins_keep_names::RULE,
     &bins_share_snapshot_key::RULE,

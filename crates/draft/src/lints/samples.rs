@@ -50,7 +50,33 @@ pub(crate) fn top() -> Targets {
 }
 
 pub(crate) fn top_with(bins_keys: &[PublicKey]) -> Targets {
-    top_targets(&policy(), now(), Version::FIRST, bins_keys).unwrap()
+    top_targets(&policy(), now(), Version::FIRST, bins_keys, &[key(ONLINE)]).unwrap()
+}
+
+/// The policy of an index whose developers sign.
+pub(crate) fn developers_sign() -> Policy {
+    let role = |name, kind| {
+        let keys = "keys = 1\nthreshold = 1\nlifetime = \"3h\"";
+        format!("[claims.{name}]\nkind = \"{kind}\"\n{keys}\n")
+    };
+    let claims = [
+        Policy::built_in_text("rehearsal").unwrap(),
+        "[claims]\nshards = 16\nrecently_claimed_projects = 1_000\nsub_roles_per_project = 8\n",
+        &role("claimed", "offline"),
+        &role("claimed-shard", "offline"),
+        &role("publishers-claimed", "offline"),
+        &role("recently-claimed", "online"),
+    ];
+    Policy::parse(&claims.join("\n")).unwrap()
+}
+
+pub(crate) fn top_of(policy: &Policy) -> Targets {
+    top_targets(policy, now(), Version::FIRST, &[key(BINS)], &[key(ONLINE)]).unwrap()
+}
+
+/// What a rule says of targets under another policy.
+pub(crate) fn of_top_in(rule: &Rule, new: &Targets, policy: &Policy) -> Vec<String> {
+    found_in(rule, &Role::Targets, new, None, policy)
 }
 
 pub(crate) fn bins() -> Targets {
@@ -97,13 +123,23 @@ pub(crate) fn found<R: DraftDocument>(
     new: &R,
     previous: Option<&R>,
 ) -> Vec<String> {
-    let (policy, root) = (policy(), root());
+    found_in(rule, drafted, new, previous, &policy())
+}
+
+pub(crate) fn found_in<R: DraftDocument>(
+    rule: &Rule,
+    drafted: &Role,
+    new: &R,
+    previous: Option<&R>,
+    policy: &Policy,
+) -> Vec<String> {
+    let root = root();
     (rule.check)(&Case {
         role: drafted,
         canonical: &new.to_canonical(),
         subject: new.subject(previous),
         now: now(),
-        policy: &policy,
+        policy,
         root: Some(&root),
         layout: layout(),
         former: None,

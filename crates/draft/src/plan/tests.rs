@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn policy(renew_below_percent: u32) -> Policy {
-    let mut policy = Policy::built_in("rehearsal").unwrap();
+    let mut policy = crate::lints::samples::developers_sign();
     policy.online.renew_below_percent = renew_below_percent;
     policy
 }
@@ -30,6 +30,7 @@ fn before_the_first_cycle() -> (Head, Pending) {
     let pending = Pending {
         unsigned_bins: bins().bins().collect(),
         offline_roles: true,
+        unsigned_recently_claimed: true,
         ..Pending::default()
     };
     (Head::default(), pending)
@@ -53,6 +54,12 @@ fn carry_out(
         head.bins.insert(*bin, RoleState { expires });
         pending.unsigned_bins.remove(bin);
     }
+    if plan.recently_claimed.is_some() {
+        let lifetime = policy.claims.as_ref().unwrap().recently_claimed.lifetime;
+        let expires = now + lifetime;
+        head.recently_claimed = Some(RoleState { expires });
+        pending.unsigned_recently_claimed = false;
+    }
     if plan.snapshot.is_some() {
         let expires = now + roles.snapshot.lifetime;
         head.snapshot = Some(RoleState { expires });
@@ -65,6 +72,7 @@ fn carry_out(
         pending.changes = 0;
         pending.oldest = None;
         pending.bins.clear();
+        (pending.project_roles, pending.recently_claimed) = (false, false);
     }
     if plan.take_offline_roles {
         pending.offline_roles = false;
@@ -76,6 +84,7 @@ fn states(head: &Head) -> impl Iterator<Item = &RoleState> {
         .values()
         .chain(&head.snapshot)
         .chain(&head.timestamp)
+        .chain(&head.recently_claimed)
 }
 
 fn after_the_first_cycle(policy: &Policy) -> Head {
@@ -190,7 +199,9 @@ fn pending_at(
         oldest: (*changes > 0).then(|| now - TimeDelta::seconds(*ago)),
         bins: touched.iter().filter_map(|bin| bins().bin(*bin)).collect(),
         offline_roles: *offline,
-        unsigned_bins: BTreeSet::new(),
+        project_roles: changes % 3 == 1,
+        recently_claimed: changes % 3 == 2,
+        ..Pending::default()
     }
 }
 
@@ -214,7 +225,11 @@ proptest! {
             carry_out(now, &policy, &one, &mut head, &mut pending);
             now += TimeDelta::seconds(quarter * share / 1000);
             let arrived = pending_at(now, &more);
-            pending = Pending { unsigned_bins: pending.unsigned_bins, ..arrived };
+            pending = Pending {
+                unsigned_bins: pending.unsigned_bins,
+                unsigned_recently_claimed: pending.unsigned_recently_claimed,
+                ..arrived
+            };
         }
     }
 
@@ -234,6 +249,9 @@ proptest! {
         prop_assert!(one.next.is_none_or(|next| next > now));
         // Whoever lists a bin must list the snapshot, and whoever signs that the timestamp.
         prop_assert!(one.bins.is_empty() || one.snapshot.is_some());
+        prop_assert!(one.recently_claimed.is_none() || one.snapshot.is_some());
+        let developers = one.take_changes && (pending.project_roles || pending.recently_claimed);
+        prop_assert!(!developers || one.snapshot.is_some());
         prop_assert!(one.snapshot.is_none() || one.timestamp.is_some());
         carry_out(now, &policy, &one, &mut head, &mut pending);
         let again = plan(now, &head, &policy, &pending, at_once);

@@ -176,7 +176,7 @@ impl Ceremony {
             [&self.root, &self.targets, &self.bins].map(|keys| public(keys));
         let mut new = first_root(&self.policy, now, [&root, &timestamp, &snapshot, &targets]);
         new.version = version(number);
-        let top = top_targets(&self.policy, now, version(number), &bins).unwrap();
+        let top = top_targets(&self.policy, now, version(number), &bins, &bin).unwrap();
         let bins = bins_role(&self.policy, now, version(number), self.layout, &bin).unwrap();
 
         let clone = new.clone();
