@@ -172,20 +172,7 @@ impl Checker {
         };
         let targets = snapped.targets(&fetch(&Role::Targets)?).map_err(text)?;
         let mut found = BTreeMap::new();
-        for edge in targets.all_edges() {
-            let role = Role::Delegated(edge.name().clone());
-            let bins = snapped.delegate(&edge, &fetch(&role)?).map_err(text)?;
-            for edge in bins.all_edges() {
-                let role = Role::Delegated(edge.name().clone());
-                let bin = snapped.delegate(&edge, &fetch(&role)?).map_err(text)?;
-                for (path, file) in bin.targets() {
-                    let digest = file.hashes.get_sha256().ok_or("a target without SHA-256")?;
-                    if found.insert(path.clone(), (file.length, digest)).is_some() {
-                        return Err(format!("{path} stands in two bins"));
-                    }
-                }
-            }
-        }
+        walk(&targets, snapped, &fetch, &mut found)?;
         let top = Arc::new(targets);
         let mut listed = Listed::default();
         let mut on_pages = 0;
@@ -280,6 +267,27 @@ impl Checker {
         }
         Err(format!("{path} has other bytes than it was signed with"))
     }
+}
+
+/// Adds the targets of every role below one: bins, or the roles of developers.
+fn walk(
+    delegator: &Verified<Targets>,
+    snapped: &Snapped,
+    fetch: &impl Fn(&Role) -> Result<Vec<u8>, Wrong>,
+    found: &mut BTreeMap<TargetPath, (u64, Sha256)>,
+) -> Result<(), Wrong> {
+    for edge in delegator.all_edges() {
+        let role = Role::Delegated(edge.name().clone());
+        let verified = snapped.delegate(&edge, &fetch(&role)?).map_err(text)?;
+        for (path, file) in verified.targets() {
+            let digest = file.hashes.get_sha256().ok_or("a target without SHA-256")?;
+            if found.insert(path.clone(), (file.length, digest)).is_some() {
+                return Err(format!("{path} stands in two roles"));
+            }
+        }
+        walk(&verified, snapped, fetch, found)?;
+    }
+    Ok(())
 }
 
 fn one_body<K: Ord + std::fmt::Debug>(

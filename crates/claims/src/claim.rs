@@ -83,6 +83,19 @@ pub struct Registration {
     pub role_keys: RoleKeys,
 }
 
+/// What an index may register, and the digests of the documents that say so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Whose keys sign the project.
+    pub registration: Registration,
+    /// The challenge.
+    pub challenge: Sha256,
+    /// The request. An index takes each but once.
+    pub request: Sha256,
+    /// The grant.
+    pub grant: Sha256,
+}
+
 /// Checks a challenge: by the operator, for this index and project, not expired.
 pub fn check_challenge(
     file: &[u8],
@@ -124,6 +137,13 @@ pub fn check_request(
         let to = "challenge";
         return Err(ClaimError::OtherOrigin { what, to });
     }
+    check_possession(&signed, limits)?;
+    Ok(signed)
+}
+
+/// Sound keys, and each of them has signed.
+fn check_possession(signed: &Signed<Request>, limits: &ClaimLimits) -> Result<(), ClaimError> {
+    let request = signed.peek_unverified();
     let registration = request.registration();
     let role = ProjectRole::of(request.project.clone()).name();
     check_keys(&role, &registration.keys, &registration.role_keys, limits)
@@ -131,8 +151,32 @@ pub fn check_request(
     let all = Authority::new("itself", &registration.keys, &registration.role_keys);
     match signed.tally(&all).missing.into_iter().next() {
         Some(keyid) => Err(ClaimError::NotPossessed { keyid }),
-        None => Ok(signed),
+        None => Ok(()),
     }
+}
+
+/// Checks a claim as the index takes it: a request that every key of it has signed, and the operator's
+/// grant for it. That the request answers a fresh challenge the operator has checked, whose grant names
+/// the request by its digest.
+pub fn check_claim(
+    request: &[u8],
+    grant: &[u8],
+    operator: &Operator,
+    index: &str,
+    limits: &ClaimLimits,
+    now: DateTime<Utc>,
+) -> Result<Claim, ClaimError> {
+    let signed = Signed::<Request>::parse(request)?;
+    let asked = signed.peek_unverified();
+    let (found, project) = (&asked.index, &asked.project);
+    about(Request::TYPE, (index, project), (found, project))?;
+    check_possession(&signed, limits)?;
+    Ok(Claim {
+        registration: check_grant(grant, &signed, operator, now)?,
+        challenge: asked.challenge,
+        request: signed.digest(),
+        grant: Signed::<Grant>::parse(grant)?.digest(),
+    })
 }
 
 /// Checks a grant for a checked request, and gives what may be registered.

@@ -23,8 +23,8 @@ mod withdrawn;
 
 pub use archive::{Transaction, write_transaction};
 pub use claim::{
-    Challenge, ClaimError, Grant, NONCE_BYTES, Operator, Registration, Request, check_challenge,
-    check_grant, check_request,
+    Challenge, Claim, ClaimError, Grant, NONCE_BYTES, Operator, Registration, Request,
+    check_challenge, check_claim, check_grant, check_request,
 };
 pub use document::{Members, Signed, Statement};
 pub use layout::{FilePattern, Layout};

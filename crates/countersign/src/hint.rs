@@ -105,7 +105,7 @@ fn of_project(error: &ProjectError) -> Option<&'static str> {
         ProjectError::NotItsKey { .. } => {
             "`countersign project status` shows the keys, `countersign project key show` the id of one"
         }
-        ProjectError::Refused(reason) => of_reason(reason.code())?,
+        ProjectError::Refused(reason) => of_code(reason.code())?,
         ProjectError::Claim(claims::ClaimError::Expired { .. }) => {
             "ask the operator of the index for a new one"
         }
@@ -116,8 +116,32 @@ fn of_project(error: &ProjectError) -> Option<&'static str> {
     })
 }
 
-fn of_reason(code: &str) -> Option<&'static str> {
+/// What the developer of a project can do about the code of a refusal.
+pub(crate) fn of_code(code: &str) -> Option<&'static str> {
     Some(match code {
+        "nobody-signs" => {
+            "the operator adds the table `claims` to the policy, and a ceremony renews targets"
+        }
+        "unknown" => {
+            "send what `countersign project upload` writes, or request.json with the grant for it"
+        }
+        "claim-alone" => "send request.json and the grant for it in one call",
+        "no-operator" => "say whose grants count: --operator-public-key FILE --index-url URL",
+        "claim-used" | "claim-expired" | "claim-other-origin" => {
+            "begin anew: `countersign index claims challenge`, `countersign project claim`"
+        }
+        "claim-not-possessed" => {
+            "its holder signs with `countersign project claim PROJECT --add-signature --key KEY`"
+        }
+        "claim-not-granted" => {
+            "the operator grants it with `countersign index claims grant`, with the key named here"
+        }
+        "unregistered" => "claim the project first: `countersign project claim`",
+        "claimed" => "the keys of a claimed project change in a ceremony: ask the operator",
+        "name-taken" | "file-reused" => {
+            "a name never comes back with other bytes: build a new version"
+        }
+        "head-room" => "ask the operator: a ceremony that moves claimed projects makes room",
         "signatures" => {
             "sign with `countersign project sign --add-signature --key KEY`; a sub-role whose key \
              was replaced is signed anew with --sub-role NAME"
@@ -128,6 +152,18 @@ fn of_reason(code: &str) -> Option<&'static str> {
         "role-not-delegated" => "name it with `countersign project sub-role set`",
         "version" => {
             "another version was published meanwhile: copy it into the project's folder and sign again"
+        }
+        "archive" | "archive-too-large" | "entry-name" | "entry-twice" | "entry-kind"
+        | "entry-compressed" | "entry-too-large" | "no-role" | "other-project" | "role-name" => {
+            "send the archive as `countersign project upload` writes it"
+        }
+        "role" | "delegation" | "key" | "threshold" | "path" | "no-sha256" | "withdrawal" => {
+            "make the role anew with `countersign project sign` and `project sub-role`"
+        }
+        "versions-used-up" => "the project needs another sub-role, or another name",
+        "distribution" => "build the file anew: what is in it is not what its name says",
+        "metadata-missing" | "metadata-differs" => {
+            "sign the wheel again: `countersign project sign` takes its metadata from it"
         }
         "expiry" => "sign again with --days from 8 to 400",
         "file-missing" => "name the file to `countersign project upload` too",

@@ -20,7 +20,7 @@ pub use layout::{
     BINS_PREFIX, BinLayout, DelegatedProject, RECENTLY_CLAIMED, bins_role,
     delegate_recently_claimed, first_root, projects_role, top_targets,
 };
-pub use lints::{Finding, Rule};
-pub use plan::{Head, Pending, Plan, Reason, RoleState, plan};
+pub use lints::{Finding, Rule, is_bin};
+pub use plan::{Head, NeedOfSignature, Pending, Plan, Reason, RoleState, plan};
 pub use signed::{Signed, SignedFile};
 pub use stagger::first_bin_expiry;

@@ -44,13 +44,23 @@ pub struct Pending {
     pub offline_roles: bool,
     /// Whether roles that developers have signed come with the changes.
     pub project_roles: bool,
-    /// Whether the changes give `recently-claimed` other projects or keys.
-    pub recently_claimed: bool,
-    /// Whether `recently-claimed` must be signed whatever its age: nobody has yet, or by other keys.
-    pub unsigned_recently_claimed: bool,
+    /// Whether `recently-claimed` has to be signed whatever its age.
+    pub recently_claimed: NeedOfSignature,
     /// Bins that must be signed whatever their age: those nobody has signed yet, or all of them when
     /// the key or the number of bins changes.
     pub unsigned_bins: BTreeSet<BinIndex>,
+}
+
+/// Whether a role has to be signed whatever its age.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NeedOfSignature {
+    /// What is published will do.
+    #[default]
+    None,
+    /// With the waiting changes, which give it another content.
+    WithChanges,
+    /// At once: nobody has signed it yet, or other keys have.
+    Now,
 }
 
 /// Why something is signed.
@@ -131,9 +141,12 @@ pub fn plan(
         None => Some(Reason::Changed),
         Some(state) => due(state, lifetime).then_some(Reason::Due),
     };
-    let changes =
-        pending.unsigned_recently_claimed || (plan.take_changes && pending.recently_claimed);
-    plan.recently_claimed = match (changes, policy.claims.as_ref(), head.recently_claimed) {
+    let needed = match pending.recently_claimed {
+        NeedOfSignature::None => false,
+        NeedOfSignature::WithChanges => plan.take_changes,
+        NeedOfSignature::Now => true,
+    };
+    plan.recently_claimed = match (needed, policy.claims.as_ref(), head.recently_claimed) {
         (true, _, _) => Some(Reason::Changed),
         (false, Some(claims), Some(state)) => {
             due(&state, claims.recently_claimed.lifetime).then_some(Reason::Due)

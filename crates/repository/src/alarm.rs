@@ -40,6 +40,7 @@ pub(crate) fn alarms(roles: &[RoleStatus], alarms: &[TimeDelta], now: DateTime<U
     roles
         .iter()
         .filter(|role| !matches!(role.role, Role::Snapshot | Role::Timestamp))
+        .filter(|role| role.role.name() != draft::RECENTLY_CLAIMED)
         .filter_map(raised)
         .collect()
 }

@@ -7,12 +7,13 @@ use chrono::{DateTime, Utc};
 use draft::{BinLayout, Draft, FormerKeys, Plan, Setting, Signed, SignedFile};
 use index::BinIndex;
 use metadata::{
-    DelegatedRoles, Delegations, Expiry, MetaFile, Role, RoleKeys, Root, Snapshot, TargetFile,
-    Targets, Timestamp, Version,
+    DelegatedRoles, Delegations, Expiry, KeyId, MetaFile, PublicKey, Role, RoleKeys, Root,
+    Snapshot, TargetFile, Targets, Timestamp, Version,
 };
 use policy::Policy;
 use trust::Authority;
 
+use crate::claim_record::{ClaimRecord, ClaimStage};
 use crate::cores::on_all_cores;
 use crate::error::RepositoryError;
 use crate::offline_set::CheckedSet;
@@ -30,6 +31,7 @@ const BINS_AT_ONCE: usize = 256;
 /// The offline-signed documents a batch is published under.
 pub(crate) struct InForce {
     pub(crate) root: Root,
+    pub(crate) targets: Targets,
     pub(crate) bins: Targets,
     /// The bins that `bins` delegates to.
     pub(crate) layout: BinLayout,
@@ -105,6 +107,9 @@ impl Builder<'_> {
             }
         }
         let bins = bins.len();
+        if plan.recently_claimed.is_some() {
+            push(self.recently_claimed(applied)?.into_file(), Listing::Full);
+        }
         for file in set.map(CheckedSet::into_files).unwrap_or_default() {
             let listing = if *file.role() == Role::Root {
                 Listing::None
@@ -112,6 +117,10 @@ impl Builder<'_> {
                 Listing::Full
             };
             push(file, listing);
+        }
+        // Signed by developers: their files are put with the uploads, before what names them.
+        if plan.take_changes {
+            records.extend(applied.developers.roles.iter().cloned());
         }
         let mut snapshot_version = None;
         let mut dropped = Vec::new();
@@ -213,6 +222,32 @@ impl Builder<'_> {
         Ok(Draft::new(role, document).in_layout(self.in_force.layout))
     }
 
+    /// The role that delegates to projects whose developers sign.
+    fn recently_claimed(&self, applied: &Applied) -> Result<Signed<Targets>, RepositoryError> {
+        let role = recently_claimed_role();
+        let (keys, role_keys) =
+            recently_claimed_keys(&self.in_force.targets).ok_or(RepositoryError::NoDelegation)?;
+        let claims = self.policy().claims.as_ref();
+        let claims = claims.ok_or(RepositoryError::NoDelegation)?;
+        let mut projects = self.repository.state.claims()?;
+        for (project, claim) in &applied.developers.claims {
+            match claim {
+                Some(claim) => projects.insert(project.clone(), claim.clone()),
+                None => projects.remove(project),
+            };
+        }
+        let projects: Vec<_> = projects
+            .values()
+            .filter(|claim| claim.stage == ClaimStage::RecentlyClaimed)
+            .filter_map(ClaimRecord::delegated)
+            .collect();
+        let expires = Expiry::at(self.now + claims.recently_claimed.lifetime);
+        let document = draft::projects_role(expires, self.next_version(&role)?, &projects)?;
+        let linted = Draft::new(role, document).lint(&self.setting(), None)?;
+        let authority = Authority::new("targets", keys, role_keys);
+        self.signers.sign(linted, role_keys, &authority)
+    }
+
     /// The snapshot of all roles as they will be: the published ones overlaid with the new.
     /// Bins are listed by the keys of now: those signed earlier, too, when the snapshot's key changes.
     fn snapshot(
@@ -280,6 +315,25 @@ fn record(file: &SignedFile, listing: Listing) -> RoleRecord {
         expires: file.expires().instant(),
         listing,
     }
+}
+
+/// The role `recently-claimed`.
+pub(crate) fn recently_claimed_role() -> Role {
+    // The name is a constant of printable ASCII; the fallback cannot be reached.
+    Role::parse(draft::RECENTLY_CLAIMED).unwrap_or(Role::Targets)
+}
+
+/// The keys of `recently-claimed`, where targets delegates to it.
+pub(crate) fn recently_claimed_keys(
+    targets: &Targets,
+) -> Option<(&BTreeMap<KeyId, PublicKey>, &RoleKeys)> {
+    let delegations = targets.delegations.as_ref()?;
+    let DelegatedRoles::Listed(roles) = &delegations.roles else {
+        return None;
+    };
+    let mut roles = roles.iter();
+    let role = roles.find(|role| role.name.as_str() == draft::RECENTLY_CLAIMED)?;
+    Some((&delegations.keys, &role.keys))
 }
 
 /// Whether two roles are served by the very same keys.

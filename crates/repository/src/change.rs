@@ -1,9 +1,10 @@
 //! Changes to the index, as they are queued.
 
 use chrono::{DateTime, Utc};
-use index::{DistributionFilename, Yanked};
-use metadata::Version;
+use index::{DistributionFilename, ProjectName, Yanked};
+use metadata::{Sha256, Version};
 
+use crate::claim_record::{Granted, TransactionRecord};
 use crate::record::FileRecord;
 
 /// Number of a queued change; ascending in the order accepted.
@@ -19,16 +20,47 @@ pub enum Change {
     Remove(DistributionFilename),
     /// A file is yanked, or no more: its page says so, its target stays (PEP 592, reference F5).
     Yank(DistributionFilename, Yanked),
+    /// Keys of a project are registered, the first ones or others (PEP 480).
+    Claim(Box<Granted>),
+    /// Developers release, with new versions of their project's roles.
+    Transaction(Box<TransactionRecord>),
+    /// The index speaks for a project again, which nobody has claimed then (reference C.9).
+    Release(ProjectName),
 }
 
 impl Change {
-    /// The file it is about.
+    /// The project it is about.
     #[must_use]
-    pub fn filename(&self) -> &DistributionFilename {
+    pub fn project(&self) -> &ProjectName {
         match self {
-            Self::Add(file) => &file.filename,
-            Self::Remove(filename) | Self::Yank(filename, _) => filename,
+            Self::Add(file) => file.project(),
+            Self::Remove(filename) | Self::Yank(filename, _) => filename.project(),
+            Self::Claim(granted) => &granted.registration.project,
+            Self::Transaction(transaction) => &transaction.project,
+            Self::Release(project) => project,
         }
+    }
+
+    /// The files it brings.
+    pub(crate) fn files(&self) -> &[FileRecord] {
+        match self {
+            Self::Add(file) => std::slice::from_ref(file),
+            Self::Transaction(transaction) => &transaction.files,
+            Self::Remove(_) | Self::Yank(..) | Self::Claim(_) | Self::Release(_) => &[],
+        }
+    }
+
+    /// The bytes it needs in the intake folder until it is published, by their digests.
+    pub(crate) fn uploads(&self) -> Vec<Sha256> {
+        let mut digests = Vec::new();
+        for file in self.files() {
+            digests.push(file.sha256);
+            digests.extend(file.core_metadata.map(|(digest, _)| digest));
+        }
+        if let Self::Transaction(transaction) = self {
+            digests.extend(transaction.roles.iter().map(|role| role.sha256));
+        }
+        digests
     }
 }
 

@@ -42,6 +42,8 @@ pub struct TickReport {
     pub bins: usize,
     /// Offline-signed roles published.
     pub offline_roles: Vec<(Role, Version)>,
+    /// Roles of developers published.
+    pub project_roles: Vec<(Role, Version)>,
     /// What became of each change taken up.
     pub outcomes: Vec<(crate::ChangeId, Outcome)>,
     /// When the next cycle has something to do.
@@ -99,7 +101,8 @@ impl Repository {
                 // They came to nothing new, so no signature is needed to answer them.
                 let work = prepared.work;
                 report.outcomes = outcomes(&work.applied, None, &work.roles);
-                self.state.settle(&report.outcomes)?;
+                let claims = &work.applied.developers.claims;
+                self.state.settle(&report.outcomes, claims)?;
                 Ok(report)
             }
             None => Ok(report),
@@ -123,6 +126,10 @@ impl Repository {
     ) -> Result<TickReport, RepositoryError> {
         report.offline_roles.clone_from(&work.offline_roles);
         let batch = rehearsed.batch();
+        let developers = work.applied.developers.roles.iter();
+        report.project_roles = developers
+            .map(|record| (record.role.clone(), record.version))
+            .collect();
         report.snapshot = batch.snapshot;
         report.bins = batch.bins;
         report.timestamp = batch
@@ -142,6 +149,8 @@ impl Repository {
             sets: work.sets.clone(),
             dropped: batch.dropped.clone(),
             layout: (work.in_force.layout != self.settings.layout).then_some(work.in_force.layout),
+            claims: work.applied.developers.claims.clone(),
+            withdrawn: work.applied.developers.withdrawn.clone(),
             objects: stage_objects(rehearsed, &mut work.applied),
         };
         self.publish(&staged)?;

@@ -86,7 +86,7 @@ impl Repository {
         let mut standing = self.standing()?;
         for name in filenames {
             let path = PathBuf::from(name);
-            match self.edit_one(name, &mut standing, &decide)? {
+            match self.edit_one(name, &mut standing, now, &decide)? {
                 Ok((file, change)) => {
                     intake.accepted.push(Accepted {
                         path,
@@ -108,6 +108,7 @@ impl Repository {
         &self,
         name: &str,
         standing: &mut Standing,
+        now: DateTime<Utc>,
         decide: impl Fn(&FileRecord) -> Result<Option<Change>, IntakeError>,
     ) -> Result<Result<(FileRecord, Option<Change>), IntakeError>, RepositoryError> {
         let filename = match DistributionFilename::parse(name) {
@@ -123,7 +124,9 @@ impl Repository {
         };
         if let Some(change) = &change {
             // It was decided for a file that stands, so it can be applied.
-            let _ = standing.project(self, filename.project())?.apply(change);
+            let _ = standing
+                .project(self, filename.project())?
+                .apply(change, now);
         }
         Ok(Ok((file, change)))
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use draft::{Refused, Unsigned};
-use index::{FilenameError, InspectError, PageError, ProjectNameError};
+use index::{FilenameError, InspectError, PageError, ProjectName, ProjectNameError};
 use keys::KeyError;
 use metadata::{MetadataError, Role, Sha256, Version};
 use trust::Rejection;
@@ -105,6 +105,9 @@ pub enum RepositoryError {
     /// No root has been applied yet.
     #[error("no root, targets and bins have been applied yet")]
     NoRoles,
+    /// Developers cannot sign here: nothing leads to their roles.
+    #[error("targets does not delegate to `recently-claimed`, or the policy has no table `claims`")]
+    NoDelegation,
     /// A role delegates in a way this program did not set up.
     #[error("{role} v{version} does not delegate the bins as this index was set up")]
     Layout {
@@ -144,6 +147,12 @@ pub enum RepositoryError {
         filename: String,
         /// The digest it stands for.
         published: String,
+    },
+    /// Two calls at one moment took the same request.
+    #[error("the request of {project} was used before; begin anew with a challenge")]
+    ClaimUsed {
+        /// The project.
+        project: ProjectName,
     },
     /// A set of offline-signed roles was refused.
     #[error("the set was refused: {why}")]
@@ -329,6 +338,14 @@ pub enum IntakeError {
     /// Two files of the same name in one call.
     #[error("stands twice in this call, with different bytes")]
     Twice,
+    /// Developers sign this project: its files come in their transactions (PEP 480).
+    #[error(
+        "belongs to {project}, whose developers sign: it has to come in a transaction of theirs"
+    )]
+    DevelopersSign {
+        /// The project.
+        project: ProjectName,
+    },
     /// There is no such file on the index.
     #[error("is not on the index")]
     Unknown,

@@ -164,6 +164,17 @@ impl Repository {
         };
         let filename = record.filename.clone();
         let sha256 = record.sha256;
+        if standing
+            .project(self, filename.project())?
+            .developers
+            .sign()
+        {
+            let project = filename.project().clone();
+            intake
+                .refused
+                .push((path, IntakeError::DevelopersSign { project }));
+            return Ok(());
+        }
         match self.state.digest_of_name(filename.as_str())? {
             Some(published) if published != sha256 => {
                 intake
@@ -188,40 +199,70 @@ impl Repository {
 
     /// Copies bytes into the intake folder under their digest, synced.
     fn keep(&self, mut source: impl Read) -> Result<(Sha256, u64), Kept> {
-        let folder = self.incoming();
-        let ours = |doing, path: &Path, source| {
-            Kept::Ours(RepositoryError::Io {
-                doing,
-                path: path.to_owned(),
-                source,
-            })
-        };
-        let (temporary, mut out) =
-            create_temporary(&folder).map_err(|error| ours("write", &folder, error))?;
-        let mut digest = Sha256Stream::new();
-        let mut length = 0;
-        let mut buffer = vec![0; 1 << 17];
-        loop {
-            let read = match source.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Kept::Source(error)),
-            };
-            digest.update(&buffer[..read]);
-            length += read as u64;
-            out.write_all(&buffer[..read])
-                .map_err(|error| ours("write", &temporary, error))?;
-        }
-        out.sync_all()
-            .map_err(|error| ours("sync", &temporary, error))?;
-        let sha256 = digest.finish();
-        let path = incoming_path(&folder, &sha256);
-        fs::rename(&temporary, &path).map_err(|error| ours("name", &path, error))?;
-        Ok((sha256, length))
+        let copied = self.keep_with(|out| {
+            let mut buffer = vec![0; 1 << 17];
+            loop {
+                let read = match source.read(&mut buffer) {
+                    Ok(0) => return Ok(()),
+                    Ok(read) => read,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    Err(error) => return Err(error),
+                };
+                out.write_all(&buffer[..read])?;
+            }
+        });
+        copied.map_err(Kept::Ours)?.map_err(Kept::Source)
     }
 
-    fn sync_incoming(&self) -> Result<(), RepositoryError> {
+    /// The same for bytes at hand.
+    pub(crate) fn keep_bytes(&self, bytes: &[u8]) -> Result<(Sha256, u64), RepositoryError> {
+        let kept = self.keep_with(|out| out.write_all(bytes))?;
+        kept.map_err(|source| RepositoryError::Io {
+            doing: "write",
+            path: self.incoming(),
+            source,
+        })
+    }
+
+    /// The same for whatever `copy` writes; what it fails with is not our fault, unless it is a write
+    /// of ours.
+    pub(crate) fn keep_with<T>(
+        &self,
+        copy: impl FnOnce(&mut Hashing) -> io::Result<T>,
+    ) -> Result<io::Result<(Sha256, u64)>, RepositoryError> {
+        let folder = self.incoming();
+        let ours = |doing, path: &Path, source| RepositoryError::Io {
+            doing,
+            path: path.to_owned(),
+            source,
+        };
+        let (temporary, file) =
+            create_temporary(&folder).map_err(|error| ours("write", &folder, error))?;
+        let mut out = Hashing {
+            file,
+            digest: Sha256Stream::new(),
+            length: 0,
+            failed: None,
+        };
+        let copied = copy(&mut out);
+        if let Some(error) = out.failed {
+            return Err(ours("write", &temporary, error));
+        }
+        if let Err(error) = copied {
+            // Nobody waits for it; if it stays, a sweep takes it.
+            let _ = fs::remove_file(&temporary);
+            return Ok(Err(error));
+        }
+        out.file
+            .sync_all()
+            .map_err(|error| ours("sync", &temporary, error))?;
+        let sha256 = out.digest.finish();
+        let path = incoming_path(&folder, &sha256);
+        fs::rename(&temporary, &path).map_err(|error| ours("name", &path, error))?;
+        Ok(Ok((sha256, out.length)))
+    }
+
+    pub(crate) fn sync_incoming(&self) -> Result<(), RepositoryError> {
         let path = self.incoming();
         File::open(&path)
             .and_then(|folder| folder.sync_all())
@@ -243,6 +284,38 @@ fn create_temporary(folder: &Path) -> io::Result<(PathBuf, File)> {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             created => return Ok((path, created?)),
         }
+    }
+}
+
+/// A file of the intake folder that knows what went into it.
+pub(crate) struct Hashing {
+    file: File,
+    digest: Sha256Stream,
+    length: u64,
+    /// Why a write failed: a fault of ours.
+    failed: Option<io::Error>,
+}
+
+impl Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.file.write(bytes) {
+            Ok(written) => {
+                self.digest.update(&bytes[..written]);
+                self.length += written as u64;
+                Ok(written)
+            }
+            Err(error) => {
+                let kind = error.kind();
+                if kind != io::ErrorKind::Interrupted {
+                    self.failed = Some(error);
+                }
+                Err(kind.into())
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use draft::{FormerKeys, Head, Pending, Plan, RoleState, Signed};
+use draft::{FormerKeys, Head, NeedOfSignature, Pending, Plan, RoleState, Signed};
 use metadata::{Document, Role, Targets, Version, Wire};
 use policy::Policy;
 
-use crate::batch::InForce;
+use crate::batch::{InForce, recently_claimed_keys, recently_claimed_role};
 use crate::cycle::{TickOptions, offline_versions};
 use crate::error::RepositoryError;
 use crate::offline_set::{CheckedSet, Published, bins_role};
@@ -76,16 +76,28 @@ impl Repository {
         for (id, why) in &without.refused {
             applied.outcomes.push((*id, Err(why.clone())));
         }
+        let is_unsigned = unsigned_recently_claimed(&before, &roles, &in_force, set.as_ref())?;
         let mut pending = Pending {
             changes: queued.len() as u64,
             oldest: queued.first().map(|queued| queued.accepted),
             bins: applied.bins(&settings),
             offline_roles: set.is_some(),
+            project_roles: !applied.developers.roles.is_empty(),
+            recently_claimed: if is_unsigned {
+                NeedOfSignature::Now
+            } else if applied.developers.delegations_change {
+                NeedOfSignature::WithChanges
+            } else {
+                NeedOfSignature::None
+            },
             ..Pending::default()
         };
         let mut head = Head {
             snapshot: roles.get(&Role::Snapshot).map(role_state),
             timestamp: roles.get(&Role::Timestamp).map(role_state),
+            recently_claimed: recently_claimed_keys(&in_force.targets)
+                .and_then(|_| roles.get(&recently_claimed_role()))
+                .map(role_state),
             ..Head::default()
         };
         let resign_all =
@@ -221,10 +233,12 @@ pub(crate) fn in_force(
     let root = set.and_then(|set| set.roots.last());
     let root = root.map(Signed::document).cloned();
     let bins = set.and_then(|set| of_set(&set.bins));
+    let targets = set.and_then(|set| of_set(&set.targets));
     let missing = || RepositoryError::NoRoles;
     let bins = bins.or(published.bins).ok_or_else(missing)?;
     Ok(InForce {
         root: root.or(published.root).ok_or_else(missing)?,
+        targets: targets.or(published.targets).ok_or_else(missing)?,
         layout: bin_delegation(&bins)?.layout,
         bins,
         former,
@@ -238,6 +252,27 @@ fn bins_change(before: &Before, in_force: &InForce) -> Result<bool, RepositoryEr
     };
     let (old, new) = (bin_delegation(&old)?, bin_delegation(&in_force.bins)?);
     Ok(old.layout != new.layout || old.keys != new.keys)
+}
+
+/// Whether `recently-claimed` is delegated to and nobody has signed it yet with the keys of now.
+fn unsigned_recently_claimed(
+    before: &Before,
+    roles: &BTreeMap<Role, RoleRecord>,
+    in_force: &InForce,
+    set: Option<&CheckedSet>,
+) -> Result<bool, RepositoryError> {
+    let Some((_, keys)) = recently_claimed_keys(&in_force.targets) else {
+        return Ok(false);
+    };
+    if !roles.contains_key(&recently_claimed_role()) {
+        return Ok(true);
+    }
+    if set.is_none_or(|set| set.targets.is_none()) {
+        return Ok(false);
+    }
+    let old = document::<Targets>(before.targets.as_deref())?;
+    let old = old.as_ref().and_then(recently_claimed_keys);
+    Ok(old.is_none_or(|(_, old)| old != keys))
 }
 
 fn role_state(record: &RoleRecord) -> RoleState {

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
+use draft::DelegatedProject;
 use index::{
     BinIndex, DistributionFilename, PageFile, ProjectName, SimplePage, file_path, metadata_path,
     mirror_url, page_path,
@@ -11,8 +13,10 @@ use metadata::{Sha256, TargetPath};
 use policy::TargetProfile;
 
 use crate::change::{Change, ChangeId, Queued};
+use crate::claim_record::{ClaimRecord, ClaimStage};
+use crate::developers::{Developers, is_developers_own};
 use crate::error::RepositoryError;
-use crate::record::{FileRecord, Object, Phase, Settings, Source, TargetRecord};
+use crate::record::{FileRecord, Object, Phase, RoleRecord, Settings, Source, TargetRecord};
 use crate::state::State;
 use crate::store::StorePath;
 
@@ -28,6 +32,25 @@ pub(crate) struct Applied {
     pub(crate) objects: Vec<Object>,
     /// Pages, in project order: what the rehearsal looks up.
     pub(crate) pages: Vec<(TargetPath, Sha256)>,
+    /// What developers bring about.
+    pub(crate) developers: AppliedDevelopers,
+}
+
+/// What the queued changes of developers come to.
+#[derive(Default)]
+pub(crate) struct AppliedDevelopers {
+    /// New versions of projects' roles.
+    pub(crate) roles: Vec<RoleRecord>,
+    /// Claims as they will be; `None` for those that go.
+    pub(crate) claims: Vec<(ProjectName, Option<ClaimRecord>)>,
+    /// Files given up.
+    pub(crate) withdrawn: Vec<DistributionFilename>,
+    /// Whether `recently-claimed` gets other projects or other keys.
+    pub(crate) delegations_change: bool,
+    /// Projects that the rehearsal visits, and whether their own role speaks for them then.
+    pub(crate) visit: Vec<(ProjectName, bool)>,
+    /// New files that projects' roles list: what the rehearsal looks up.
+    pub(crate) files: Vec<(TargetPath, Sha256)>,
 }
 
 impl Applied {
@@ -59,41 +82,70 @@ pub(crate) fn apply(
 ) -> Result<Applied, RepositoryError> {
     let mut projects: BTreeMap<ProjectName, Project> = BTreeMap::new();
     let mut applied = Applied::default();
-    for Queued { id, change, .. } in queued {
-        let name = change.filename().project();
+    for Queued {
+        id,
+        accepted,
+        change,
+    } in queued
+    {
+        let name = change.project();
         if !projects.contains_key(name) {
-            projects.insert(name.clone(), Project::load(state, name)?);
+            projects.insert(name.clone(), Project::load(state, settings, name)?);
         }
         if let Some(project) = projects.get_mut(name) {
-            applied.outcomes.push((*id, project.apply(change)));
+            applied
+                .outcomes
+                .push((*id, project.apply(change, *accepted)));
         }
     }
     for (name, project) in &projects {
-        if project.before != project.now {
-            project.render(name, settings, &mut applied)?;
-        }
+        project.render(name, settings, &mut applied)?;
     }
     Ok(applied)
 }
 
-/// A project's files by name, as published and as they will be.
+/// A project's files by name, and its developers' part, as published and as they will be.
 pub(crate) struct Project {
     before: BTreeMap<String, FileRecord>,
     pub(crate) now: BTreeMap<String, FileRecord>,
+    developers_before: Developers,
+    pub(crate) developers: Developers,
 }
 
 impl Project {
-    pub(crate) fn load(state: &dyn State, name: &ProjectName) -> Result<Self, RepositoryError> {
+    pub(crate) fn load(
+        state: &dyn State,
+        settings: &Settings,
+        name: &ProjectName,
+    ) -> Result<Self, RepositoryError> {
         let by_name = |file: FileRecord| (file.filename.as_str().to_owned(), file);
         let before: BTreeMap<_, _> = state.files(name)?.into_iter().map(by_name).collect();
+        let developers = if settings.policy.claims.is_some() {
+            Developers::load(state, name)?
+        } else {
+            Developers::default()
+        };
         Ok(Self {
             now: before.clone(),
             before,
+            developers_before: developers.clone(),
+            developers,
         })
     }
 
-    pub(crate) fn apply(&mut self, change: &Change) -> Result<(), String> {
+    pub(crate) fn apply(&mut self, change: &Change, accepted: DateTime<Utc>) -> Result<(), String> {
+        if let Some(why) = is_developers_own(change).filter(|_| self.developers.sign()) {
+            return Err(why);
+        }
         match change {
+            Change::Claim(granted) => {
+                self.developers.register(granted, accepted);
+                Ok(())
+            }
+            Change::Transaction(transaction) => {
+                self.developers.take(transaction, &mut self.now, accepted)
+            }
+            Change::Release(project) => self.developers.release(project),
             Change::Add(file) => match self.now.get(file.filename.as_str()) {
                 Some(present) if present.sha256 == file.sha256 => Ok(()),
                 Some(present) => Err(format!(
@@ -126,27 +178,76 @@ impl Project {
         settings: &Settings,
         applied: &mut Applied,
     ) -> Result<(), RepositoryError> {
+        let (signed_before, signed) = (self.developers_before.sign(), self.developers.sign());
+        if self.developers_before != self.developers {
+            self.render_developers(name, applied);
+        }
         for (filename, file) in &self.before {
-            if !self.now.contains_key(filename) {
+            let is_gone = !self.now.contains_key(filename);
+            if is_gone {
                 applied.gone.push(file.filename.clone());
-                if settings.profile == TargetProfile::PagesAndFiles {
-                    for (path, _) in targets_of(file) {
-                        set_target(settings, applied, path, None);
-                    }
-                }
+            }
+            // What the project's role speaks for stands in no bin (PEP 480).
+            if !signed_before && (is_gone || signed) {
+                set_targets(file, settings, applied, false);
             }
         }
         for (filename, file) in &self.now {
             match self.before.get(filename) {
-                Some(before) if before == file => {}
-                // Yanked, or not any more: the bytes are in the store already.
                 Some(before) if before.uploaded == file.uploaded => {
-                    applied.files.push(file.clone());
+                    if before != file {
+                        // Yanked, or not any more: the bytes are in the store already.
+                        applied.files.push(file.clone());
+                    }
+                    if signed_before && !signed {
+                        set_targets(file, settings, applied, true);
+                    }
                 }
-                _ => add_file(file, settings, applied),
+                _ => {
+                    add_file(file, applied);
+                    if signed {
+                        let listed = targets_of(file).into_iter();
+                        let listed = listed.map(|(path, (_, digest))| (path, digest));
+                        applied.developers.files.extend(listed);
+                    } else {
+                        set_targets(file, settings, applied, true);
+                    }
+                }
             }
         }
+        if self.before == self.now {
+            return Ok(());
+        }
         self.render_page(name, settings, applied)
+    }
+
+    fn render_developers(&self, name: &ProjectName, applied: &mut Applied) {
+        let (before, now) = (&self.developers_before, &self.developers);
+        for (role, record) in &now.roles {
+            if before.roles.get(role) == Some(record) {
+                continue;
+            }
+            let file = role.versioned_file_name(record.version);
+            if let Some(path) = StorePath::metadata(&file) {
+                applied.objects.push(Object {
+                    phase: Phase::Immutable,
+                    path: path.as_str().to_owned(),
+                    source: Source::Incoming(record.sha256),
+                });
+            }
+            applied.developers.roles.push(record.clone());
+        }
+        let developers = &mut applied.developers;
+        if before.claim != now.claim {
+            developers.claims.push((name.clone(), now.claim.clone()));
+        }
+        let gone = now.withdrawn.difference(&before.withdrawn);
+        let gone = gone.filter_map(|gone| DistributionFilename::parse_for(gone, name).ok());
+        developers.withdrawn.extend(gone);
+        developers.delegations_change |= recently_claimed(before) != recently_claimed(now);
+        if before.sign() || now.sign() {
+            developers.visit.push((name.clone(), now.sign()));
+        }
     }
 
     fn render_page(
@@ -217,9 +318,16 @@ fn targets_of(file: &FileRecord) -> Vec<(TargetPath, (u64, Sha256))> {
     targets
 }
 
-fn add_file(file: &FileRecord, settings: &Settings, applied: &mut Applied) {
+/// What `recently-claimed` says of the project, if anything.
+fn recently_claimed(developers: &Developers) -> Option<DelegatedProject> {
+    let claim = developers.claim.as_ref()?;
+    let is_recent = claim.stage == ClaimStage::RecentlyClaimed;
+    claim.delegated().filter(|_| is_recent)
+}
+
+fn add_file(file: &FileRecord, applied: &mut Applied) {
     applied.files.push(file.clone());
-    for (path, (length, digest)) in targets_of(file) {
+    for (path, (_, digest)) in targets_of(file) {
         let Some(at) = StorePath::target(&path, &digest) else {
             continue;
         };
@@ -234,9 +342,16 @@ fn add_file(file: &FileRecord, settings: &Settings, applied: &mut Applied) {
             .objects
             .push(put(at.clone(), Source::Incoming(digest)));
         applied.objects.push(put(plain, Source::Link(at)));
-        if settings.profile == TargetProfile::PagesAndFiles {
-            set_target(settings, applied, path, Some((length, digest)));
-        }
+    }
+}
+
+/// Lists a file's targets in the bins, or no more, if files are targets of bins at all.
+fn set_targets(file: &FileRecord, settings: &Settings, applied: &mut Applied, is_listed: bool) {
+    if settings.profile != TargetProfile::PagesAndFiles {
+        return;
+    }
+    for (path, found) in targets_of(file) {
+        set_target(settings, applied, path, is_listed.then_some(found));
     }
 }
 

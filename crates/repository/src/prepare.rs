@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use draft::Plan;
-use metadata::{Snapshot, Timestamp};
+use metadata::{Role, Snapshot, Timestamp, Version};
 
 use crate::batch::Builder;
 use crate::change::{ChangeId, Queued};
@@ -13,6 +13,7 @@ use crate::cycle::TickOptions;
 use crate::error::RepositoryError;
 use crate::outlook::{Outlook, document};
 use crate::pages::Applied;
+use crate::record::RoleRecord;
 use crate::rehearse::{Rehearsed, rehearse};
 use crate::repository::Repository;
 use crate::signers::OnlineSigners;
@@ -123,12 +124,32 @@ impl Repository {
             previous_timestamp: previous_timestamp.as_ref(),
         };
         let batch = builder.build(&plan, set, &work.applied)?;
-        let rehearsed = rehearse(batch, &work.before, &work.applied, self.rules(), now)?;
+        let read = |role: &Role, version| self.role_file(role, version, &work);
+        let rehearsed = rehearse(batch, &work.before, &work.applied, &read, self.rules(), now)?;
         Ok(Prepared {
             plan,
             rehearsed: Some(rehearsed),
             work,
         })
+    }
+
+    /// A role that the batch does not sign, as published or as it came in: for the rehearsal, which
+    /// reads what clients will.
+    fn role_file(
+        &self,
+        role: &Role,
+        version: Version,
+        work: &Outlook,
+    ) -> Result<Option<Vec<u8>>, RepositoryError> {
+        let is_asked = |record: &&RoleRecord| record.role == *role && record.version == version;
+        let mut new = work.applied.developers.roles.iter();
+        if let Some(record) = new.find(is_asked) {
+            return self.received_role(record).map(Some);
+        }
+        let published = work.roles.get(role).filter(is_asked);
+        published
+            .map(|record| self.published_role(record))
+            .transpose()
     }
 
     /// Finds the changes that cannot be published after those before them. Nothing if it is not a
@@ -179,7 +200,7 @@ fn groups(queued: &[Queued]) -> Vec<Vec<ChangeId>> {
     let mut place = BTreeMap::new();
     let mut groups: Vec<Vec<ChangeId>> = Vec::new();
     for one in queued {
-        let key = (one.change.filename().project(), one.accepted);
+        let key = (one.change.project(), one.accepted);
         let at = *place.entry(key).or_insert_with(|| {
             groups.push(Vec::new());
             groups.len() - 1

@@ -22,7 +22,6 @@ use chrono::{DateTime, Utc};
 
 use metadata::Role;
 
-use crate::change::Change;
 use crate::error::{RepositoryError, StoreError};
 use crate::pages::Applied;
 use crate::record::{Object, Phase, Source, Staged};
@@ -174,10 +173,7 @@ fn forget_incoming(
 ) -> Result<(), RepositoryError> {
     let mut needed = BTreeSet::new();
     for queued in state.pending()? {
-        if let Change::Add(file) = queued.change {
-            needed.insert(file.sha256);
-            needed.extend(file.core_metadata.map(|(digest, _)| digest));
-        }
+        needed.extend(queued.change.uploads());
     }
     for object in &staged.objects {
         let Source::Incoming(digest) = &object.source else {

@@ -8,6 +8,7 @@ use policy::{Encoding, Policy, TargetProfile};
 use serde::{Deserialize, Serialize};
 
 use crate::change::{ChangeId, Outcome};
+use crate::claim_record::ClaimRecord;
 use crate::error::RepositoryError;
 
 /// What was fixed when the repository was made, but for the bins.
@@ -247,6 +248,10 @@ pub struct Staged {
     pub dropped: Vec<Role>,
     /// Other bins, over which every target is spread anew.
     pub layout: Option<BinLayout>,
+    /// Claims that are new or other; `None` for those that go.
+    pub claims: Vec<(ProjectName, Option<ClaimRecord>)>,
+    /// Files that developers have given up.
+    pub withdrawn: Vec<DistributionFilename>,
     /// What is put, in order.
     pub objects: Vec<Object>,
 }

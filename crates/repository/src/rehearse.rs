@@ -4,10 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use metadata::{Role, Targets, Version};
+use index::ProjectName;
+use metadata::{Role, Sha256, TargetPath, Targets, Version};
 use trust::{Answer, Held, Lookup, RootChain, Rules, Snapped, Step, Verified};
 
-use crate::batch::Batch;
+use crate::batch::{Batch, recently_claimed_role};
+use crate::developers::own_role;
 use crate::error::RepositoryError;
 use crate::pages::Applied;
 
@@ -32,6 +34,10 @@ pub(crate) struct Before {
     pub(crate) bins: Option<Vec<u8>>,
 }
 
+/// Reads the file of a role that the batch does not hold.
+pub(crate) type ReadRole<'a> =
+    dyn Fn(&Role, Version) -> Result<Option<Vec<u8>>, RepositoryError> + 'a;
+
 /// How many changed pages are looked up from the top; every changed bin is verified besides.
 const LOOKUPS: usize = 16;
 
@@ -40,6 +46,7 @@ pub(crate) fn rehearse(
     batch: Batch,
     before: &Before,
     applied: &Applied,
+    read: &ReadRole<'_>,
     rules: Rules,
     now: DateTime<Utc>,
 ) -> Result<Rehearsed, RepositoryError> {
@@ -91,19 +98,24 @@ pub(crate) fn rehearse(
                 .map_err(refused)
         })?;
     check_bins(&snapped, &bins, &files)?;
-    let file_of = |role: &Role, version| -> Option<Vec<u8>> {
-        files
-            .get(&(role, version))
-            .map(|bytes| bytes.to_vec())
-            .or_else(|| {
-                if *role == bins_role {
-                    before.bins.clone()
-                } else {
-                    None
-                }
-            })
+    let file_of = |role: &Role, version| -> Result<Option<Vec<u8>>, RepositoryError> {
+        match files.get(&(role, version)) {
+            Some(bytes) => Ok(Some(bytes.to_vec())),
+            None if *role == bins_role => Ok(before.bins.clone()),
+            None => read(role, version),
+        }
     };
-    look_up(&snapped, &targets, applied, file_of)?;
+    let client = Client {
+        snapped: &snapped,
+        top: std::sync::Arc::new(targets),
+        file_of: &file_of,
+    };
+    client.check_recently_claimed()?;
+    client.look_up(&applied.pages)?;
+    client.look_up(&applied.developers.files)?;
+    for (project, is_signed) in &applied.developers.visit {
+        client.visit(project, *is_signed)?;
+    }
     Ok(Rehearsed { batch })
 }
 
@@ -143,37 +155,90 @@ fn check_bins(
     Ok(())
 }
 
-/// Finds changed pages as a client would, from the top.
-fn look_up(
-    snapped: &Snapped,
-    targets: &Verified<Targets>,
-    applied: &Applied,
-    file_of: impl Fn(&Role, Version) -> Option<Vec<u8>>,
-) -> Result<(), RepositoryError> {
-    let top = std::sync::Arc::new(targets.clone());
-    for (path, digest) in applied.pages.iter().take(LOOKUPS) {
-        let (mut lookup, mut step) =
-            Lookup::start(snapped, std::sync::Arc::clone(&top), path.clone());
-        let answer = loop {
+/// A client that has refreshed and looks files up.
+struct Client<'a> {
+    snapped: &'a Snapped,
+    top: std::sync::Arc<Verified<Targets>>,
+    file_of: &'a ReadRole<'a>,
+}
+
+/// File names that every pattern of a sub-role covers some of, and that no project has.
+const NO_FILES: [&str; 4] = ["-.whl", "-.whl.metadata", "-.tar.gz", "-.zip"];
+
+impl Client<'_> {
+    /// Finds changed pages, or files of developers, from the top.
+    fn look_up(&self, expected: &[(TargetPath, Sha256)]) -> Result<(), RepositoryError> {
+        for (path, digest) in expected.iter().take(LOOKUPS) {
+            let answer = self.ask(path)?;
+            let found = matches!(&answer, Answer::Found(target)
+                if target.file().hashes.get_sha256() == Some(*digest));
+            if !found {
+                return Err(not_found(path, &answer));
+            }
+        }
+        Ok(())
+    }
+
+    /// `recently-claimed` leads to roles that the snapshot lists, and verifies.
+    fn check_recently_claimed(&self) -> Result<(), RepositoryError> {
+        let refused = |source| RepositoryError::Rehearsal { source };
+        let role = recently_claimed_role();
+        let edges = self.top.all_edges();
+        let Some(edge) = edges
+            .into_iter()
+            .find(|edge| edge.name().as_str() == role.name())
+        else {
+            return Ok(());
+        };
+        let request = self.snapped.request(&role).map_err(refused)?;
+        let file = (self.file_of)(&role, request.version)?.ok_or(RepositoryError::NoRoles)?;
+        let verified = self.snapped.delegate(&edge, &file).map_err(refused)?;
+        for edge in verified.all_edges() {
+            let role = Role::Delegated(edge.name().clone());
+            self.snapped.request(&role).map_err(refused)?;
+        }
+        Ok(())
+    }
+
+    /// Asks for files that a project has not: every role of it is verified on the way, and the search
+    /// ends at its own if that speaks for it, in the bins if not.
+    fn visit(&self, project: &ProjectName, is_signed: bool) -> Result<(), RepositoryError> {
+        let own = own_role(project);
+        for name in NO_FILES {
+            let path = TargetPath::parse(format!("packages/{}/{project}/{name}", project.shard()))?;
+            let answer = self.ask(&path)?;
+            let expected = match &answer {
+                Answer::Terminated(role) => is_signed && *role == own,
+                Answer::Unclaimed => !is_signed,
+                _ => false,
+            };
+            if !expected {
+                return Err(not_found(&path, &answer));
+            }
+        }
+        Ok(())
+    }
+
+    fn ask(&self, path: &TargetPath) -> Result<Answer, RepositoryError> {
+        let top = std::sync::Arc::clone(&self.top);
+        let (mut lookup, mut step) = Lookup::start(self.snapped, top, path.clone());
+        loop {
             step = match step {
-                Step::Done(answer) => break answer,
-                Step::Fetch(request) => match file_of(&request.role, request.version) {
-                    Some(bytes) => lookup.supply(snapped, &bytes),
+                Step::Done(answer) => return Ok(answer),
+                Step::Fetch(request) => match (self.file_of)(&request.role, request.version)? {
+                    Some(bytes) => lookup.supply(self.snapped, &bytes),
                     None => Step::Done(lookup.unavailable("not in the batch".to_owned())),
                 },
             };
-        };
-        let found = matches!(&answer, Answer::Found(target)
-            if target.file().hashes.get_sha256() == Some(*digest));
-        if !found {
-            let path = path.to_string();
-            return Err(RepositoryError::RehearsalLookup {
-                path,
-                role: describe(&answer),
-            });
         }
     }
-    Ok(())
+}
+
+fn not_found(path: &TargetPath, answer: &Answer) -> RepositoryError {
+    RepositoryError::RehearsalLookup {
+        path: path.to_string(),
+        role: describe(answer),
+    }
 }
 
 fn describe(answer: &Answer) -> String {

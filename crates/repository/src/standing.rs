@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use index::{DistributionFilename, ProjectName};
 
-use crate::change::Change;
+use crate::change::{Change, Queued};
+use crate::claim_record::ClaimRecord;
 use crate::error::RepositoryError;
 use crate::pages::Project;
 use crate::record::FileRecord;
@@ -13,17 +14,17 @@ use crate::repository::Repository;
 
 /// Projects with their queued changes applied, loaded as they are asked for.
 pub(crate) struct Standing {
-    queued: BTreeMap<ProjectName, Vec<Change>>,
+    queued: BTreeMap<ProjectName, Vec<Queued>>,
     projects: BTreeMap<ProjectName, Project>,
 }
 
 impl Repository {
     /// What the index will list.
     pub(crate) fn standing(&self) -> Result<Standing, RepositoryError> {
-        let mut queued: BTreeMap<ProjectName, Vec<Change>> = BTreeMap::new();
+        let mut queued: BTreeMap<ProjectName, Vec<Queued>> = BTreeMap::new();
         for one in self.state.pending()? {
-            let project = one.change.filename().project().clone();
-            queued.entry(project).or_default().push(one.change);
+            let project = one.change.project().clone();
+            queued.entry(project).or_default().push(one);
         }
         Ok(Standing {
             queued,
@@ -40,10 +41,10 @@ impl Standing {
         name: &ProjectName,
     ) -> Result<&mut Project, RepositoryError> {
         if !self.projects.contains_key(name) {
-            let mut project = Project::load(index.state.as_ref(), name)?;
-            for change in self.queued.remove(name).unwrap_or_default() {
+            let mut project = Project::load(index.state.as_ref(), &index.settings, name)?;
+            for one in self.queued.remove(name).unwrap_or_default() {
                 // One that cannot be applied is answered by the cycle; it changes nothing here either.
-                let _ = project.apply(&change);
+                let _ = project.apply(&one.change, one.accepted);
             }
             self.projects.insert(name.clone(), project);
         }
@@ -62,6 +63,19 @@ impl Standing {
     ) -> Result<Option<FileRecord>, RepositoryError> {
         let project = self.project(index, filename.project())?;
         Ok(project.now.get(filename.as_str()).cloned())
+    }
+
+    /// How many projects are claimed by what is queued that are not among these.
+    pub(crate) fn queued_claims(&self, claims: &BTreeMap<ProjectName, ClaimRecord>) -> usize {
+        let is_claim = |queued: &&Vec<Queued>| {
+            let mut changes = queued.iter().map(|one| &one.change);
+            changes.any(|change| matches!(change, Change::Claim(_)))
+        };
+        let new = self
+            .queued
+            .iter()
+            .filter(|(name, _)| !claims.contains_key(*name));
+        new.filter(|(_, queued)| is_claim(queued)).count()
     }
 
     /// Every project that has files, has had some, or gets some from what is queued.

@@ -1,12 +1,13 @@
 //! What the signer must not lose. Trusted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use index::ProjectName;
 use metadata::{Role, Sha256, TargetPath, Version};
 
 use crate::change::{Change, ChangeId, Outcome, Queued};
+use crate::claim_record::ClaimRecord;
 use crate::error::RepositoryError;
 use crate::history::History;
 use crate::offline_set::{OfflineFile, OfflineSet};
@@ -56,8 +57,27 @@ pub trait State: Send {
         ids: &[ChangeId],
     ) -> Result<(Vec<(ChangeId, Outcome)>, bool), RepositoryError>;
 
-    /// Records what became of changes that needed no publication.
-    fn settle(&mut self, outcomes: &[(ChangeId, Outcome)]) -> Result<(), RepositoryError>;
+    /// Records what became of changes that needed no publication, and the claims they come to.
+    fn settle(
+        &mut self,
+        outcomes: &[(ChangeId, Outcome)],
+        claims: &[(ProjectName, Option<ClaimRecord>)],
+    ) -> Result<(), RepositoryError>;
+
+    /// The claim of a project.
+    fn claim(&self, project: &ProjectName) -> Result<Option<ClaimRecord>, RepositoryError>;
+
+    /// Every claim.
+    fn claims(&self) -> Result<BTreeMap<ProjectName, ClaimRecord>, RepositoryError>;
+
+    /// Whether a claim's request was taken before; none is taken twice.
+    fn is_request_used(&self, request: &Sha256) -> Result<bool, RepositoryError>;
+
+    /// The last version of every role that a project ever had.
+    fn project_roles(&self, project: &ProjectName) -> Result<Vec<RoleRecord>, RepositoryError>;
+
+    /// The names of all files that a project's developers gave up.
+    fn withdrawn(&self, project: &ProjectName) -> Result<BTreeSet<String>, RepositoryError>;
 
     /// The files of a project.
     fn files(&self, project: &ProjectName) -> Result<Vec<FileRecord>, RepositoryError>;

@@ -1,9 +1,13 @@
 //! Where a repository stands, for people and monitors.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use metadata::{DelegatedRoles, KeyId, Role, RoleKeys, Version};
 
 use crate::alarm::{Alarm, alarms};
+use crate::claim_record::{ClaimRecord, ClaimStage};
+use crate::developers::{own_role, project_of};
 use crate::error::{RepositoryError, StoreError};
 use crate::offline_set::Published;
 use crate::outlook::published;
@@ -103,6 +107,23 @@ pub struct Status {
     pub role_room: HeadRoom,
     /// Whether the store still holds what was published.
     pub store: StoreHealth,
+    /// Projects whose developers sign.
+    pub claims: ClaimCounts,
+}
+
+/// Projects whose developers sign, or will.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClaimCounts {
+    /// Whose keys are registered and whose first transaction has not come.
+    pub registered: usize,
+    /// To which `recently-claimed` delegates.
+    pub recently_claimed: usize,
+    /// How many it may hold before a ceremony has to move them; 0 where nobody can sign.
+    pub recently_claimed_limit: u32,
+    /// To which offline roles delegate.
+    pub claimed: usize,
+    /// The project's own role that expires first: then its files are refused (reference F32).
+    pub first_to_expire: Option<RoleStatus>,
 }
 
 impl Repository {
@@ -110,6 +131,7 @@ impl Repository {
     pub fn status(&self, now: DateTime<Utc>) -> Result<Status, RepositoryError> {
         let mut roles = Vec::new();
         let mut bins = Vec::new();
+        let mut projects = BTreeMap::new();
         let limits = self.settings.policy.repository;
         let mut snapshot_room = HeadRoom {
             used: 0,
@@ -135,6 +157,8 @@ impl Repository {
             };
             if is_bin(&status.role) {
                 bins.push(status);
+            } else if project_of(&status.role).is_some() {
+                projects.insert(status.role.clone(), status);
             } else {
                 roles.push(status);
             }
@@ -143,6 +167,7 @@ impl Repository {
         let (store, signers, tombstones) = self.signers_and_health()?;
         let alarms = alarms(&roles, &self.settings.policy.online.offline_alarms, now);
         Ok(Status {
+            claims: self.claim_counts(&projects)?,
             alarms,
             signers,
             tombstones,
@@ -159,6 +184,28 @@ impl Repository {
             signed: self.state.head()?.signed,
             publications: self.state.publications(PUBLICATIONS)?,
             unfinished: self.state.staged()?.is_some(),
+        })
+    }
+
+    fn claim_counts(
+        &self,
+        projects: &BTreeMap<Role, RoleStatus>,
+    ) -> Result<ClaimCounts, RepositoryError> {
+        let Some(policy) = &self.settings.policy.claims else {
+            return Ok(ClaimCounts::default());
+        };
+        let claims = self.state.claims()?;
+        let count = |stage| claims.values().filter(|claim| claim.stage == stage).count();
+        let own = claims
+            .iter()
+            .filter(|(_, claim)| ClaimRecord::is_signed(claim));
+        let own = own.filter_map(|(project, _)| projects.get(&own_role(project)));
+        Ok(ClaimCounts {
+            registered: count(ClaimStage::Registered),
+            recently_claimed: count(ClaimStage::RecentlyClaimed),
+            recently_claimed_limit: policy.recently_claimed_projects,
+            claimed: count(ClaimStage::Claimed),
+            first_to_expire: own.min_by_key(|role| role.expires).cloned(),
         })
     }
 
@@ -225,7 +272,7 @@ fn signers(published: &Published) -> Vec<RoleSigners> {
 }
 
 pub(crate) fn is_bin(role: &Role) -> bool {
-    matches!(role, Role::Delegated(name) if name.as_str() != draft::BINS_PREFIX)
+    matches!(role, Role::Delegated(name) if draft::is_bin(name.as_str()))
 }
 
 /// A span of time as people say it: its two largest units.

@@ -13,7 +13,6 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::change::Change;
 use crate::error::RepositoryError;
 use crate::record::Source;
 use crate::repository::Repository;
@@ -126,10 +125,8 @@ impl Repository {
     fn stray_uploads(&self, now: DateTime<Utc>) -> Result<Vec<PathBuf>, RepositoryError> {
         let mut wanted = BTreeSet::new();
         for queued in self.state.pending()? {
-            if let Change::Add(file) = queued.change {
-                wanted.insert(file.sha256.to_string());
-                wanted.extend(file.core_metadata.map(|(digest, _)| digest.to_string()));
-            }
+            let uploads = queued.change.uploads();
+            wanted.extend(uploads.iter().map(ToString::to_string));
         }
         for object in self
             .state

@@ -97,8 +97,14 @@ impl Repository {
     fn compare(&self, folder: &Path, standing: &mut Standing) -> Result<SyncPlan, RepositoryError> {
         let mut plan = SyncPlan::default();
         let mut present = BTreeMap::new();
+        // What developers sign comes and goes with their transactions, not with a folder.
+        let mut theirs = std::collections::BTreeSet::new();
         for name in standing.names(self)? {
-            for (filename, file) in &standing.project(self, &name)?.now {
+            let project = standing.project(self, &name)?;
+            if project.developers.sign() {
+                theirs.extend(project.now.keys().cloned());
+            }
+            for (filename, file) in &project.now {
                 present.insert(filename.clone(), file.clone());
             }
         }
@@ -121,7 +127,7 @@ impl Repository {
                 }
             }
         }
-        present.retain(|name, _| !seen.contains(name));
+        present.retain(|name, _| !seen.contains(name) && !theirs.contains(name));
         plan.remove = present.into_values().map(|file| file.filename).collect();
         Ok(plan)
     }

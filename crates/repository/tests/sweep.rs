@@ -184,15 +184,29 @@ fn a_repository_of_schema_version_2_is_upgraded() {
     is_upgraded(folder.path(), 2);
 }
 
+/// The same as version 3 kept it.
+#[test]
+fn a_repository_of_schema_version_3_is_upgraded() {
+    let folder = tempfile::tempdir().unwrap();
+    version_1(folder.path());
+    let db = Connection::open(folder.path().join("state.sqlite")).unwrap();
+    db.execute_batch(include_str!("data/version-2.sql"))
+        .unwrap();
+    db.execute_batch(include_str!("data/version-3.sql"))
+        .unwrap();
+    drop(db);
+    is_upgraded(folder.path(), 3);
+}
+
 fn is_upgraded(folder: &Path, version: i64) {
-    let Err(RepositoryError::Schema { found, expected: 3 }) = Repository::open(folder) else {
+    let Err(RepositoryError::Schema { found, expected: 4 }) = Repository::open(folder) else {
         panic!("opened without an upgrade")
     };
     assert_eq!(found, version);
     assert_eq!(Repository::upgrade(folder).unwrap(), version);
     assert_eq!(
         Repository::upgrade(folder).unwrap(),
-        3,
+        4,
         "a second time is nothing"
     );
 

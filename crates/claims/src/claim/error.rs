@@ -91,6 +91,23 @@ pub enum ClaimError {
 }
 
 impl ClaimError {
+    /// The code, for programs: it stays the same for ever.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Document(_) | Self::TooLarge { .. } | Self::Type { .. } | Self::Member { .. } => {
+                "claim-document"
+            }
+            Self::NotOperator { .. } => "claim-not-granted",
+            Self::NotPossessed { .. } => "claim-not-possessed",
+            Self::OtherIndex { .. } => "claim-other-index",
+            Self::OtherProject { .. } => "claim-other-project",
+            Self::OtherOrigin { .. } => "claim-other-origin",
+            Self::Expired { .. } => "claim-expired",
+            Self::Keys(_) => "claim-keys",
+        }
+    }
+
     pub(crate) fn member(member: &str, why: &'static str) -> Self {
         let member = member
             .chars()

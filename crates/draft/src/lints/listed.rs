@@ -100,7 +100,8 @@ fn delegated_policy<'a>(policy: &'a Policy, name: &RoleName) -> Option<&'a RoleP
 }
 
 /// Whether a role name has the form of a bin's: `bins-HEX` (TAP 15).
-pub(crate) fn is_bin(name: &str) -> bool {
+#[must_use]
+pub fn is_bin(name: &str) -> bool {
     name.strip_prefix(BINS_PREFIX)
         .and_then(|rest| rest.strip_prefix('-'))
         .is_some_and(|hex| {

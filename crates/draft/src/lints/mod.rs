@@ -35,7 +35,7 @@ use policy::Policy;
 
 use crate::{BinLayout, FormerKeys};
 
-pub(crate) use listed::is_bin;
+pub use listed::is_bin;
 
 /// Every rule, in the order findings are shown.
 pub const RULES: &[&Rule] = &[

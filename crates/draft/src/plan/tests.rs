@@ -30,7 +30,7 @@ fn before_the_first_cycle() -> (Head, Pending) {
     let pending = Pending {
         unsigned_bins: bins().bins().collect(),
         offline_roles: true,
-        unsigned_recently_claimed: true,
+        recently_claimed: NeedOfSignature::Now,
         ..Pending::default()
     };
     (Head::default(), pending)
@@ -58,7 +58,7 @@ fn carry_out(
         let lifetime = policy.claims.as_ref().unwrap().recently_claimed.lifetime;
         let expires = now + lifetime;
         head.recently_claimed = Some(RoleState { expires });
-        pending.unsigned_recently_claimed = false;
+        pending.recently_claimed = NeedOfSignature::None;
     }
     if plan.snapshot.is_some() {
         let expires = now + roles.snapshot.lifetime;
@@ -72,7 +72,7 @@ fn carry_out(
         pending.changes = 0;
         pending.oldest = None;
         pending.bins.clear();
-        (pending.project_roles, pending.recently_claimed) = (false, false);
+        pending.project_roles = false;
     }
     if plan.take_offline_roles {
         pending.offline_roles = false;
@@ -200,7 +200,11 @@ fn pending_at(
         bins: touched.iter().filter_map(|bin| bins().bin(*bin)).collect(),
         offline_roles: *offline,
         project_roles: changes % 3 == 1,
-        recently_claimed: changes % 3 == 2,
+        recently_claimed: if changes % 3 == 2 {
+            NeedOfSignature::WithChanges
+        } else {
+            NeedOfSignature::None
+        },
         ..Pending::default()
     }
 }
@@ -227,7 +231,6 @@ proptest! {
             let arrived = pending_at(now, &more);
             pending = Pending {
                 unsigned_bins: pending.unsigned_bins,
-                unsigned_recently_claimed: pending.unsigned_recently_claimed,
                 ..arrived
             };
         }
@@ -250,7 +253,7 @@ proptest! {
         // Whoever lists a bin must list the snapshot, and whoever signs that the timestamp.
         prop_assert!(one.bins.is_empty() || one.snapshot.is_some());
         prop_assert!(one.recently_claimed.is_none() || one.snapshot.is_some());
-        let developers = one.take_changes && (pending.project_roles || pending.recently_claimed);
+        let developers = one.take_changes && (pending.project_roles || one.recently_claimed.is_some());
         prop_assert!(!developers || one.snapshot.is_some());
         prop_assert!(one.snapshot.is_none() || one.timestamp.is_some());
         carry_out(now, &policy, &one, &mut head, &mut pending);

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::change::{Change, ChangeId, Outcome};
 use crate::error::RepositoryError;
 use crate::record::{FileRecord, Listing, RoleRecord, Staged, TargetRecord};
+use crate::sqlite::claims::{ClaimRows, GrantedBody, TransactionBody, read_rows, rows_of};
 use crate::sqlite::{damaged, to_time};
 
 /// A file of the index.
@@ -78,7 +79,10 @@ impl FileBody {
     }
 }
 
-fn read_filename(project: &str, filename: &str) -> Result<DistributionFilename, RepositoryError> {
+pub(super) fn read_filename(
+    project: &str,
+    filename: &str,
+) -> Result<DistributionFilename, RepositoryError> {
     let what = || damaged(format!("file {filename}"));
     let project = index::ProjectName::parse_normalized(project).map_err(|_| what())?;
     DistributionFilename::parse_for(filename, &project).map_err(|_| what())
@@ -98,6 +102,11 @@ pub(super) enum ChangeBody {
         filename: String,
         yanked: Option<String>,
     },
+    Claim(GrantedBody),
+    Transaction(TransactionBody),
+    Release {
+        project: String,
+    },
 }
 
 impl ChangeBody {
@@ -113,6 +122,11 @@ impl ChangeBody {
                 filename: filename.as_str().to_owned(),
                 yanked: yanked_text(yanked),
             },
+            Change::Claim(granted) => Self::Claim(GrantedBody::of(granted)),
+            Change::Transaction(transaction) => Self::Transaction(TransactionBody::of(transaction)),
+            Change::Release(project) => Self::Release {
+                project: project.to_string(),
+            },
         }
     }
 
@@ -127,6 +141,11 @@ impl ChangeBody {
                 filename,
                 yanked,
             } => Change::Yank(read_filename(&project, &filename)?, read_yanked(yanked)),
+            Self::Claim(granted) => Change::Claim(Box::new(granted.read()?)),
+            Self::Transaction(transaction) => Change::Transaction(Box::new(transaction.read()?)),
+            Self::Release { project } => Change::Release(
+                index::ProjectName::parse_normalized(&project).map_err(|_| damaged("a change"))?,
+            ),
         })
     }
 }
@@ -212,6 +231,11 @@ pub(super) struct StagedBody {
     /// How many bins there will be, and whether they are listed succinctly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     layout: Option<(u32, bool)>,
+    /// Work journalled by schema version 3 has neither of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    claims: ClaimRows,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    withdrawn: Vec<(String, String)>,
 }
 
 impl StagedBody {
@@ -245,6 +269,8 @@ impl StagedBody {
                 let is_succinct = layout.encoding == Encoding::Succinct;
                 (layout.count.get(), is_succinct)
             }),
+            claims: rows_of(&staged.claims),
+            withdrawn: staged.withdrawn.iter().map(name).collect(),
         }
     }
 
@@ -292,6 +318,12 @@ impl StagedBody {
             .map(role)
             .collect::<Result<_, _>>()?;
         staged.layout = self.layout.map(read_layout).transpose()?;
+        staged.claims = read_rows(self.claims)?;
+        staged.withdrawn = self
+            .withdrawn
+            .iter()
+            .map(|(project, filename)| read_filename(project, filename))
+            .collect::<Result<_, _>>()?;
         Ok(())
     }
 }

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use index::ProjectName;
 use metadata::{Role, Version};
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use crate::change::{Change, ChangeId, Outcome};
+use crate::claim_record::ClaimRecord;
 use crate::error::RepositoryError;
 use crate::offline_set::OfflineFile;
 use crate::record::{FileRecord, Phase, Source, Staged};
 use crate::sqlite::body::{ChangeBody, FileBody, OutcomeBody, StagedBody, encode};
-use crate::sqlite::{answers, failed, history, rebin};
+use crate::sqlite::{answers, claims, failed, history, rebin};
 
 /// Runs `work` in a transaction that takes the write lock at once.
 pub(super) fn transact<T>(
@@ -41,7 +43,7 @@ pub(super) fn enqueue(
     transact(db, DOING, |db| {
         let mut ids = Vec::with_capacity(changes.len());
         for change in changes {
-            if let Change::Add(file) = change {
+            for file in change.files() {
                 let sql = "INSERT OR IGNORE INTO names VALUES (?1, ?2)";
                 db.execute(
                     sql,
@@ -49,6 +51,9 @@ pub(super) fn enqueue(
                 )
                 .map_err(failed(DOING))?;
                 check_name(db, file)?;
+            }
+            if let Change::Claim(granted) = change {
+                claims::use_up(db, granted)?;
             }
             let body = encode(&ChangeBody::of(change))?;
             let sql = "INSERT INTO changes (accepted, body) VALUES (?1, ?2)";
@@ -263,6 +268,7 @@ fn apply_rows(db: &Transaction<'_>, staged: &Staged) -> Result<(), RepositoryErr
             )?,
         };
     }
+    claims::apply(db, staged)?;
     record_outcomes(db, &staged.outcomes)?;
     for id in &staged.sets {
         run(
@@ -276,8 +282,12 @@ fn apply_rows(db: &Transaction<'_>, staged: &Staged) -> Result<(), RepositoryErr
 pub(super) fn settle(
     db: &mut Connection,
     outcomes: &[(ChangeId, Outcome)],
+    registered: &[(ProjectName, Option<ClaimRecord>)],
 ) -> Result<(), RepositoryError> {
-    transact(db, "answering changes", |db| record_outcomes(db, outcomes))
+    transact(db, "answering changes", |db| {
+        claims::write(db, registered)?;
+        record_outcomes(db, outcomes)
+    })
 }
 
 fn record_outcomes(

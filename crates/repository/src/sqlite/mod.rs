@@ -2,13 +2,14 @@
 
 mod answers;
 mod body;
+mod claims;
 mod history;
 mod journal;
 mod read;
 mod rebin;
 mod schema;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use chrono::{DateTime, TimeZone, Utc};
@@ -17,6 +18,7 @@ use metadata::{Role, Sha256, TargetPath, Version};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::change::{Change, ChangeId, Outcome, Queued};
+use crate::claim_record::ClaimRecord;
 use crate::error::RepositoryError;
 use crate::history::History;
 use crate::offline_set::{OfflineFile, OfflineSet};
@@ -138,8 +140,32 @@ impl State for SqliteState {
         answers::answers(&self.db, ids)
     }
 
-    fn settle(&mut self, outcomes: &[(ChangeId, Outcome)]) -> Result<(), RepositoryError> {
-        journal::settle(&mut self.db, outcomes)
+    fn settle(
+        &mut self,
+        outcomes: &[(ChangeId, Outcome)],
+        claims: &[(ProjectName, Option<ClaimRecord>)],
+    ) -> Result<(), RepositoryError> {
+        journal::settle(&mut self.db, outcomes, claims)
+    }
+
+    fn claim(&self, project: &ProjectName) -> Result<Option<ClaimRecord>, RepositoryError> {
+        claims::claim(&self.db, project)
+    }
+
+    fn claims(&self) -> Result<BTreeMap<ProjectName, ClaimRecord>, RepositoryError> {
+        claims::claims(&self.db)
+    }
+
+    fn is_request_used(&self, request: &Sha256) -> Result<bool, RepositoryError> {
+        claims::is_used(&self.db, request)
+    }
+
+    fn project_roles(&self, project: &ProjectName) -> Result<Vec<RoleRecord>, RepositoryError> {
+        claims::project_roles(&self.db, project)
+    }
+
+    fn withdrawn(&self, project: &ProjectName) -> Result<BTreeSet<String>, RepositoryError> {
+        claims::withdrawn(&self.db, project)
     }
 
     fn files(&self, project: &ProjectName) -> Result<Vec<FileRecord>, RepositoryError> {

@@ -15,7 +15,7 @@ use crate::sqlite::body::{ChangeBody, FileBody, RoleBody, StagedBody, decode, re
 use crate::sqlite::{damaged, failed, to_time};
 
 /// Runs a query and collects its rows.
-fn rows<T>(
+pub(super) fn rows<T>(
     db: &Connection,
     doing: &'static str,
     sql: &str,
@@ -30,13 +30,23 @@ fn rows<T>(
     collect().map_err(failed(doing))
 }
 
-fn pair<A: FromSql, B: FromSql>(row: &rusqlite::Row<'_>) -> rusqlite::Result<(A, B)> {
+pub(super) fn pair<A: FromSql, B: FromSql>(row: &rusqlite::Row<'_>) -> rusqlite::Result<(A, B)> {
     Ok((row.get(0)?, row.get(1)?))
 }
 
 pub(super) fn roles(db: &Connection) -> Result<Vec<RoleRecord>, RepositoryError> {
-    let sql = "SELECT role, version, sha256, length, expires, listing FROM roles";
-    rows(db, "reading roles", sql, [], |row| {
+    roles_where(db, "", [])
+}
+
+/// The published roles that a condition picks.
+pub(super) fn roles_where(
+    db: &Connection,
+    condition: &'static str,
+    params: impl Params,
+) -> Result<Vec<RoleRecord>, RepositoryError> {
+    let sql =
+        format!("SELECT role, version, sha256, length, expires, listing FROM roles {condition}");
+    rows(db, "reading roles", &sql, params, |row| {
         let listing: String = row.get(5)?;
         let body = (
             row.get(0)?,

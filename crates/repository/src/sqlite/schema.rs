@@ -10,7 +10,7 @@ use crate::record::Settings;
 use crate::sqlite::failed;
 
 /// Grows with every change of the tables; `index upgrade` migrates older ones.
-const SCHEMA_VERSION: i64 = 3;
+const SCHEMA_VERSION: i64 = 4;
 
 /// How long a command waits for another to finish its transaction.
 const BUSY: Duration = Duration::from_secs(30);
@@ -38,6 +38,23 @@ const PUBLICATIONS: &str = "
         bins INTEGER NOT NULL,
         changes INTEGER NOT NULL
     ) STRICT;
+";
+
+/// What version 4 added: projects whose developers sign (PEP 480).
+const CLAIMS: &str = "
+    -- Whose keys sign a project: stage, keys in force, keys to come, on whose word.
+    CREATE TABLE claims (project TEXT PRIMARY KEY, body TEXT NOT NULL) STRICT, WITHOUT ROWID;
+    -- Digests of all requests ever taken: none registers keys twice.
+    CREATE TABLE claim_requests (
+        request TEXT PRIMARY KEY,
+        project TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    -- Files that developers gave up.
+    CREATE TABLE withdrawn (
+        filename TEXT PRIMARY KEY,
+        project TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX withdrawn_by_project ON withdrawn (project);
 ";
 
 const TABLES: &str = "
@@ -138,6 +155,7 @@ pub(super) fn create(db: &mut Connection, settings: &Settings) -> rusqlite::Resu
     transaction.execute_batch(TABLES)?;
     transaction.execute_batch(HISTORY)?;
     transaction.execute_batch(PUBLICATIONS)?;
+    transaction.execute_batch(CLAIMS)?;
     for (name, value) in settings.encode() {
         transaction.execute("INSERT INTO settings VALUES (?1, ?2)", (name, value))?;
     }
@@ -166,7 +184,7 @@ pub(super) fn upgrade(db: &mut Connection) -> Result<i64, RepositoryError> {
         .map_err(failed(DOING))?;
     match found {
         SCHEMA_VERSION => return Ok(found),
-        1 | 2 => {}
+        1..=3 => {}
         _ => {
             return Err(RepositoryError::Schema {
                 found,
@@ -184,7 +202,10 @@ pub(super) fn upgrade(db: &mut Connection) -> Result<i64, RepositoryError> {
                  UPDATE unrecorded SET until = (SELECT max(expires) FROM timestamps);",
             )?;
         }
-        transaction.execute_batch(PUBLICATIONS)?;
+        if found < 3 {
+            transaction.execute_batch(PUBLICATIONS)?;
+        }
+        transaction.execute_batch(CLAIMS)?;
         transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
         transaction.commit()
     };

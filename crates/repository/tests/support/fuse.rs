@@ -1,15 +1,15 @@
 //! A store and a state that let a number of writes through and then fail: a process that dies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
 use countersign_repository::{
-    Change, ChangeId, FileRecord, HeadRecord, History, LocalStore, OfflineFile, OfflineSet,
-    Publication, Queued, Repository, RepositoryError, RoleRecord, Settings, SqliteState, Staged,
-    State, Store, StoreError, StorePath,
+    Change, ChangeId, ClaimRecord, FileRecord, HeadRecord, History, LocalStore, OfflineFile,
+    OfflineSet, Publication, Queued, Repository, RepositoryError, RoleRecord, Settings,
+    SqliteState, Staged, State, Store, StoreError, StorePath,
 };
 use index::ProjectName;
 use metadata::{Role, Sha256, TargetPath, Version};
@@ -168,8 +168,27 @@ impl State for FailingState {
     fn publications(&self, limit: u64) -> Outcome<Vec<Publication>> {
         self.inner.publications(limit)
     }
-    fn settle(&mut self, outcomes: &[(ChangeId, countersign_repository::Outcome)]) -> Outcome<()> {
-        self.run(|state| state.settle(outcomes))
+    fn settle(
+        &mut self,
+        outcomes: &[(ChangeId, countersign_repository::Outcome)],
+        claims: &[(ProjectName, Option<ClaimRecord>)],
+    ) -> Outcome<()> {
+        self.run(|state| state.settle(outcomes, claims))
+    }
+    fn claim(&self, project: &ProjectName) -> Outcome<Option<ClaimRecord>> {
+        self.inner.claim(project)
+    }
+    fn claims(&self) -> Outcome<BTreeMap<ProjectName, ClaimRecord>> {
+        self.inner.claims()
+    }
+    fn is_request_used(&self, request: &Sha256) -> Outcome<bool> {
+        self.inner.is_request_used(request)
+    }
+    fn project_roles(&self, project: &ProjectName) -> Outcome<Vec<RoleRecord>> {
+        self.inner.project_roles(project)
+    }
+    fn withdrawn(&self, project: &ProjectName) -> Outcome<BTreeSet<String>> {
+        self.inner.withdrawn(project)
     }
     fn files(&self, project: &ProjectName) -> Outcome<Vec<FileRecord>> {
         self.inner.files(project)

@@ -9,6 +9,7 @@
 /// The same module that the whole-system tests use; a dependency on their crate would be a circle.
 #[path = "../../../../tests/src/checker.rs"]
 pub mod checker;
+pub mod developers;
 pub mod fuse;
 pub mod lossy;
 
@@ -51,13 +52,31 @@ pub fn samples() -> Vec<PathBuf> {
     files
 }
 
+/// The same for an index whose developers sign.
+pub static CLAIMS: LazyLock<String> = LazyLock::new(|| {
+    let role = |name, kind| {
+        let keys = "keys = 1\nthreshold = 1\nlifetime = \"3h\"";
+        format!("[claims.{name}]\nkind = \"{kind}\"\n{keys}\n")
+    };
+    let claims = [
+        POLICY.as_str(),
+        "[claims]\nshards = 16\nrecently_claimed_projects = 3\nsub_roles_per_project = 8\n",
+        &role("claimed", "offline"),
+        &role("claimed-shard", "offline"),
+        &role("publishers-claimed", "offline"),
+        &role("recently-claimed", "online"),
+    ];
+    claims.join("\n")
+});
+
 pub fn repository(folder: &Path) -> Repository {
     Repository::init(folder, &Settings::from_policy(&POLICY).unwrap()).unwrap()
 }
 
 /// A repository with its first set published.
 pub fn published(folder: &Path, ceremony: &Ceremony) -> Repository {
-    let mut index = repository(folder);
+    let settings = Settings::from_policy(&ceremony.policy_text).unwrap();
+    let mut index = Repository::init(folder, &settings).unwrap();
     index
         .apply_set(&ceremony.genesis(folder, start()), start())
         .unwrap();
@@ -76,9 +95,10 @@ pub struct Ceremony {
     online: [Arc<FileKey>; 3],
     policy: Policy,
     layout: BinLayout,
+    policy_text: String,
 }
 
-fn key() -> Arc<FileKey> {
+pub fn key() -> Arc<FileKey> {
     Arc::new(FileKey::generate(KeyType::Ed25519, &ring::rand::SystemRandom::new()).unwrap())
 }
 
@@ -92,7 +112,16 @@ fn public(keys: &[Arc<FileKey>]) -> Vec<PublicKey> {
 
 impl Ceremony {
     pub fn new() -> Self {
-        let policy = Policy::parse(&POLICY).unwrap();
+        Self::by(&POLICY)
+    }
+
+    /// For an index whose developers sign.
+    pub fn with_claims() -> Self {
+        Self::by(&CLAIMS)
+    }
+
+    fn by(policy_text: &str) -> Self {
+        let policy = Policy::parse(policy_text).unwrap();
         let many = |count| (0..count).map(|_| key()).collect::<Vec<_>>();
         let roles = &policy.roles;
         Self {
@@ -102,6 +131,7 @@ impl Ceremony {
             online: one_for_all(key()),
             layout: BinLayout::of(&policy.index),
             policy,
+            policy_text: policy_text.to_owned(),
         }
     }
 
@@ -212,11 +242,8 @@ impl Ceremony {
         let metadata::DelegatedRoles::Listed(listed) = &delegations.roles else {
             unreachable!()
         };
-        let keys = [Authority::new(
-            "targets",
-            &delegations.keys,
-            &listed[0].keys,
-        )];
+        let of_bins = &listed.last().unwrap().keys;
+        let keys = [Authority::new("targets", &delegations.keys, of_bins)];
         let role = Role::parse("bins").unwrap();
         self.write(&set, role, bins, now, &clone, None, &self.bins, &keys);
         set
@@ -336,10 +363,19 @@ impl Reader {
         file
     }
 
-    fn target(&self, path: &TargetPath) -> Option<Vec<u8>> {
+    /// The role that lists a file, if one does.
+    pub fn role_of(&self, name: &str) -> Option<String> {
+        let filename = DistributionFilename::parse(name).unwrap();
+        match self.ask(&file_path(&filename)) {
+            Answer::Found(target) => Some(target.role().name().to_owned()),
+            _ => None,
+        }
+    }
+
+    fn ask(&self, path: &TargetPath) -> Answer {
         let (mut lookup, mut step) =
             Lookup::start(&self.snapped, Arc::clone(&self.targets), path.clone());
-        let answer = loop {
+        loop {
             step = match step {
                 Step::Done(answer) => break answer,
                 Step::Fetch(request) => {
@@ -348,8 +384,11 @@ impl Reader {
                     lookup.supply(&self.snapped, &file)
                 }
             };
-        };
-        match answer {
+        }
+    }
+
+    fn target(&self, path: &TargetPath) -> Option<Vec<u8>> {
+        match self.ask(path) {
             Answer::Found(target) => {
                 let digest = target.file().hashes.get_sha256().unwrap();
                 let at = self.folder.join("targets").join(path.with_digest(&digest));
@@ -357,8 +396,8 @@ impl Reader {
                 target.check_bytes(&bytes).unwrap();
                 Some(bytes)
             }
-            Answer::Unclaimed => None,
-            other => panic!("{path}: {other:?}"),
+            Answer::Unclaimed | Answer::Terminated(_) => None,
+            other @ Answer::Failed { .. } => panic!("{path}: {other:?}"),
         }
     }
 }

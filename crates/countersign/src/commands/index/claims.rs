@@ -1,4 +1,7 @@
-//! `countersign index claims`: what the operator of an index says to developers who claim projects.
+//! `countersign index claims`: what the operator of an index says to developers who claim projects, and
+//! which have.
+
+mod listed;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -16,6 +19,8 @@ use policy::SignerLimits;
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::Serialize;
 
+pub(super) use listed::published;
+
 use crate::cli::JsonArgs;
 use crate::clock;
 use crate::commands::project::read;
@@ -27,7 +32,7 @@ use crate::online_keys::open_key;
 /// Bytes of a document of a claim; their reader allows less.
 const MAX_DOCUMENT: u64 = 1 << 20;
 
-/// Challenge developers who claim projects, and grant claims (not published yet)
+/// Challenge developers who claim projects, grant claims, list them
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -38,6 +43,9 @@ pub(crate) struct Args {
 enum Command {
     Challenge(ChallengeArgs),
     Grant(GrantArgs),
+    List(listed::ListArgs),
+    Export(listed::ExportArgs),
+    Release(listed::ReleaseArgs),
 }
 
 /// Issue a challenge, which the developers of a project answer with `countersign project claim`
@@ -121,6 +129,9 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
     match &args.command {
         Command::Challenge(args) => challenge(args, console),
         Command::Grant(args) => grant(args, console),
+        Command::List(args) => listed::list(args, console),
+        Command::Export(args) => listed::export(args, console),
+        Command::Release(args) => listed::release(args, console),
     }
 }
 

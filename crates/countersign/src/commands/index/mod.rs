@@ -6,6 +6,7 @@ mod claims;
 mod files;
 mod init;
 mod rebin;
+mod receive;
 mod recover;
 mod remove;
 mod remove_project;
@@ -50,6 +51,7 @@ enum Command {
     Upgrade(upgrade::Args),
     Recover(recover::Args),
     Claims(Box<claims::Args>),
+    Receive(receive::Args),
 }
 
 pub(crate) fn run(args: Args, console: &Console) -> Result<(), Failure> {
@@ -66,6 +68,7 @@ pub(crate) fn run(args: Args, console: &Console) -> Result<(), Failure> {
         Command::Upgrade(args) => upgrade::run(&args, console),
         Command::Recover(args) => recover::run(&args, console),
         Command::Claims(args) => claims::run(&args, console),
+        Command::Receive(args) => receive::run(&args, console),
     }
 }
 

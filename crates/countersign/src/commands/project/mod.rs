@@ -13,17 +13,16 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use developer::ProjectFolder;
 
-pub(crate) use signing::read;
+pub(crate) use signing::{public_key, read};
 
 use crate::commands::key;
 use crate::console::Console;
 use crate::failure::Failure;
 
-/// Claim a project, sign its releases, name its maintainers (no index takes them in yet)
+/// Claim a project, sign its releases, name its maintainers
 ///
-/// The developers' side of PEP 480. The index's side, which takes claims and transactions in and
-/// publishes them, is not there yet: what this makes can be checked, carried and tried, but nobody
-/// installs by it.
+/// The developers' side of PEP 480: from the first release on, what clients install of the project is
+/// what its developers have signed. `countersign index receive` takes claims and releases in.
 ///
 /// Everything is kept in one folder, and every step works offline: copy the folder to the next
 /// maintainer, and carry the archive that `upload` writes to the index.

@@ -29,6 +29,16 @@ pub(super) struct Report {
     store_intact: bool,
     store_altered: Option<String>,
     crash_to_recover_from: bool,
+    /// Projects whose developers sign; none where the policy has nobody sign.
+    claims: Option<ClaimsReport>,
+}
+
+#[derive(Serialize)]
+struct ClaimsReport {
+    registered: usize,
+    recently_claimed: RoomReport,
+    claimed: usize,
+    first_to_expire: Option<RoleReport>,
 }
 
 #[derive(Serialize)]
@@ -90,6 +100,7 @@ impl Report {
             store_intact: status.store == StoreHealth::Intact,
             store_altered: altered,
             crash_to_recover_from: status.unfinished,
+            claims: ClaimsReport::new(status),
         }
     }
 
@@ -128,6 +139,9 @@ impl Report {
                 self.tombstones.len()
             ));
         }
+        if let Some(claims) = &self.claims {
+            out.push(claims.text());
+        }
         if let Some(signed) = &self.last_signed {
             out.push(format!("last signed {signed}"));
         }
@@ -148,6 +162,36 @@ impl Report {
             out.push(next.to_owned());
         }
         out.join("\n")
+    }
+}
+
+impl ClaimsReport {
+    fn new(status: &Status) -> Option<Self> {
+        let claims = &status.claims;
+        (claims.recently_claimed_limit > 0).then(|| Self {
+            registered: claims.registered,
+            recently_claimed: RoomReport {
+                used: claims.recently_claimed as u64,
+                limit: claims.recently_claimed_limit.into(),
+            },
+            claimed: claims.claimed,
+            first_to_expire: claims
+                .first_to_expire
+                .as_ref()
+                .map(|role| RoleReport::new(role, status)),
+        })
+    }
+
+    fn text(&self) -> String {
+        let RoomReport { used, limit } = self.recently_claimed;
+        let mut out = format!(
+            "developers sign: {} claimed, {used} of {limit} recently claimed, {} registered",
+            self.claimed, self.registered
+        );
+        if let Some(first) = &self.first_to_expire {
+            out = format!("{out}; the first to expire is\n{}", first.text());
+        }
+        out
     }
 }
 

@@ -1,0 +1,268 @@
+//! `countersign index claims list`, `export` and `release`: which projects are claimed.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use index::ProjectName;
+use repository::{ClaimRecord, ClaimStage, Granted, Received};
+use serde::Serialize;
+
+use super::super::wait::{WaitArgs, Waited};
+use crate::cli::JsonArgs;
+use crate::clock;
+use crate::console::{Console, in_one_line};
+use crate::data_dir::DataDirArgs;
+use crate::failure::Failure;
+
+/// List the projects whose developers sign, with their age, keys and evidence
+#[derive(clap::Args)]
+pub(super) struct ListArgs {
+    #[command(flatten)]
+    data_dir: DataDirArgs,
+
+    #[command(flatten)]
+    json: JsonArgs,
+}
+
+/// Write down every claim whose developers sign, with the digest that a ceremony freezes
+#[derive(clap::Args)]
+pub(super) struct ExportArgs {
+    /// File to write
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_TO")]
+    to: PathBuf,
+
+    #[command(flatten)]
+    data_dir: DataDirArgs,
+
+    #[command(flatten)]
+    json: JsonArgs,
+}
+
+/// Have the index speak for recently claimed projects again
+///
+/// For projects that have lost their keys, and for all of them after a theft of the online key. From
+/// the next snapshot on their files are signed by the index alone: tell their users before you do it.
+#[derive(clap::Args)]
+pub(super) struct ReleaseArgs {
+    /// Projects
+    #[arg(required = true, value_name = "PROJECT")]
+    projects: Vec<ProjectName>,
+
+    #[command(flatten)]
+    data_dir: DataDirArgs,
+
+    #[command(flatten)]
+    wait: WaitArgs,
+
+    #[command(flatten)]
+    json: JsonArgs,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    claims: Vec<ClaimReport>,
+}
+
+#[derive(Serialize)]
+struct ClaimReport {
+    project: String,
+    stage: &'static str,
+    since: String,
+    age_days: i64,
+    in_force: Option<KeysReport>,
+    /// Keys that the next transaction has to be signed with.
+    next: Option<KeysReport>,
+}
+
+#[derive(Serialize)]
+struct KeysReport {
+    keyids: Vec<String>,
+    threshold: u32,
+    received: String,
+    challenge: Option<String>,
+    request: Option<String>,
+    grant: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Exported {
+    written: PathBuf,
+    sha256: String,
+    projects: usize,
+}
+
+#[derive(Serialize)]
+struct Released {
+    projects: Vec<String>,
+    refused: Vec<Refused>,
+    snapshot: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Refused {
+    project: String,
+    code: &'static str,
+    error: String,
+}
+
+pub(super) fn list(args: &ListArgs, console: &Console) -> Result<(), Failure> {
+    let repository = super::super::open(&args.data_dir)?;
+    let (claims, now) = (repository.claims()?, clock::now());
+    let report = Listed {
+        claims: claims
+            .iter()
+            .map(|(project, claim)| ClaimReport::of(project, claim, now))
+            .collect(),
+    };
+    console.report(args.json.json, &report, || report.text())
+}
+
+pub(super) fn export(args: &ExportArgs, console: &Console) -> Result<(), Failure> {
+    let repository = super::super::open(&args.data_dir)?;
+    let export = repository.export_claims()?;
+    let write = |mut out: std::fs::File| {
+        out.write_all(&export.bytes)?;
+        out.sync_all()
+    };
+    std::fs::File::create_new(&args.to)
+        .and_then(write)
+        .map_err(|source| Failure::Io {
+            doing: "write",
+            path: args.to.clone(),
+            source,
+        })?;
+    let report = Exported {
+        written: args.to.clone(),
+        sha256: export.sha256.to_string(),
+        projects: export.projects,
+    };
+    console.report(args.json.json, &report, || {
+        let (file, count) = (report.written.display(), report.projects);
+        format!("{file}: {count} projects, SHA-256 {}\n", report.sha256)
+    })
+}
+
+pub(super) fn release(args: &ReleaseArgs, console: &Console) -> Result<(), Failure> {
+    let mut repository = super::super::open(&args.data_dir)?;
+    let (mut released, mut refused, mut changes) = (Vec::new(), Vec::new(), Vec::new());
+    for project in &args.projects {
+        match repository.release_claim(project, clock::now())? {
+            Ok(receipt) => {
+                debug_assert!(matches!(receipt.received, Received::Claim { .. }));
+                released.push(receipt.project.to_string());
+                changes.push(receipt.change);
+            }
+            Err(error) => {
+                tracing::error!("refused {project}: {}", in_one_line(&error));
+                refused.push(Refused {
+                    project: project.to_string(),
+                    code: error.code(),
+                    error: in_one_line(&error),
+                });
+            }
+        }
+    }
+    let waited = args.wait.wait(&repository, &changes, console)?;
+    let Waited { snapshot, .. } = waited.unwrap_or_default();
+    let report = Released {
+        projects: released,
+        refused,
+        snapshot,
+    };
+    console.report(args.json.json, &report, || report.text())?;
+    match report.refused.len() {
+        0 => Ok(()),
+        refused => Err(Failure::PartlyRefused {
+            refused,
+            total: args.projects.len(),
+            what: "projects were",
+        }),
+    }
+}
+
+impl ClaimReport {
+    fn of(project: &ProjectName, claim: &ClaimRecord, now: DateTime<Utc>) -> Self {
+        Self {
+            project: project.to_string(),
+            stage: claim.stage.as_str(),
+            since: stamp(claim.since),
+            age_days: (now - claim.since).num_days(),
+            in_force: claim.in_force.as_ref().map(KeysReport::of),
+            next: claim.next.as_ref().map(KeysReport::of),
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut out = format!(
+            "{} {} since {} ({} days)\n",
+            self.project, self.stage, self.since, self.age_days
+        );
+        if let Some(keys) = &self.in_force {
+            out += &keys.text("keys");
+        }
+        if let Some(keys) = &self.next {
+            out += &keys.text("keys of the next transaction");
+        }
+        out
+    }
+}
+
+impl KeysReport {
+    fn of(granted: &Granted) -> Self {
+        let registration = &granted.registration;
+        let evidence = granted.evidence;
+        Self {
+            keyids: registration.keys.keys().map(ToString::to_string).collect(),
+            threshold: registration.role_keys.threshold,
+            received: stamp(granted.received),
+            challenge: evidence.map(|one| one.challenge.to_string()),
+            request: evidence.map(|one| one.request.to_string()),
+            grant: evidence.map(|one| one.grant.to_string()),
+        }
+    }
+
+    fn text(&self, what: &str) -> String {
+        let short = |id: &String| id.chars().take(8).collect::<String>();
+        let keys: Vec<String> = self.keyids.iter().map(short).collect();
+        let (threshold, keys) = (self.threshold, keys.join(" "));
+        let grant = match &self.grant {
+            Some(grant) => format!("grant {}", short(grant)),
+            None => "found published".to_owned(),
+        };
+        format!(
+            "  {what}: {threshold} of {keys}, {grant}, received {}\n",
+            self.received
+        )
+    }
+}
+
+impl Listed {
+    fn text(&self) -> String {
+        if self.claims.is_empty() {
+            return "no project is claimed\n".to_owned();
+        }
+        let claims: String = self.claims.iter().map(ClaimReport::text).collect();
+        let recent = ClaimStage::RecentlyClaimed.as_str();
+        let waiting = self.claims.iter().filter(|one| one.stage == recent);
+        format!("{claims}{} wait for a ceremony\n", waiting.count())
+    }
+}
+
+impl Released {
+    fn text(&self) -> String {
+        let line = |project: &String| format!("queued: {project} is the index's again\n");
+        let queued: String = self.projects.iter().map(line).collect();
+        let published = self.snapshot.map_or_else(String::new, published);
+        format!("{queued}{published}")
+    }
+}
+
+/// That clients see what was queued.
+pub(crate) fn published(snapshot: u64) -> String {
+    format!("published: clients see it with snapshot v{snapshot}\n")
+}
+
+fn stamp(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
