@@ -128,6 +128,7 @@ impl Repository {
         let missing = || RepositoryError::NoRoles;
         let mut root: Root = published.root.ok_or_else(missing)?;
         let old: Targets = published.bins.ok_or_else(missing)?;
+        let targets: Targets = published.targets.ok_or_else(missing)?;
         let keys: Vec<PublicKey> = signers.public_keys().cloned().collect();
         let keyids: Vec<KeyId> = keys.iter().map(PublicKey::id).collect();
         root.keys
@@ -148,6 +149,7 @@ impl Repository {
         let bins = draft.lint(&setting, Some(&old))?.document().clone();
         Ok(InForce {
             root,
+            targets,
             bins,
             layout: to,
             former,

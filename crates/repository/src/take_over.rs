@@ -12,8 +12,8 @@ use crate::rebin::{Listed, Spread, bin_delegation};
 use crate::record::{FileRecord, Listing, Object, Phase, RoleRecord, Source, Staged, TargetRecord};
 use crate::repository::Repository;
 use crate::restore::Published;
+use crate::status::is_bin;
 use crate::store::StorePath;
-use crate::tombstones::is_bin;
 
 impl Repository {
     /// The rows that make the state say what is published, as the work of one cycle.

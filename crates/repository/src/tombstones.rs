@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use draft::{BINS_PREFIX, SignedFile};
+use draft::SignedFile;
 use metadata::{Role, Targets};
 
 use crate::batch::delegated_roles;
@@ -12,6 +12,7 @@ use crate::offline_set::bins_role;
 use crate::outlook::document;
 use crate::record::RoleRecord;
 use crate::repository::Repository;
+use crate::status::is_bin;
 use crate::store::StorePath;
 
 impl Repository {
@@ -28,6 +29,7 @@ impl Repository {
         let mut reached = BTreeSet::new();
         let mut ahead = vec![Role::Targets];
         while let Some(role) = ahead.pop() {
+            // A bin delegates to nobody, so none need be read.
             if is_bin(&role) || !reached.insert(role.clone()) {
                 reached.insert(role);
                 continue;
@@ -66,11 +68,4 @@ impl Repository {
             .get_checked(&path, record.length, record.sha256)?;
         Ok(Some(file))
     }
-}
-
-/// A bin delegates to nobody, so none need be read.
-pub(crate) fn is_bin(role: &Role) -> bool {
-    let rest = role.name().strip_prefix(BINS_PREFIX);
-    let number = rest.and_then(|rest| rest.strip_prefix('-'));
-    number.is_some_and(|hex| u16::from_str_radix(hex, 16).is_ok())
 }
