@@ -92,6 +92,7 @@ CONTROLS = [
     # Keys.
     ("keys::snapshot_signed_by_keys_of_other_roles", "keys_of_the_role"),
     ("keys::timestamp_by_a_key_rotated_away", "threshold"),
+    ("keys::bins_of_before_by_the_online_key_of_before", "threshold"),
     ("keys::root_by_the_keys_of_two_generations_ago", "previous_root"),
     ("keys::threshold_met_by_one_key_in_two_spellings", "distinct_keys"),
     ("keys::role_that_lists_one_key_id_twice", "keyid_once_listed,distinct_keys"),
