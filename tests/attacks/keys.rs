@@ -81,7 +81,7 @@ async fn bins_of_before_by_the_online_key_of_before() {
     for name in ["timestamp", "snapshot"] {
         repository.tamper(name).signed_by(&stolen);
         repository.publish();
-        for user in [&user, &newcomer] {
+        for user in [&newcomer, &user] {
             let refused = user.refused(&repository).await;
             let Rejection::Signatures {
                 role: of, valid, ..
