@@ -8,3 +8,4 @@ mod machine;
 mod projects;
 mod proxied;
 mod stage;
+mod upstreams;

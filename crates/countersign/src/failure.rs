@@ -79,6 +79,14 @@ pub(crate) enum Failure {
     /// The proxy's own certificates failed.
     #[error("could not vouch for the index's own URLs on this machine")]
     Authority(#[source] Box<proxy::AuthorityError>),
+    /// A file of rules that is none.
+    #[error("{path} does not say whose each project is", path = path.display())]
+    Rules {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: proxy::RulesError,
+    },
     /// A step of a project was refused or failed.
     #[error(transparent)]
     Project(#[from] developer::ProjectError),

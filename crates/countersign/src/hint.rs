@@ -30,6 +30,10 @@ pub(crate) fn of(failure: &Failure) -> Option<String> {
         Failure::NotADistribution { .. } => {
             "name a wheel or sdist, by the file name under which the index lists it"
         }
+        Failure::Rules { .. } => {
+            "write [[rule]] tables: `projects = [\"acme-*\", \"tool\"]` and `upstream = \"NAME\"`; the \
+             first that matches a project counts"
+        }
         Failure::Project(error) => return of_project(error).map(str::to_owned),
         Failure::Key(error) | Failure::Ceremony(ceremony::CeremonyError::Key(error)) => {
             of_key(error)?

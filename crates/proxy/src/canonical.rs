@@ -154,7 +154,7 @@ pub(crate) fn speak(
         Ok(config) => config,
         Err(error) => return Problem::internal(error.to_string()).into_response(),
     };
-    let Ok(place) = Arc::clone(&state.tunnels).try_acquire_owned() else {
+    let Ok(place) = Arc::clone(&state.common.tunnels).try_acquire_owned() else {
         let (status, hint) = (StatusCode::SERVICE_UNAVAILABLE, "try again");
         let title = "Too many connections are open";
         return Problem::plain(status, "busy", title, "all are in use", hint).into_response();

@@ -10,11 +10,12 @@ use client::{Session, VerifiedFile};
 use index::{DistributionFilename, METADATA_SUFFIX, PageFile, ProjectName};
 use metadata::{Role, Sha256};
 
+use crate::agreed::AgreedBytes;
 use crate::cache::Cached;
 use crate::problem::Problem;
 use crate::send::{Conditions, send};
 use crate::state::{ProxyState, SharedState};
-use crate::views::View;
+use crate::upstream::Upstream;
 
 /// Projects to which an old name of a source distribution can belong, at most this many are tried.
 const MAX_CANDIDATES: usize = 8;
@@ -61,12 +62,12 @@ async fn answer(
     };
     match served {
         Ok((response, role)) => {
-            state.recorder.file(name, &role);
+            state.common.recorder.file(name, &role);
             response
         }
         Err(problem) => {
             let problem = problem.about(name);
-            state.recorder.refused(&problem);
+            state.common.recorder.refused(&problem);
             problem.into_response()
         }
     }
@@ -78,11 +79,7 @@ fn no_such(why: String) -> Problem {
 
 impl ProxyState {
     /// The file of that digest and name, verified by the session in force, and the role that vouches.
-    async fn cached(
-        self: &Arc<Self>,
-        sha256: Option<Sha256>,
-        name: &str,
-    ) -> Result<(Cached, Role), Problem> {
+    async fn cached(&self, sha256: Option<Sha256>, name: &str) -> Result<(Cached, Role), Problem> {
         let (filename, is_metadata) = match name.strip_suffix(METADATA_SUFFIX) {
             Some(filename) => (filename, true),
             None => (name, false),
@@ -91,52 +88,17 @@ impl ProxyState {
         if projects.is_empty() {
             return Err(no_such("this is not the name of a distribution".to_owned()));
         }
-        let wanted = Wanted {
-            projects: &projects,
-            filename,
-            sha256,
-            is_metadata,
-        };
-        self.with_session(async |session| {
-            let file = self.wanted(&session, &wanted).await?;
-            let cached = self.cache.get(&session, &file).await?;
-            Ok((cached, file.role().clone()))
-        })
-        .await
-    }
-
-    async fn wanted(
-        &self,
-        session: &Session,
-        wanted: &Wanted<'_>,
-    ) -> Result<VerifiedFile, Problem> {
-        let (view, entry) = self.entry(session, wanted).await?;
-        let file = if wanted.is_metadata {
-            session.core_metadata(view.page(), &entry).await
-        } else {
-            session.file(view.page(), &entry).await
-        };
-        Ok(file?)
-    }
-
-    /// The page that lists the file, and its entry.
-    async fn entry(
-        &self,
-        session: &Session,
-        wanted: &Wanted<'_>,
-    ) -> Result<(Arc<View>, PageFile), Problem> {
         let mut problem = None;
-        for project in wanted.projects {
-            match self.view(session, project).await {
-                Ok(view) => {
-                    let entry = view.page().page().file(wanted.filename);
-                    let is_it =
-                        |it: &&PageFile| wanted.sha256.is_none_or(|sha256| it.sha256 == sha256);
-                    if let Some(entry) = entry.filter(is_it) {
-                        let entry = entry.clone();
-                        return Ok((view, entry));
-                    }
-                }
+        for project in &projects {
+            let wanted = Wanted {
+                project,
+                filename,
+                sha256,
+                is_metadata,
+            };
+            match self.found(&wanted).await {
+                Ok(Some(found)) => return Ok(found),
+                Ok(None) => {}
                 Err(found) => problem = problem.or(Some(found)),
             }
         }
@@ -147,11 +109,115 @@ impl ProxyState {
             )
         }))
     }
+
+    /// The file, from the first of those who may be asked that has it; `None` if it is not there.
+    async fn found(&self, wanted: &Wanted<'_>) -> Result<Option<(Cached, Role)>, Problem> {
+        let Some(fetchable) = self.fetchable(wanted.project, wanted.filename).await? else {
+            return Ok(None);
+        };
+        let Some(agreed) = fetchable.agreed else {
+            return fetched(&fetchable.upstreams, wanted, None).await;
+        };
+        if wanted.sha256.is_some_and(|sha256| sha256 != agreed.sha256) {
+            return Ok(None);
+        }
+        let wanted = Wanted {
+            sha256: Some(agreed.sha256),
+            ..*wanted
+        };
+        // That a page lists it is not enough: whoever speaks for the file itself has to.
+        let (mut vouching, mut problem) = (Vec::new(), None);
+        for upstream in fetchable.upstreams {
+            match upstream.vouches(&wanted, &agreed).await {
+                Ok(true) => vouching.push(upstream),
+                Ok(false) => {}
+                Err(found) => problem = problem.or(Some(found)),
+            }
+        }
+        if vouching.len() < agreed.least {
+            return problem.map_or(Ok(None), Err);
+        }
+        fetched(&vouching, &wanted, Some(&agreed)).await
+    }
+}
+
+/// The file, from the first that has it.
+async fn fetched(
+    upstreams: &[Arc<Upstream>],
+    wanted: &Wanted<'_>,
+    agreed: Option<&AgreedBytes>,
+) -> Result<Option<(Cached, Role)>, Problem> {
+    let mut last = Ok(None);
+    for upstream in upstreams {
+        last = upstream.fetched(wanted, agreed).await;
+        if let Ok(Some(_)) = last {
+            break;
+        }
+    }
+    last
+}
+
+impl Upstream {
+    /// The file, if the page lists it.
+    async fn fetched(
+        self: &Arc<Self>,
+        wanted: &Wanted<'_>,
+        agreed: Option<&AgreedBytes>,
+    ) -> Result<Option<(Cached, Role)>, Problem> {
+        self.with_session(async |session| {
+            let Some(file) = self.verified(&session, wanted, agreed).await? else {
+                return Ok(None);
+            };
+            let cached = self.cache.get(&session, &file).await?;
+            Ok(Some((cached, file.role().clone())))
+        })
+        .await
+    }
+
+    /// Whether the file is listed here, by whoever speaks for it.
+    async fn vouches(
+        self: &Arc<Self>,
+        wanted: &Wanted<'_>,
+        agreed: &AgreedBytes,
+    ) -> Result<bool, Problem> {
+        self.with_session(async |session| {
+            let file = self.verified(&session, wanted, Some(agreed)).await?;
+            Ok(file.is_some())
+        })
+        .await
+    }
+
+    /// What to download; `None` if the page does not list it, or not as several have agreed.
+    async fn verified(
+        &self,
+        session: &Session,
+        wanted: &Wanted<'_>,
+        agreed: Option<&AgreedBytes>,
+    ) -> Result<Option<VerifiedFile>, Problem> {
+        let view = self.view(session, wanted.project).await?;
+        let is_it = |it: &&PageFile| {
+            let is_agreed = agreed.is_none_or(|agreed| {
+                !wanted.is_metadata || it.core_metadata == agreed.core_metadata
+            });
+            is_agreed && wanted.sha256.is_none_or(|sha256| it.sha256 == sha256)
+        };
+        let entry = view.page().page().file(wanted.filename).filter(is_it);
+        let Some(entry) = entry else {
+            return Ok(None);
+        };
+        let file = if wanted.is_metadata {
+            session.core_metadata(view.page(), entry).await
+        } else {
+            session.file(view.page(), entry).await
+        };
+        Ok(Some(file?))
+    }
 }
 
 /// What a URL asks for.
+#[derive(Clone, Copy)]
 struct Wanted<'a> {
-    projects: &'a [ProjectName],
+    project: &'a ProjectName,
     filename: &'a str,
     /// None where the name has to do.
     sha256: Option<Sha256>,

@@ -113,7 +113,7 @@ pub(crate) async fn pass(state: &SharedState, to: &Authority, request: Request) 
     let shown = format!("{}:{port}", host.escape_debug());
     let allowed = &state.config().passed_hosts;
     if !allowed.iter().any(|it| it.allows(host, port)) {
-        state.recorder.refused_host(&shown);
+        state.common.recorder.refused_host(&shown);
         return refused(&shown).into_response();
     }
     let bare = host.trim_start_matches('[').trim_end_matches(']');
@@ -122,7 +122,7 @@ pub(crate) async fn pass(state: &SharedState, to: &Authority, request: Request) 
         Ok(Err(error)) => return unreachable(&shown, &error.to_string()).into_response(),
         Err(_) => return unreachable(&shown, "no connection in time").into_response(),
     };
-    state.recorder.passed_host(&shown);
+    state.common.recorder.passed_host(&shown);
     if is_tunnel {
         tunnel(request, stream);
         return StatusCode::OK.into_response();

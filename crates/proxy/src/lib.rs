@@ -23,6 +23,7 @@
 //! # }
 //! ```
 
+mod agreed;
 mod authority;
 mod cache;
 mod canonical;
@@ -37,9 +38,11 @@ mod negotiate;
 mod pages;
 mod problem;
 mod range;
+mod rules;
 mod send;
 mod server;
 mod state;
+mod upstream;
 mod verdict;
 mod views;
 
@@ -51,6 +54,7 @@ pub use forward::AllowedHost;
 pub use identity::{Challenge, Identity, new_key};
 pub use negotiate::Form;
 pub use problem::Problem;
+pub use rules::{RulesError, UpstreamRules};
 pub use server::{router, serve};
 pub use state::{ProxyState, SharedState};
 pub use verdict::Verdict;

@@ -95,7 +95,7 @@ pub(crate) async fn answer(
         Ok(response) => response,
         Err(problem) => {
             let problem = problem.about(project.as_str());
-            state.recorder.refused(&problem);
+            state.common.recorder.refused(&problem);
             let is_pip = text(USER_AGENT).is_some_and(|agent| agent.starts_with("pip/"));
             if is_pip && problem.status != StatusCode::NOT_FOUND {
                 return problem.into_page_for_pip();
@@ -107,26 +107,23 @@ pub(crate) async fn answer(
 
 impl ProxyState {
     async fn page(
-        self: &Arc<Self>,
+        &self,
         project: &ProjectName,
         form: Form,
         links: &Links<'_>,
         if_none_match: Option<&str>,
     ) -> Result<Response, Problem> {
-        let (session, view) = self
-            .with_session(async |session| {
-                let view = self.view(&session, project).await?;
-                Ok((session, view))
-            })
-            .await?;
-        let body = render(view.shown(), form, links);
+        let shown = self.shown(project).await?;
+        let body = render(shown.page(), form, links);
         let etag = format!("\"{}\"", Sha256::of(&body));
-        self.recorder
-            .page(project.as_str(), view.page().target().role());
+        for role in &shown.roles {
+            self.common.recorder.page(project.as_str(), role);
+        }
+        let max_age = self.max_age(&shown.sessions);
         let builder = Response::builder()
             .header(VARY, "Accept")
             .header(ETAG, &etag)
-            .header(CACHE_CONTROL, format!("max-age={}", self.max_age(&session)));
+            .header(CACHE_CONTROL, format!("max-age={max_age}"));
         let response = if if_none_match.is_some_and(|tags| names(tags, &etag)) {
             builder.status(StatusCode::NOT_MODIFIED).body(Body::empty())
         } else {
@@ -139,8 +136,9 @@ impl ProxyState {
     }
 
     /// Seconds for which a client may keep a page: never beyond the expiry of what vouches for it.
-    fn max_age(&self, session: &Session) -> u64 {
-        let left = (session.valid_until() - self.now()).num_seconds();
+    fn max_age(&self, sessions: &[Arc<Session>]) -> u64 {
+        let end = sessions.iter().map(|session| session.valid_until()).min();
+        let left = end.map_or(0, |end| (end - self.common.now()).num_seconds());
         self.config()
             .refresh_interval
             .as_secs()

@@ -1,5 +1,6 @@
 //! The routes, and serving them.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -11,6 +12,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
+use client::Session;
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -100,8 +102,12 @@ async fn healthz() -> &'static str {
 #[derive(Serialize)]
 struct Status {
     version: &'static str,
+    /// Of the only upstream there is.
     #[serde(skip_serializing_if = "Option::is_none")]
     trusted: Option<Trusted>,
+    /// By upstream, where there are several.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    upstreams: BTreeMap<String, Option<Trusted>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<Problem>,
     verdict: Verdict,
@@ -116,20 +122,30 @@ struct Trusted {
     valid_until: String,
 }
 
-async fn status(State(state): State<SharedState>) -> Response {
-    let (trusted, refused) = match state.session().await {
-        Ok(session) => {
-            let snapped = session.snapped();
-            let trusted = Trusted {
-                root: snapped.root().version.get(),
-                timestamp: snapped.timestamp().version.get(),
-                snapshot: snapped.snapshot().version.get(),
-                targets: session.targets().version.get(),
-                valid_until: metadata::Expiry::at(session.valid_until()).to_string(),
-            };
-            (Some(trusted), None)
+impl Trusted {
+    fn of(session: &Session) -> Self {
+        let snapped = session.snapped();
+        Self {
+            root: snapped.root().version.get(),
+            timestamp: snapped.timestamp().version.get(),
+            snapshot: snapped.snapshot().version.get(),
+            targets: session.targets().version.get(),
+            valid_until: metadata::Expiry::at(session.valid_until()).to_string(),
         }
-        Err(problem) => (None, Some(problem)),
+    }
+}
+
+async fn status(State(state): State<SharedState>) -> Response {
+    let (mut upstreams, mut refused) = (BTreeMap::new(), None);
+    for (name, session) in state.sessions().await {
+        let trusted = session.as_ref().ok().map(|session| Trusted::of(session));
+        refused = refused.or(session.err());
+        upstreams.insert(name.to_owned(), trusted);
+    }
+    let trusted = if upstreams.len() == 1 {
+        upstreams.pop_first().and_then(|(_, trusted)| trusted)
+    } else {
+        None
     };
     // While the last verified state is served, this says why there is no newer one.
     let problem = refused.or_else(|| state.problem());
@@ -137,6 +153,7 @@ async fn status(State(state): State<SharedState>) -> Response {
     let status = Status {
         version: env!("CARGO_PKG_VERSION"),
         trusted,
+        upstreams,
         problem,
         verdict,
     };

@@ -1,298 +1,148 @@
-//! What all requests share: one verified session at a time, the cache, the verdict.
+//! What all requests share: the upstreams and whose each project is, the cache, the verdict.
 
-use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use client::{ClientError, Kind, Session, Updater};
-use tokio::sync::{Semaphore, watch};
-use tokio::time::{Instant, timeout};
+use client::{ClientError, Session, Updater};
+use futures_util::future::join_all;
+use index::ProjectName;
+use tokio::sync::Semaphore;
 
 use crate::cache::Cache;
 use crate::config::ProxyConfig;
 use crate::problem::Problem;
+use crate::rules::{Rule, UpstreamRules};
+use crate::upstream::Upstream;
 use crate::verdict::{Recorder, Verdict};
-use crate::views::Views;
-
-/// Least time between two tries while nothing can be served, so that a burst of requests is one try.
-const AFTER_FAILURE: Duration = Duration::from_secs(1);
-
-/// How long a request waits for a refresh when there is a state that may still be served.
-const PATIENCE: Duration = Duration::from_secs(3);
-
-/// How often a proxy that nobody asks anything refreshes, so that an index that goes down meanwhile
-/// is bridged for as long as it can be.
-const WHEN_IDLE: Duration = Duration::from_secs(600);
 
 /// The state as handlers get it.
 pub type SharedState = Arc<ProxyState>;
 
-/// A proxy's state. Every page and file it serves is of a verified session; there is no fallback.
+/// A proxy's state.
 pub struct ProxyState {
+    pub(crate) common: Arc<Common>,
+    rules: UpstreamRules,
+    /// In the order of the rules' names.
+    upstreams: Vec<Arc<Upstream>>,
+}
+
+/// What the upstreams share.
+pub(crate) struct Common {
     config: ProxyConfig,
-    updater: Updater,
-    current: Mutex<Current>,
-    /// Held while the index is asked: one refresh at a time.
-    gate: tokio::sync::Mutex<()>,
-    /// Told whenever a refresh ends.
-    finished: watch::Sender<()>,
     pub(crate) cache: Arc<Cache>,
-    pub(crate) views: Views,
     pub(crate) recorder: Recorder,
     /// Places for connections to the index's own URLs over TLS.
     pub(crate) tunnels: Arc<Semaphore>,
 }
 
-/// The last session, and what came of the last refresh.
-#[derive(Default)]
-struct Current {
-    session: Option<Arc<Session>>,
-    tried: Option<Instant>,
-    asked: Option<Instant>,
-    /// When the refresh under way was started.
-    running: Option<Instant>,
-    problem: Option<Problem>,
+impl Common {
+    /// How the proxy works.
+    pub(crate) fn config(&self) -> &ProxyConfig {
+        &self.config
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        (self.config.clock)()
+    }
 }
 
 impl ProxyState {
-    /// Sets up a proxy; nothing is fetched yet.
+    /// Sets up a proxy before one index; nothing is fetched yet.
     pub fn new(updater: Updater, config: ProxyConfig) -> Result<SharedState, ClientError> {
+        Self::with(UpstreamRules::all_of("index"), vec![updater], config)
+    }
+
+    /// The same before the indexes that rules name; `updater` is asked for each once.
+    pub fn before<E: From<ClientError>>(
+        rules: UpstreamRules,
+        updater: impl FnMut(&String) -> Result<Updater, E>,
+        config: ProxyConfig,
+    ) -> Result<SharedState, E> {
+        let updaters = rules.names().iter().map(updater);
+        let updaters = updaters.collect::<Result<Vec<_>, E>>()?;
+        Ok(Self::with(rules, updaters, config)?)
+    }
+
+    fn with(
+        rules: UpstreamRules,
+        updaters: Vec<Updater>,
+        config: ProxyConfig,
+    ) -> Result<SharedState, ClientError> {
         let cache = Cache::open(&config.cache_dir, config.cache_limit)?;
-        Ok(Arc::new(Self {
+        let common = Arc::new(Common {
             cache: Arc::new(cache),
-            views: Views::default(),
             recorder: Recorder::default(),
             tunnels: Arc::new(Semaphore::new(config.connections.connections as usize)),
-            current: Mutex::default(),
-            gate: tokio::sync::Mutex::default(),
-            finished: watch::Sender::default(),
             config,
-            updater,
+        });
+        let named = rules.names().iter().zip(updaters);
+        let upstreams = named.map(|(name, updater)| {
+            let common = Arc::clone(&common);
+            Arc::new(Upstream::new(common, name.clone(), updater))
+        });
+        Ok(Arc::new(Self {
+            upstreams: upstreams.collect(),
+            common,
+            rules,
         }))
     }
 
     /// How it works.
     #[must_use]
     pub fn config(&self) -> &ProxyConfig {
-        &self.config
+        self.common.config()
     }
 
     /// What was served and refused so far.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
-        self.recorder.verdict()
+        self.common.recorder.verdict()
     }
 
-    pub(crate) fn now(&self) -> DateTime<Utc> {
-        (self.config.clock)()
-    }
-
-    /// Why the last refresh failed, if it did.
+    /// Why the last refresh of an upstream failed, if one did.
     #[must_use]
     pub fn problem(&self) -> Option<Problem> {
-        self.current().problem.clone()
+        self.upstreams
+            .iter()
+            .find_map(|upstream| upstream.problem())
     }
 
-    /// The session in force: at most one refresh an interval, shared by all requests.
-    ///
-    /// While refreshing fails, whatever the reason, the last verified state stays in force until the
-    /// first of its top-level roles expires; then nothing is served. A state is served whole or not
-    /// at all: a refresh that fails half-way changes nothing here.
-    pub async fn session(self: &Arc<Self>) -> Result<Arc<Session>, Problem> {
-        let interval = self.config.refresh_interval;
-        let (valid, age, running) = {
-            let mut current = self.current();
-            current.asked = Some(Instant::now());
-            (current.valid(self.now()), current.age(), current.running)
-        };
-        match (valid, age) {
-            (Some(session), Some(age)) if age < interval => Ok(session),
-            // Young enough to be served while the next one is fetched.
-            (Some(session), Some(age)) if age < 2 * interval => {
-                drop(self.joined());
-                Ok(session)
-            }
-            (Some(_), _) => {
-                let waited = running.map_or(Duration::ZERO, |since| since.elapsed());
-                let left = PATIENCE.saturating_sub(waited);
-                let _ = timeout(left, self.joined()).await;
-                self.answer()
-            }
-            (None, Some(age)) if age < interval.min(AFTER_FAILURE) && self.problem().is_some() => {
-                self.answer()
-            }
-            (None, _) => {
-                self.joined().await;
-                self.answer()
-            }
-        }
+    /// The session in force of each upstream, by its name.
+    pub async fn sessions(&self) -> Vec<(&str, Result<Arc<Session>, Problem>)> {
+        let asked = self.upstreams.iter().map(async |upstream| {
+            let session = upstream.session().await;
+            (upstream.name(), session)
+        });
+        join_all(asked).await
     }
 
-    /// Refreshes for the first time. Fails only where this machine stands in the way and nothing
-    /// verified is held: an index that cannot be reached yet is asked again with the first request.
-    pub async fn start(self: &Arc<Self>) -> Result<(), ClientError> {
-        match self.refresh(Instant::now()).await {
-            Err(error) if error.kind() == Kind::Local && self.answer().is_err() => Err(error),
-            _ => Ok(()),
-        }
+    /// Refreshes all upstreams for the first time. Fails only where this machine stands in the way and
+    /// nothing verified is held: an index that cannot be reached yet is asked again with the first
+    /// request.
+    pub async fn start(&self) -> Result<(), ClientError> {
+        let started = join_all(self.upstreams.iter().map(Upstream::start)).await;
+        started.into_iter().collect()
     }
 
-    /// Keeps the state fresh, so that requests need not wait: each interval while there are some,
-    /// now and then while there are none. Never returns.
+    /// Keeps the upstreams fresh, so that requests need not wait. Never returns.
     pub async fn keep_fresh(self: Arc<Self>) {
-        let interval = self.config.refresh_interval.max(AFTER_FAILURE);
-        loop {
-            tokio::time::sleep(interval).await;
-            let (age, is_asked) = {
-                let current = self.current();
-                let asked = current.asked.map(|at| at.elapsed());
-                (
-                    current.age(),
-                    asked.is_some_and(|asked| asked < 2 * interval),
-                )
-            };
-            let due = if is_asked { interval } else { WHEN_IDLE };
-            if age.is_none_or(|age| age >= due) {
-                let _ = self.refresh(Instant::now()).await;
-            }
-        }
+        let upstreams = self.upstreams.iter().map(Arc::clone);
+        join_all(upstreams.map(Upstream::keep_fresh)).await;
     }
 
-    /// Runs `work` with the session in force, and once more with a newer one if a file it leads to
-    /// has been swept meanwhile (PEP 458 "Consistent Snapshots").
-    pub(crate) async fn with_session<T, F>(
-        self: &Arc<Self>,
-        work: impl Fn(Arc<Session>) -> F,
-    ) -> Result<T, Problem>
-    where
-        F: Future<Output = Result<T, Problem>>,
-    {
-        let session = self.session().await?;
-        let problem = match work(Arc::clone(&session)).await {
-            Ok(done) => return Ok(done),
-            Err(problem) => problem,
-        };
-        match self.newer_than(&session).await {
-            Some(newer) => work(newer).await,
-            None => Err(problem),
-        }
+    /// The rule of a project.
+    pub(crate) fn rule_of(&self, project: &ProjectName) -> Result<&Rule, Problem> {
+        self.rules.of(project).ok_or_else(|| {
+            tracing::warn!(%project, "no rule says whose this project is");
+            let hint = "name it in the file of rules, or check its spelling";
+            Problem::not_found(format!("no rule says whose {project} is"), hint)
+        })
     }
 
-    /// A session of a newer timestamp, if `session` has missed files and there is one.
-    async fn newer_than(self: &Arc<Self>, session: &Arc<Session>) -> Option<Arc<Session>> {
-        if !session.has_vanished() {
-            return None;
-        }
-        let (is_current, is_recent) = {
-            let current = self.current();
-            let held = current.session.as_ref();
-            let is_current = held.is_some_and(|it| Arc::ptr_eq(it, session));
-            (
-                is_current,
-                current.age().is_some_and(|age| age < AFTER_FAILURE),
-            )
-        };
-        if is_current && !is_recent {
-            self.joined().await;
-        }
-        let newer = self.answer().ok()?;
-        let version = |session: &Session| session.snapped().timestamp().version;
-        (version(&newer) > version(session)).then_some(newer)
-    }
-
-    /// The end of the refresh under way; of a new one if there is none. It runs in a task of its own:
-    /// a request that is given up does not break it off.
-    fn joined(self: &Arc<Self>) -> impl Future<Output = ()> + use<> {
-        // Subscribed while the lock is held: the end cannot come in between.
-        let mut current = self.current();
-        let mut finished = self.finished.subscribe();
-        if current.running.is_none() {
-            let (state, due) = (Arc::clone(self), Instant::now());
-            current.running = Some(due);
-            // What comes of it is kept in the state.
-            tokio::spawn(async move { drop(state.refresh(due).await) });
-        }
-        async move { drop(finished.changed().await) }
-    }
-
-    /// Asks the index, unless somebody has since `due`.
-    async fn refresh(&self, due: Instant) -> Result<(), ClientError> {
-        let _alone = self.gate.lock().await;
-        let _running = Running::of(self);
-        if self.current().tried.is_some_and(|tried| tried > due) {
-            return Ok(());
-        }
-        let now = self.now();
-        let refreshed = self.updater.refresh(now).await;
-        let held = match &refreshed {
-            Err(_) if self.current().session.is_none() => self.updater.resume(now).await.ok(),
-            _ => None,
-        };
-        let mut current = self.current();
-        current.tried = Some(Instant::now());
-        match refreshed {
-            Ok(session) => {
-                current.session = Some(Arc::new(session));
-                current.problem = None;
-                Ok(())
-            }
-            Err(error) => {
-                if let Some(held) = held {
-                    current.session = Some(Arc::new(held));
-                }
-                let problem = Problem::from(&error);
-                let reason = problem.reason();
-                if current.valid(now).is_some() {
-                    tracing::warn!(%reason, "refresh failed, the last verified state is served");
-                } else {
-                    tracing::warn!(%reason, hint = problem.hint, "nothing can be verified yet");
-                }
-                current.problem = Some(problem);
-                Err(error)
-            }
-        }
-    }
-
-    fn answer(&self) -> Result<Arc<Session>, Problem> {
-        let current = self.current();
-        let refused = || {
-            let unknown = || Problem::internal("there is no session in force");
-            current.problem.clone().unwrap_or_else(unknown)
-        };
-        current.valid(self.now()).ok_or_else(refused)
-    }
-
-    fn current(&self) -> MutexGuard<'_, Current> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Notes that a refresh runs, for as long as it does.
-struct Running<'a>(&'a ProxyState);
-
-impl<'a> Running<'a> {
-    fn of(state: &'a ProxyState) -> Self {
-        state.current().running.get_or_insert_with(Instant::now);
-        Self(state)
-    }
-}
-
-impl Drop for Running<'_> {
-    fn drop(&mut self) {
-        self.0.current().running = None;
-        self.0.finished.send_replace(());
-    }
-}
-
-impl Current {
-    fn valid(&self, now: DateTime<Utc>) -> Option<Arc<Session>> {
-        let session = self.session.as_ref()?;
-        (now < session.valid_until()).then(|| Arc::clone(session))
-    }
-
-    /// Time since the index was last asked.
-    fn age(&self) -> Option<Duration> {
-        self.tried.map(|tried| tried.elapsed())
+    /// The upstreams that a rule names.
+    pub(crate) fn asked_by(&self, rule: &Rule) -> impl Iterator<Item = &Arc<Upstream>> {
+        rule.upstreams
+            .iter()
+            .filter_map(|&at| self.upstreams.get(at))
     }
 }

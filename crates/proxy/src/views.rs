@@ -9,7 +9,7 @@ use index::{METADATA_SUFFIX, PageFile, ProjectName, SimplePage};
 use metadata::Sha256;
 
 use crate::problem::Problem;
-use crate::state::ProxyState;
+use crate::upstream::Upstream;
 
 /// Bytes of pages kept, as signed; in memory each is a few times as large. With one page more than
 /// that all are dropped, and a page beyond it alone is not kept.
@@ -87,7 +87,7 @@ impl Views {
     }
 }
 
-impl ProxyState {
+impl Upstream {
     /// The page of a project in a session.
     ///
     /// Files that a terminating role does not list are left out: their project's developers have

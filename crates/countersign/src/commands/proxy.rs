@@ -1,12 +1,14 @@
 //! `countersign proxy`: an index for unmodified installers that holds nothing unverified.
 
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
-use proxy::{Canonical, ProxyConfig, ProxyState, SharedState};
+use metadata::Sha256;
+use proxy::{Canonical, ProxyConfig, ProxyState, SharedState, UpstreamRules};
 
 use crate::authorities::Authorities;
 use crate::commands::client::{Place, PlaceArgs, init};
@@ -15,7 +17,7 @@ use crate::failure::Failure;
 use crate::installers;
 use crate::runtime::{self, GRACE, Shutdown};
 use crate::serve::{listen, online};
-use crate::trusted::TrustError;
+use crate::trusted::{Home, TrustError};
 
 /// Serve pip, uv and others only what was verified
 ///
@@ -25,6 +27,9 @@ use crate::trusted::TrustError;
 pub(crate) struct Args {
     #[command(flatten)]
     place: PlaceArgs,
+
+    #[command(flatten)]
+    rules: RulesArgs,
 
     /// Root to trust at the first start, when the metadata folder holds none yet
     #[arg(long, value_name = "FILE", env = "COUNTERSIGN_ROOT")]
@@ -76,6 +81,7 @@ pub(crate) const AUTHORITIES: &str = "authorities.pem";
 const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
+    let rules = args.rules.read()?;
     let place = args.place.place()?;
     let proxied = match args.place.entry()? {
         Some(entry) => Some(entry.proxied()?),
@@ -113,7 +119,10 @@ pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
         let (shutdown, _stopper) = Shutdown::listen()?;
         let listener = listen(address)?;
         let address = listener.local_addr().unwrap_or(address);
-        let state = set_up(&place, args.root.as_deref(), config).await?;
+        let state = match rules {
+            Some(rules) => set_up_several(rules.rules, &args.place.home()?, config).await?,
+            None => set_up(&place, args.root.as_deref(), config).await?,
+        };
         let mut lines = installers::command_lines(address, "PACKAGE");
         if let Some(canonical) = &canonical {
             let file = authorities.as_deref().map(Authorities::path);
@@ -161,6 +170,64 @@ pub(crate) async fn set_up(
     // reason. What only its operator can mend is said now and not to every installer.
     state.start().await?;
     Ok(state)
+}
+
+/// The same before the trusted indexes that rules name.
+pub(crate) async fn set_up_several(
+    rules: UpstreamRules,
+    home: &Home,
+    config: ProxyConfig,
+) -> Result<SharedState, Failure> {
+    let updater = |name: &String| {
+        let place = home.entry(name)?.place()?;
+        place.updater_of(place.datastore()?.with_patience(PATIENCE))
+    };
+    let state = ProxyState::before(rules, updater, config)?;
+    state.start().await?;
+    Ok(state)
+}
+
+/// Which of several indexes each project belongs to.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct RulesArgs {
+    /// TOML file that says to which trusted index each project belongs, and on which several have to
+    /// agree; the first rule that matches counts, and no other index is asked
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_RULES")]
+    rules: Option<PathBuf>,
+}
+
+/// A file of rules.
+pub(crate) struct Rules {
+    pub(crate) rules: UpstreamRules,
+    pub(crate) sha256: Sha256,
+}
+
+impl RulesArgs {
+    /// The rules, if there are some.
+    pub(crate) fn read(&self) -> Result<Option<Rules>, Failure> {
+        let Some(path) = &self.rules else {
+            return Ok(None);
+        };
+        let path = path.clone();
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(source) => {
+                let doing = "read";
+                return Err(Failure::Io {
+                    doing,
+                    path,
+                    source,
+                });
+            }
+        };
+        match UpstreamRules::parse(&text) {
+            Ok(rules) => Ok(Some(Rules {
+                rules,
+                sha256: Sha256::of(text.as_bytes()),
+            })),
+            Err(source) => Err(Failure::Rules { path, source }),
+        }
+    }
 }
 
 /// Serves until told to stop.

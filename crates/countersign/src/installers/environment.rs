@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use proxy::AllowedHost;
 use url::Url;
 
 use crate::failure::Failure;
@@ -83,10 +82,10 @@ pub(crate) struct Way<'a> {
     pub(crate) authorities: Option<&'a Path>,
 }
 
-/// What is changed for a command that may also be led to the hosts `allowed`.
+/// What is changed for a command; `others` are hosts and indexes beside the entry's that have a say.
 pub(crate) fn changes(
     entry: &Entry,
-    allowed: &[AllowedHost],
+    others: &[String],
     way: &Way<'_>,
 ) -> Result<Vec<Change>, Failure> {
     let url = way.index.as_str();
@@ -94,17 +93,17 @@ pub(crate) fn changes(
     let mut set: Vec<(&'static str, OsString)> = vec![
         (
             "PIP_CACHE_DIR",
-            entry.installer_cache("pip", allowed)?.into(),
+            entry.installer_cache("pip", others)?.into(),
         ),
         ("PIP_CONFIG_FILE", null_device().into()),
         ("PIP_DISABLE_PIP_VERSION_CHECK", "1".into()),
         ("PIP_INDEX_URL", url.into()),
-        ("UV_CACHE_DIR", entry.installer_cache("uv", allowed)?.into()),
+        ("UV_CACHE_DIR", entry.installer_cache("uv", others)?.into()),
         ("UV_DEFAULT_INDEX", url.into()),
         ("UV_NO_CONFIG", "1".into()),
         (
             "POETRY_CACHE_DIR",
-            entry.installer_cache("poetry", allowed)?.into(),
+            entry.installer_cache("poetry", others)?.into(),
         ),
     ];
     if let Some(host) = way

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use client::{ClientError, Datastore};
 use metadata::Sha256;
-use proxy::{AllowedHost, Identity};
+use proxy::Identity;
 
 use super::{Anchor, TrustError, io_failure};
 use crate::commands::client::Place;
@@ -124,20 +124,20 @@ impl Entry {
     }
 
     /// The cache of an installer that has seen nothing but what this anchor vouches for. A wheel
-    /// that another anchor, or nobody, vouched for must never be taken from it: where hosts are
-    /// allowed that nothing vouches for, the cache is another.
+    /// that another anchor, or nobody, vouched for must never be taken from it: where others have a say,
+    /// hosts that are allowed or indexes that rules name, the cache is another.
     pub(crate) fn installer_cache(
         &self,
         installer: &str,
-        allowed: &[AllowedHost],
+        others: &[String],
     ) -> Result<PathBuf, Failure> {
         let short = |digest: Sha256| digest.to_string()[..16].to_owned();
         let mut name = short(self.anchor.sha256());
-        if !allowed.is_empty() {
-            let mut hosts: Vec<_> = allowed.iter().map(ToString::to_string).collect();
-            hosts.sort();
-            hosts.dedup();
-            name = format!("{name}-{}", short(Sha256::of(hosts.join("\n").as_bytes())));
+        if !others.is_empty() {
+            let mut others = others.to_vec();
+            others.sort();
+            others.dedup();
+            name = format!("{name}-{}", short(Sha256::of(others.join("\n").as_bytes())));
         }
         let folder = self.folder.join("installers").join(name).join(installer);
         make_private_folder(&folder)?;

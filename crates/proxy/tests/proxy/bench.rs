@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use client::{Datastore, Updater, UpdaterConfig, init};
-use countersign_proxy::{ProxyConfig, ProxyState, SharedState, serve};
+use client::{Datastore, Session, Updater, UpdaterConfig, init};
+use countersign_proxy::{Problem, ProxyConfig, ProxyState, SharedState, serve};
 use countersign_tests::{Key, Server, Simulator};
 use index::{
     DistributionFilename, PageFile, ProjectName, SimplePage, Status, Yanked, file_path,
@@ -183,6 +183,11 @@ impl Proxy {
         .await
     }
 
+    /// The session in force.
+    pub(crate) async fn session(&self) -> Result<Arc<Session>, Problem> {
+        self.state.sessions().await.remove(0).1
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Reply {
         self.send(
             "GET",
@@ -194,19 +199,7 @@ impl Proxy {
 
     /// Sends a request with these further header lines.
     pub(crate) async fn send(&self, method: &str, path: &str, headers: &str) -> Reply {
-        let address = self.address;
-        let host = if headers.contains("host:") {
-            String::new()
-        } else {
-            format!("host: {address}\r\n")
-        };
-        let request =
-            format!("{method} {path} HTTP/1.1\r\n{host}connection: close\r\n{headers}\r\n");
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut reply = Vec::new();
-        stream.read_to_end(&mut reply).await.unwrap();
-        Reply::parse(&reply)
+        send(self.address, method, path, headers).await
     }
 
     /// The names of the cache's files.
@@ -220,6 +213,25 @@ impl Proxy {
             .map(|file| file.unwrap().file_name().into_string().unwrap())
             .collect()
     }
+}
+
+/// Asks for a path at an address.
+pub(crate) async fn ask(address: SocketAddr, path: &str) -> Reply {
+    send(address, "GET", path, "").await
+}
+
+async fn send(address: SocketAddr, method: &str, path: &str, headers: &str) -> Reply {
+    let host = if headers.contains("host:") {
+        String::new()
+    } else {
+        format!("host: {address}\r\n")
+    };
+    let request = format!("{method} {path} HTTP/1.1\r\n{host}connection: close\r\n{headers}\r\n");
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut reply = Vec::new();
+    stream.read_to_end(&mut reply).await.unwrap();
+    Reply::parse(&reply)
 }
 
 pub(crate) fn put_page(repository: &mut Simulator, name: &str, files: Vec<PageFile>) {

@@ -47,7 +47,7 @@ async fn a_refused_refresh_leaves_the_last_state_in_force_until_it_expires() {
         status["problem"]["type"],
         "urn:countersign:problem:signatures"
     );
-    let left = bench.state.session().await.unwrap().valid_until() - bench.repository.now;
+    let left = bench.session().await.unwrap().valid_until() - bench.repository.now;
     bench.advance(left - chrono::Duration::seconds(1));
     assert_eq!(bench.get(WORDS_PAGE).await.status, 200);
     bench.advance(chrono::Duration::seconds(1));
@@ -192,7 +192,7 @@ async fn pages_are_not_kept_beyond_the_expiry_of_the_timestamp() {
         bench.get(WORDS_PAGE).await.header("cache-control"),
         "max-age=10"
     );
-    let left = bench.state.session().await.unwrap().valid_until() - bench.repository.now;
+    let left = bench.session().await.unwrap().valid_until() - bench.repository.now;
     bench.advance(left - chrono::Duration::seconds(3));
     assert_eq!(
         bench.get(WORDS_PAGE).await.header("cache-control"),

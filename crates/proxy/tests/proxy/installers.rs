@@ -189,7 +189,7 @@ async fn a_timestamp_signed_by_a_thief() {
 #[tokio::test]
 async fn a_frozen_index() {
     let mut bench = Bench::new().await;
-    let until = bench.state.session().await.unwrap().valid_until();
+    let until = bench.session().await.unwrap().valid_until();
     bench.advance(until - bench.repository.now + Duration::hours(1));
     for installer in BOTH {
         installer.is_stopped(&bench, &["expired at"]).await;
@@ -199,7 +199,7 @@ async fn a_frozen_index() {
 #[tokio::test]
 async fn an_older_state_than_seen_before() {
     let mut bench = Bench::new().await;
-    bench.state.session().await.unwrap();
+    bench.session().await.unwrap();
     bench.repository.rewind("timestamp", 1);
     // The newer state is still good: it is installed from that, until it expires.
     for installer in BOTH {

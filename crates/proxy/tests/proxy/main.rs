@@ -5,3 +5,4 @@ mod freshness;
 mod http;
 mod installers;
 mod refusals;
+mod several;

@@ -8,7 +8,7 @@ use trust::{Dialect, Rules};
 use url::Url;
 
 use crate::failure::{Failure, UsageError};
-use crate::trusted::{Entry, HomeArgs};
+use crate::trusted::{Entry, Home, HomeArgs};
 
 /// Where trusted metadata is kept.
 #[derive(Clone, Debug, clap::Args)]
@@ -96,6 +96,11 @@ impl PlaceArgs {
             return Ok(None);
         };
         Ok(Some(self.home.open()?.entry(name)?))
+    }
+
+    /// The folder of trusted indexes.
+    pub(crate) fn home(&self) -> Result<Home, Failure> {
+        self.home.open()
     }
 
     /// The place, with what was left out.

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::builder::FalseyValueParser;
-use proxy::{AllowedHost, Canonical, ProxyConfig, SharedState};
+use proxy::{AllowedHost, Canonical, ProxyConfig, SharedState, UpstreamRules};
 use url::Url;
 
 pub(crate) use address::{Holder, holder};
@@ -20,13 +20,13 @@ use mode::Mode;
 use verdict::Ran;
 
 use crate::authorities::{self, Authorities};
-use crate::commands::proxy::set_up;
+use crate::commands::proxy::{RulesArgs, set_up, set_up_several};
 use crate::console::Console;
 use crate::failure::Failure;
 use crate::installers::{self, Change, Installer, Leak, Refused, Way};
 use crate::runtime;
 use crate::serve::{listen, online};
-use crate::trusted::{Entry, HomeArgs, TrustError};
+use crate::trusted::{Entry, Home, HomeArgs, TrustError};
 
 /// Run a command whose installers get only what was verified
 ///
@@ -46,6 +46,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     home: HomeArgs,
+
+    #[command(flatten)]
+    rules: RulesArgs,
 
     /// Host that may be asked though nothing vouches for what it serves; counted in the last line
     #[arg(long, value_name = "HOST[:PORT]", value_delimiter = ',')]
@@ -124,7 +127,9 @@ pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
 }
 
 async fn ran(args: &Args, console: &Console) -> Result<u8, Failure> {
-    let entry = args.home.open()?.chosen(args.index.as_deref())?;
+    let (home, rules) = (args.home.open()?, args.rules.read()?);
+    let first = rules.as_ref().and_then(|it| it.rules.names().first());
+    let entry = home.chosen(args.index.as_ref().or(first).map(String::as_str))?;
     let (installer, arguments) = Installer::of(&args.command);
     installers::check(installer, arguments).map_err(ExecError::from)?;
     installers::check_named(|name| env::var_os(name)).map_err(ExecError::from)?;
@@ -137,14 +142,21 @@ async fn ran(args: &Args, console: &Console) -> Result<u8, Failure> {
         return Err(TrustError::NoCanonicalUrl.into());
     }
     let is_forward = args.mode.is_forward(&folder, canonical.as_ref());
-    let stand = Stand::up(args, &entry, canonical).await?;
+    let mut others: Vec<_> = args.allow_host.iter().map(ToString::to_string).collect();
+    others.extend(
+        rules
+            .as_ref()
+            .map(|rules| format!("rules {}", rules.sha256)),
+    );
+    let several = rules.map(|rules| (rules.rules, home));
+    let stand = Stand::up(args, &entry, canonical, several).await?;
     let authorities = stand.authorities.as_deref();
     let way = Way {
         index: stand.url(is_forward)?,
         proxy: stand.proxy,
         authorities: authorities.map(Authorities::path),
     };
-    let changes = installers::changes(&entry, &args.allow_host, &way)?;
+    let changes = installers::changes(&entry, &others, &way)?;
     let code = child::run(&args.command, &changes).await?;
     let ran = Ran {
         entry: &entry,
@@ -188,7 +200,12 @@ impl Stand {
     /// Takes the index's fixed port. Where a proxy of this user's for the same anchor has it, that
     /// address stays in the URLs, but requests go to a proxy of this run, which keeps its own count;
     /// where somebody else has it, neither does.
-    async fn up(args: &Args, entry: &Entry, canonical: Option<Canonical>) -> Result<Self, Failure> {
+    async fn up(
+        args: &Args,
+        entry: &Entry,
+        canonical: Option<Canonical>,
+        several: Option<(UpstreamRules, Home)>,
+    ) -> Result<Self, Failure> {
         let proxied = entry.proxied()?;
         let (fixed, free) = (proxied.address, SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         let (listener, index, taken) = match listen(fixed) {
@@ -214,7 +231,10 @@ impl Stand {
             identity: Some(proxied.identity),
             ..ProxyConfig::new(proxied.cache)
         };
-        let state = set_up(&entry.place()?, None, config).await?;
+        let state = match several {
+            Some((rules, home)) => set_up_several(rules, &home, config).await?,
+            None => set_up(&entry.place()?, None, config).await?,
+        };
         let served = proxy::serve(online(listener)?, state.clone(), std::future::pending());
         // Both end with this process, and not before.
         tokio::spawn(served);

@@ -35,6 +35,8 @@ pub(super) struct Report {
     state: Option<StateReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stale: Option<Problem>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    upstreams: Vec<String>,
     verdict: Verdict,
     neutralized: Vec<Leak>,
     local: Vec<String>,
@@ -49,7 +51,12 @@ impl Ran<'_> {
     pub(super) async fn report(self) -> Report {
         let verdict = self.state.verdict();
         // What counted at the end; a refresh that is due now changes nothing of what was served.
-        let state = self.state.session().await.ok();
+        let sessions = self.state.sessions().await;
+        let names = sessions.iter().map(|(name, _)| (*name).to_owned());
+        let upstreams: Vec<_> = names.filter(|_| sessions.len() > 1).collect();
+        let valid = sessions.into_iter().filter_map(|(_, session)| session.ok());
+        // Of several, the one that ends first.
+        let state = valid.min_by_key(|session| session.valid_until());
         let code = match self.command_code {
             0 if verdict.has_refusals() => REFUSED,
             code => code,
@@ -60,6 +67,7 @@ impl Ran<'_> {
             root_sha256: self.entry.anchor().sha256().to_string(),
             state: state.map(|session| StateReport::of(&session)),
             stale: self.state.problem(),
+            upstreams,
             verdict,
             neutralized: self.neutralized,
             local: self.local,
@@ -114,7 +122,11 @@ impl Report {
             "verified {pages} page{} and {files} file{} of {}, signed by {} under root sha256:{}",
             plural(pages),
             plural(files),
-            self.index,
+            if self.upstreams.is_empty() {
+                self.index.clone()
+            } else {
+                self.upstreams.join(" and ")
+            },
             some_of(verdict.roles.iter().map(ToString::to_string)),
             &self.root_sha256[..16]
         )
