@@ -5,6 +5,7 @@ mod exec;
 mod forward;
 mod leaks;
 mod machine;
+mod private;
 mod projects;
 mod proxied;
 mod stage;

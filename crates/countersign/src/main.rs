@@ -13,6 +13,7 @@ mod hint;
 mod installers;
 mod key_service;
 mod logging;
+mod netrc;
 mod online_keys;
 mod panics;
 mod progress;

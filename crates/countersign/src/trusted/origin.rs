@@ -11,6 +11,7 @@ use trust::Rejection;
 use super::TrustError;
 use crate::commands::client::Place;
 use crate::failure::Failure;
+use crate::netrc::with_credentials;
 
 /// What somebody said of a root.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,12 +71,13 @@ pub(crate) async fn fetch_root(
     place: &Place,
     fingerprint: &Fingerprint,
 ) -> Result<Vec<u8>, Failure> {
-    let transport = transport_for(&place.metadata_url, Pace::default())?;
+    let metadata_url = with_credentials(&place.metadata_url);
+    let transport = transport_for(&metadata_url, Pace::default())?;
     let limits = &place.rules.limits;
     let mut version = Version::FIRST;
     for looked_at in 0..=u64::from(limits.root_rotations) {
         let name = Role::Root.versioned_file_name(version);
-        let url = place.metadata_url.join(&name);
+        let url = metadata_url.join(&name);
         let url = url.map_err(|_| client::ClientError::BaseUrl {
             url: place.metadata_url.to_string(),
             why: "nothing can lie below it",

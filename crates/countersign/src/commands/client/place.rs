@@ -8,6 +8,7 @@ use trust::{Dialect, Rules};
 use url::Url;
 
 use crate::failure::{Failure, UsageError};
+use crate::netrc::with_credentials;
 use crate::trusted::{Entry, Home, HomeArgs};
 
 /// Where trusted metadata is kept.
@@ -153,11 +154,12 @@ impl Place {
 
     /// The same with a datastore that was opened in another way.
     pub(crate) fn updater_of(&self, datastore: Datastore) -> Result<Updater, Failure> {
-        let transport = transport_for(&self.metadata_url, Pace::default())?;
+        let metadata = with_credentials(&self.metadata_url);
+        let transport = transport_for(&metadata, Pace::default())?;
         let config = UpdaterConfig {
             rules: self.rules,
             minimum: self.minimum.clone(),
-            ..UpdaterConfig::new(self.metadata_url.clone(), self.targets_url.clone())
+            ..UpdaterConfig::new(metadata, with_credentials(&self.targets_url))
         };
         Ok(Updater::new(config, datastore, transport)?)
     }

@@ -21,7 +21,8 @@ use crate::trusted::{Anchor, Fingerprint, HomeArgs, TrustError, fetch_root};
 ///
 /// The root, or the fingerprint, has to come by a way that the index's server has no hand in. With a
 /// fingerprint the root is fetched and must have it. What is trusted once stays trusted through every
-/// later root that it signs, and nothing else is.
+/// later root that it signs, and nothing else is. The password of a private index is taken from the
+/// netrc file, for the host it names, and sent over TLS only.
 #[derive(clap::Args)]
 #[command(group = ArgGroup::new("origin").required(true))]
 pub(crate) struct Args {
