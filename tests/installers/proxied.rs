@@ -8,7 +8,7 @@ use countersign_tests::environment::said;
 use countersign_tests::published::Made;
 use policy::Encoding;
 
-use crate::stage::{BOTH, Installer, Stage, evil_wheel, installed, sample};
+use crate::stage::{ALL, BOTH, Installer, Stage, evil_wheel, installed, sample};
 
 #[test]
 fn samples_and_requests_install() {
@@ -103,6 +103,59 @@ fn a_tampered_wheel_is_refused() {
         "countersign_sample_words",
         &[wheel, "409"],
     );
+}
+
+/// Cut in every part of a wheel, and one byte longer than it was signed: no installer gets it.
+#[test]
+fn a_wheel_of_another_length_is_refused() {
+    let wheel = "countersign_sample_words-1.0.0-py3-none-any.whl";
+    let genuine = fs::read(sample(wheel)).unwrap();
+    let find = |mark: &[u8]| genuine.windows(4).position(|it| it == mark).unwrap();
+    let (directory, end) = (find(b"PK\x01\x02"), find(b"PK\x05\x06"));
+    for left in [
+        0,                 // nothing at all
+        1,                 // in the signature of the first entry
+        20,                // in the header of the first entry
+        directory / 2,     // in the files
+        directory,         // before the central directory
+        end - 1,           // in the central directory
+        end,               // before its end record
+        genuine.len() - 1, // in the end record
+        genuine.len() + 1, // after it
+    ] {
+        let stage = Stage::new();
+        let mut cut = genuine.clone();
+        cut.resize(left, b'\n');
+        let count = stage.index.tamper(
+            wheel,
+            |bytes| {
+                if bytes == genuine { cut.clone() } else { bytes }
+            },
+        );
+        assert!(count > 0);
+        stage.refused(
+            "countersign-sample-words",
+            "countersign_sample_words",
+            &[wheel],
+        );
+        // The control: by its own pages the index would have it installed where it is a wheel still.
+        // uv by itself takes none with bytes after its end.
+        if left > genuine.len() {
+            let (before, after) = (
+                metadata::Sha256::of(&genuine).to_string(),
+                metadata::Sha256::of(&cut).to_string(),
+            );
+            stage.index.tamper("/index.html", |bytes| {
+                let page = String::from_utf8(bytes).unwrap();
+                page.replace(&before, &after).into_bytes()
+            });
+            for installer in ALL.into_iter().filter(|it| it.is_pip()) {
+                let what = ["countersign-sample-words"];
+                let (output, into) = stage.install(installer, &stage.server, &what);
+                installed(&into, "countersign_sample_words", &output);
+            }
+        }
+    }
 }
 
 #[test]
