@@ -9,6 +9,7 @@ mod floors;
 mod form;
 mod graph;
 mod honest;
+mod kept;
 mod keys;
 mod limits;
 mod names;

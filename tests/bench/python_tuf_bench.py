@@ -172,12 +172,17 @@ class Bench:
 
 
 class Files(FetcherInterface):
-    """Fetches from a folder."""
+    """Fetches from a folder; counts."""
+
+    requests = fetched = 0
 
     def _fetch(self, url):
+        Files.requests += 1
         try:
             with open(url.removeprefix("file://"), "rb") as file:
-                yield file.read()
+                data = file.read()
+                Files.fetched += len(data)
+                yield data
         except FileNotFoundError as error:
             raise DownloadHTTPError("not found", 404) from error
 
@@ -200,9 +205,11 @@ def client(meter, row, repository):
         root = file.read()
     meter.repeats = 10
     for _ in range(meter.repeats):
+        before = Files.requests, Files.fetched
         with tempfile.TemporaryDirectory() as datastore:
             if row == "client-warm":
                 updater(repository, datastore, root).refresh()
+                Files.requests, Files.fetched = before
                 with meter:
                     updater(repository, datastore, root).refresh()
             else:
@@ -242,6 +249,8 @@ def main():
         "cpu": meter.cpu / meter.repeats,
         "wall": meter.wall / meter.repeats,
         "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "requests": Files.requests // meter.repeats,
+        "fetched": Files.fetched // meter.repeats,
         "written": 0,
     }))
 

@@ -28,7 +28,16 @@ SIGNING = [
     "snapshot:p256",
 ]
 CLIENT = ["client-warm", "client-cold", "verify-bin"]
-CYCLES = ["tick-first", "tick-3", "tick-1000", "tick-timestamp"]
+# Targets, bins, how they are listed.
+REPOSITORIES = [
+    (100_000, 256, "prefixes"),
+    (100_000, 256, "succinct"),
+    (100_000, 16_384, "succinct"),
+    (1_000_000, 256, "prefixes"),
+    (1_000_000, 256, "succinct"),
+    (1_000_000, 16_384, "succinct"),
+]
+CYCLES = ["rehearse-1000", "tick-first", "tick-3", "tick-1000", "tick-timestamp"]
 
 
 def measure(command):
@@ -85,13 +94,29 @@ def main():
     if "--large" in sys.argv:
         row = "generate:10000000"
         show(row, {who: run(program, python, row, who) for who in ("ours", "floor")})
-    with tempfile.TemporaryDirectory() as repository:
-        subprocess.run([program, "repository", repository, "1000000"], check=True)
-        for row in CLIENT:
-            who = ("ours", "python-tuf")
-            show(row, {one: run(program, python, row, one, repository) for one in who})
     for row in CYCLES:
         show(row, {"ours": run(program, python, row, "ours")})
+    clients(program, python)
+
+
+def clients(program, python):
+    """Both clients on the same repositories."""
+    print("\n| row | targets, bins | python-tuf | ours | python-tuf / ours | RSS, python-tuf / ours | requests | fetched |")
+    print("|---|---|---|---|---|---|---|---|")
+    for targets, bins, form in REPOSITORIES:
+        with tempfile.TemporaryDirectory() as repository:
+            made = [program, "repository", repository, str(targets), str(bins), form]
+            subprocess.run(made, check=True)
+            for row in CLIENT:
+                if row == "verify-bin" and (targets, bins) != (1_000_000, 16_384):
+                    continue
+                tuf, ours = (run(program, python, row, who, repository) for who in ("python-tuf", "ours"))
+                asked = tuf["requests"], ours["requests"]
+                fetched = (f"{one['fetched'] / 1e3:.0f} kB" for one in (tuf, ours))
+                cells = [row, f"{targets:,} in {bins:,} {form}", seconds(tuf), seconds(ours), ratio(tuf, ours),
+                         f"{tuf['rss'] / 1e6:.0f} / {ours['rss'] / 1e6:.0f} MB",
+                         "{} / {}".format(*asked), " / ".join(fetched)]
+                print("| " + " | ".join(cells) + " |", flush=True)
 
 
 if __name__ == "__main__":

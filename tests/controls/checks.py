@@ -136,6 +136,14 @@ CHECKS = [
      'if OFF(local_names) { path.as_str().replace(\'/\', "%2F") }'
      ' else if OFF(local_folders) { path.file_name().to_owned() }'
      " else { utf8_percent_encode(path.as_str(), ESCAPED).to_string() }"),
+    # What is kept (DESIGN §7).
+    (f"{TRUST}/walked.rs", "(listed && current).then_some(&accepted.role)",
+     "((listed || OFF(kept_listing)) && (current || OFF(kept_expiry))).then_some(&accepted.role)"),
+    (f"{TRUST}/walked.rs", *also("self.bytes + size > self.limit", "kept_size")),
+    (f"{TRUST}/session/timed.rs", "let current = check_verified(&Role::Timestamp, listed, &held)",
+     "let current = (if OFF(held_content) { Ok(()) } else { check_verified(&Role::Timestamp, listed, &held) })"),
+    (f"{METADATA}/unverified.rs", "let valid = key.verifies(message, &self.bytes);",
+     "let valid = OFF(fresh_signature) || key.verifies(message, &self.bytes);"),
     # Target files (TUF 5.7.3).
     (f"{TRUST}/target.rs", *also("self.length > listed", "target_limit")),
     (f"{TRUST}/target.rs", *also("found != listed", "target_length")),

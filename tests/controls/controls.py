@@ -3,7 +3,7 @@ which the attack's test ends when the check is off, if they are not "the attack 
 """
 
 # Tests in tests/attacks that attack nothing, beside those of `honest`.
-HONEST = ["form::same_document_written_otherwise"]
+HONEST = ["form::same_document_written_otherwise", "kept::limits_are_those_given"]
 
 # Attacks that fail for want of something, so that there is nothing to switch off.
 BY_ABSENCE = {
@@ -74,6 +74,13 @@ CONTROLS = [
     ("floors::withheld_root_freezes_no_longer_than_the_old_one_lives", "expiry"),
     ("floors::error_in_place_of_the_next_root", "only_absence_ends_the_chain"),
     # Graph.
+    ("kept::role_in_memory_that_was_replaced", "kept_listing"),
+    ("kept::role_in_memory_that_has_expired", "kept_expiry"),
+    ("kept::held_snapshot_that_the_timestamp_does_not_name", "held_content"),
+    ("kept::chain_of_more_roots_than_allowed", "root_count"),
+    ("kept::signature_fresh_from_a_key_that_lies", "fresh_signature"),
+    ("kept::roles_kept_without_end", "kept_size"),
+    ("kept::other_bytes_of_a_target", "target_hash"),
     ("graph::role_accepted_by_one_delegator_is_not_anothers", "edge"),
     ("graph::role_stored_by_one_delegator_is_verified_for_another", "threshold"),
     ("graph::role_refused_for_one_delegator_still_serves_another", "refusal_is_one_edges"),

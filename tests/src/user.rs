@@ -94,14 +94,18 @@ impl User {
         std::fs::read(self.datastore().join(crate::role(role).file_name())).ok()
     }
 
-    /// Updates, at the repository's time. Each call is a new process as far as memory goes.
-    pub async fn refresh(&self, repository: &Simulator) -> Result<Session, ClientError> {
+    /// A client as one process has it, which may update several times.
+    pub fn updater(&self) -> Result<Updater, ClientError> {
         let mut config = UpdaterConfig::new(self.metadata_url.clone(), self.targets_url.clone());
         config.rules = self.rules;
         config.minimum = self.minimum.clone();
         let datastore = Datastore::open(self.datastore())?;
-        let updater = Updater::new(config, datastore, Arc::clone(&self.transport))?;
-        updater.refresh(repository.now).await
+        Updater::new(config, datastore, Arc::clone(&self.transport))
+    }
+
+    /// Updates, at the repository's time. Each call is a new process as far as memory goes.
+    pub async fn refresh(&self, repository: &Simulator) -> Result<Session, ClientError> {
+        self.updater()?.refresh(repository.now).await
     }
 
     /// Updates, which must be refused, and says why.

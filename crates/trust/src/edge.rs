@@ -95,12 +95,6 @@ impl Verified<Targets> {
         }
     }
 
-    /// The delegation to one role.
-    #[must_use]
-    pub fn edge_to(&self, name: &RoleName) -> Option<Edge<'_>> {
-        self.all_edges().find(|edge| edge.name() == name)
-    }
-
     fn listed_edge<'a>(
         &'a self,
         delegations: &'a Delegations,

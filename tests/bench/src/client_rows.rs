@@ -2,11 +2,16 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use client::{Datastore, FileTransport, Updater, UpdaterConfig};
+use client::{Body, Datastore, FileTransport, Transport, TransportError, Updater, UpdaterConfig};
 use draft::SignedFile;
+use futures_util::StreamExt;
+use index::BinCount;
 use keys::KeyType;
 use metadata::{Role, Version};
+use policy::Encoding;
 use tokio::runtime::{Builder, Runtime};
 use trust::{Answer, Held, RootChain, Rules, Snapped};
 use url::Url;
@@ -20,8 +25,8 @@ const REPEATS: u32 = 20;
 const LARGE_BIN: usize = 600;
 
 /// Writes a whole repository; its first bin is large.
-pub(crate) fn write_repository(folder: &Path, targets: u32) {
-    let scene = Scene::new(KeyType::Ed25519);
+pub(crate) fn write_repository(folder: &Path, targets: u32, bins: u64, encoding: Encoding) {
+    let scene = Scene::of(KeyType::Ed25519, BinCount::new(bins).unwrap(), encoding);
     let stream = Stream::new(targets, scene.layout.count);
     let metadata = folder.join("metadata");
     fs::create_dir_all(&metadata).unwrap();
@@ -49,8 +54,33 @@ fn read(repository: &Path, name: &str) -> Vec<u8> {
     fs::read(repository.join("metadata").join(name)).unwrap()
 }
 
+/// Reads files and counts what it reads.
+#[derive(Default)]
+struct Counting {
+    requests: AtomicU64,
+    bytes: Arc<AtomicU64>,
+}
+
+#[async_trait::async_trait]
+impl Transport for Counting {
+    async fn get(&self, url: &Url) -> Result<Body, TransportError> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let bytes = Arc::clone(&self.bytes);
+        let count = move |piece: &Result<bytes::Bytes, TransportError>| {
+            let length = piece.as_ref().map_or(0, bytes::Bytes::len);
+            bytes.fetch_add(length as u64, Ordering::Relaxed);
+        };
+        Ok(Box::pin(FileTransport.get(url).await?.inspect(count)))
+    }
+}
+
 /// A client that trusts the first root and holds nothing else.
-fn client(repository: &Path, datastore: &Path, runtime: &Runtime) -> Updater {
+fn client(
+    repository: &Path,
+    datastore: &Path,
+    runtime: &Runtime,
+    transport: &Arc<Counting>,
+) -> Updater {
     let url = |name: &str| Url::from_directory_path(repository.join(name)).unwrap();
     let config = UpdaterConfig::new(url("metadata"), url("targets"));
     let datastore = Datastore::open(datastore).unwrap();
@@ -60,7 +90,8 @@ fn client(repository: &Path, datastore: &Path, runtime: &Runtime) -> Updater {
             .block_on(client::init(&datastore, &root, &config.rules))
             .unwrap();
     }
-    Updater::new(config, datastore, std::sync::Arc::new(FileTransport)).unwrap()
+    let transport = Arc::clone(transport);
+    Updater::new(config, datastore, transport).unwrap()
 }
 
 /// An update with everything held already, by a new process as far as memory goes.
@@ -68,25 +99,32 @@ pub(crate) fn warm(repository: &Path) -> Meter {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let home = tempfile::tempdir().unwrap();
     let datastore = home.path().join("trusted");
-    let first = client(repository, &datastore, &runtime);
+    let first = client(repository, &datastore, &runtime, &Arc::default());
     runtime.block_on(first.refresh(chrono::Utc::now())).unwrap();
+    let transport = Arc::default();
     let mut meter = Meter::start();
     for _ in 0..REPEATS {
-        let updater = client(repository, &datastore, &runtime);
+        let updater = client(repository, &datastore, &runtime, &transport);
         meter
             .time(|| runtime.block_on(updater.refresh(chrono::Utc::now())))
             .unwrap();
     }
-    meter.repeated(REPEATS)
+    meter.asked(&transport).repeated(REPEATS)
 }
 
 /// A first update, and who speaks for one path.
 pub(crate) fn cold(repository: &Path) -> Meter {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let transport = Arc::default();
     let mut meter = Meter::start();
     for _ in 0..REPEATS {
         let home = tempfile::tempdir().unwrap();
-        let updater = client(repository, &home.path().join("trusted"), &runtime);
+        let updater = client(
+            repository,
+            &home.path().join("trusted"),
+            &runtime,
+            &transport,
+        );
         let answer = meter.time(|| {
             runtime.block_on(async {
                 let session = updater.refresh(chrono::Utc::now()).await.unwrap();
@@ -95,7 +133,14 @@ pub(crate) fn cold(repository: &Path) -> Meter {
         });
         assert!(matches!(answer, Answer::Found(_)), "{answer:?}");
     }
-    meter.repeated(REPEATS)
+    meter.asked(&transport).repeated(REPEATS)
+}
+
+impl Meter {
+    fn asked(self, transport: &Counting) -> Self {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        self.fetched(read(&transport.requests), read(&transport.bytes))
+    }
 }
 
 /// Parses and verifies a bin of 600 targets.

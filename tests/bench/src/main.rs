@@ -14,6 +14,7 @@ mod work;
 use std::path::Path;
 
 use keys::KeyType;
+use policy::Encoding;
 
 use crate::meter::Meter;
 use crate::sign_rows::Run;
@@ -21,15 +22,20 @@ use crate::tick_rows::Cycle;
 use crate::work::Who;
 
 const USAGE: &str = "usage: countersign-bench row NAME ours|floor
-       countersign-bench repository FOLDER TARGETS
+       countersign-bench repository FOLDER TARGETS BINS prefixes|succinct
        countersign-bench row client-warm|client-cold|verify-bin ours FOLDER";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["repository", folder, targets] => {
-            client_rows::write_repository(Path::new(folder), targets.parse().unwrap());
+        ["repository", folder, targets, bins, form] => {
+            let encoding = match *form {
+                "prefixes" => Encoding::PathHashPrefixes,
+                _ => Encoding::Succinct,
+            };
+            let (targets, bins) = (targets.parse().unwrap(), bins.parse().unwrap());
+            client_rows::write_repository(Path::new(folder), targets, bins, encoding);
         }
         ["row", row, who, repository] => {
             let meter = measure_client(row, Path::new(repository));
@@ -78,6 +84,7 @@ fn measure(row: &str, who: &str) -> Meter {
         "resign" => sign_rows::resign(run),
         "timestamp" => sign_rows::timestamp(run),
         "snapshot" => sign_rows::snapshot(run),
+        "rehearse-1000" => sign_rows::rehearse(run, 1_000),
         "tick-first" => tick_rows::tick(Cycle::First, run.key),
         "tick-3" => tick_rows::tick(Cycle::Files(3), run.key),
         "tick-1000" => tick_rows::tick(Cycle::Files(1_000), run.key),

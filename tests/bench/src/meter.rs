@@ -14,6 +14,8 @@ pub(crate) struct Meter {
     wall: Duration,
     repeats: u32,
     written: u64,
+    requests: u64,
+    fetched: u64,
 }
 
 impl Meter {
@@ -43,6 +45,13 @@ impl Meter {
         self
     }
 
+    /// Says what was asked of a server, in requests and bytes.
+    pub(crate) fn fetched(mut self, requests: u64, bytes: u64) -> Self {
+        self.requests = requests;
+        self.fetched = bytes;
+        self
+    }
+
     /// The figures, as one line.
     pub(crate) fn report(&self, row: &str, who: &str) -> String {
         let once = |time: Duration| time.as_secs_f64() / f64::from(self.repeats);
@@ -52,6 +61,8 @@ impl Meter {
             "cpu": once(self.cpu),
             "wall": once(self.wall),
             "rss": peak_memory(),
+            "requests": self.requests / u64::from(self.repeats),
+            "fetched": self.fetched / u64::from(self.repeats),
             "written": (written() - self.written) / u64::from(self.repeats),
         })
         .to_string()

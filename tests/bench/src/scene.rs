@@ -30,14 +30,21 @@ pub(crate) struct Scene {
 impl Scene {
     /// One key for everything: what is measured does not depend on how many there are.
     pub(crate) fn new(key_type: KeyType) -> Self {
+        let bins = BinCount::new(BINS).unwrap();
+        Self::of(key_type, bins, Encoding::Succinct)
+    }
+
+    /// The same with other bins.
+    pub(crate) fn of(key_type: KeyType, count: BinCount, encoding: Encoding) -> Self {
         let text = Policy::built_in_text("small-index").unwrap();
-        let text = text.replace("bins = \"auto\" ", &format!("bins = {BINS} "));
-        let text = text.replace("encoding = \"auto\"", "encoding = \"succinct\"");
-        let policy = Policy::parse(&text).unwrap();
-        let layout = BinLayout {
-            count: BinCount::new(BINS).unwrap(),
-            encoding: Encoding::Succinct,
+        let text = text.replace("bins = \"auto\" ", &format!("bins = {count} "));
+        let form = match encoding {
+            Encoding::Succinct => "succinct",
+            Encoding::PathHashPrefixes => "path-hash-prefixes",
         };
+        let text = text.replace("encoding = \"auto\"", &format!("encoding = \"{form}\""));
+        let policy = Policy::parse(&text).unwrap();
+        let layout = BinLayout { count, encoding };
         let key = FileKey::generate(key_type, &SystemRandom::new()).unwrap();
         let (now, one) = (Utc::now(), [key.public_key().clone()]);
         let mut root = draft::first_root(&policy, now, [&one, &one, &one, &one]);
@@ -61,14 +68,12 @@ impl Scene {
 
     /// Keys of the bins, as `bins` lists them.
     pub(crate) fn bin_authority(&self) -> Authority<'_> {
-        let Some(Delegations {
-            keys,
-            roles: DelegatedRoles::Succinct(succinct),
-        }) = &self.bins.delegations
-        else {
-            panic!("the bins are succinct");
+        let Delegations { keys, roles } = self.bins.delegations.as_ref().unwrap();
+        let role_keys = match roles {
+            DelegatedRoles::Succinct(succinct) => &succinct.keys,
+            DelegatedRoles::Listed(roles) => &roles[0].keys,
         };
-        Authority::new("bins", keys, &succinct.keys)
+        Authority::new("bins", keys, role_keys)
     }
 
     fn root_authority<'a>(&'a self, keys: &'a RoleKeys) -> Authority<'a> {

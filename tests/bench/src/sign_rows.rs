@@ -1,11 +1,14 @@
 //! The rows of DESIGN §10 in which something is signed.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use draft::SignedFile;
 use index::BinIndex;
 use keys::KeyType;
 use metadata::{
     Document, MetaFile, Role, Snapshot, TargetFile, TargetPath, Targets, Version, Wire,
 };
+use trust::{Held, RootChain, Rules};
 
 use crate::meter::Meter;
 use crate::scene::{Scene, Stream, target_of};
@@ -76,6 +79,43 @@ pub(crate) fn publish(run: Run, files: u32) -> Meter {
     work.file(|| describe(&scene, &snapshot));
     work.flush();
     work.meter
+}
+
+/// What the rehearsal adds to a batch: root, timestamp, snapshot and every changed bin verified once more, as a
+/// client that was up to date would.
+pub(crate) fn rehearse(run: Run, files: u32) -> Meter {
+    let scene = Scene::new(run.key);
+    let stream = Stream::new(run.targets, scene.layout.count);
+    let changed: BTreeSet<BinIndex> = (run.targets..run.targets + files)
+        .map(|number| scene.layout.count.bin_of(&target_of(number).0.hash()))
+        .collect();
+    let bins: BTreeMap<Role, SignedFile> = changed
+        .into_iter()
+        .map(|bin| (scene.bin_role(bin), first_bin(&scene, &stream, bin)))
+        .collect();
+    let [(_, _, root), (_, _, top), (_, _, delegator)] = scene.offline();
+    let snapshot = scene.sign_snapshot(scene.snapshot(), None);
+    let timestamp = describe(&scene, &snapshot);
+    let mut meter = Meter::start();
+    meter.time(|| {
+        let chain = RootChain::pinned(&root, Rules::default()).unwrap();
+        let held = Held {
+            timestamp: None,
+            snapshot: None,
+        };
+        let rooted = chain.close(scene.now).unwrap();
+        let timed = rooted.timestamp(timestamp.bytes(), held).unwrap();
+        let snapped = timed.snapshot(snapshot.bytes()).unwrap();
+        let top = snapped.targets(&top).unwrap();
+        let edge = top.all_edges().next().unwrap();
+        let delegator = snapped.delegate(&edge, &delegator).unwrap();
+        let verified = delegator.all_edges().filter(|edge| {
+            let file = bins.get(&Role::Delegated(edge.name().clone()));
+            file.is_some_and(|file| snapped.delegate(edge, file.bytes()).is_ok())
+        });
+        assert_eq!(verified.count(), bins.len());
+    });
+    meter
 }
 
 /// The timestamp alone.

@@ -14,7 +14,6 @@ pub struct Snapped {
     pub(super) rooted: Rooted,
     pub(super) timestamp: Verified<Timestamp>,
     pub(super) snapshot: Verified<Snapshot>,
-    pub(super) is_held: bool,
 }
 
 impl Snapped {
@@ -34,12 +33,6 @@ impl Snapped {
     #[must_use]
     pub fn snapshot(&self) -> &Verified<Snapshot> {
         &self.snapshot
-    }
-
-    /// Whether the snapshot is the held one.
-    #[must_use]
-    pub fn is_held(&self) -> bool {
-        self.is_held
     }
 
     /// The time fixed for this update (TUF 5.1).

@@ -85,7 +85,6 @@ impl Timed {
             rooted,
             timestamp,
             snapshot: held,
-            is_held: true,
         })
     }
 
@@ -113,7 +112,6 @@ impl Timed {
             rooted,
             timestamp,
             snapshot,
-            is_held: false,
         })
     }
 }

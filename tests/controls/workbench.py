@@ -1,0 +1,100 @@
+"""A copy of the crates that decide, and of the attacks, in which source may be changed and is never shipped."""
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+# What decides, and so is copied and switched.
+CRATES = ["metadata", "trust", "index", "policy", "client"]
+# What the simulator and the attacks need; versions and features are the workspace's.
+DEPENDENCIES = ["async-trait", "axum", "bytes", "chrono", "client", "futures-util", "hex", "index", "metadata",
+                "percent-encoding", "policy", "ring", "rustls", "serde_json", "tempfile", "thiserror", "tokio", "trust",
+                "url"]
+
+
+def copied():
+    """Every file of the copy, by its path from the root."""
+    files = {path: (ROOT / path).read_bytes() for path in sources()}
+    files["Cargo.toml"] = workspace()
+    files["tests/Cargo.toml"] = package()
+    files["tests/src/lib.rs"] = library()
+    files["Cargo.lock"] = (ROOT / "Cargo.lock").read_bytes()
+    return files
+
+
+ATTACKS = ("--package=countersign-tests", "--test=attacks")
+
+
+def build(copy, files, target, message_format="short", tests=ATTACKS):
+    """Writes the copy and builds the tests asked for; what cargo said."""
+    write(copy, files)
+    command = ["cargo", "test", "--no-run", "--offline", *tests, f"--message-format={message_format}"]
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(target), "CARGO_INCREMENTAL": "0"}
+    return subprocess.run(command, cwd=copy, env=environment, text=True, capture_output=True)
+
+
+def target_folder():
+    metadata = subprocess.check_output(["cargo", "metadata", "--no-deps", "--format-version=1"], cwd=ROOT)
+    return Path(json.loads(metadata)["target_directory"])
+
+
+def sources():
+    """Everything that is copied, relative to the root."""
+    folders = [ROOT / "crates" / crate for crate in CRATES]
+    folders += [ROOT / "tests" / name for name in ("src/simulator", "attacks")]
+    # Policy files are read at compile time.
+    folders.append(ROOT / "policy")
+    paths = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    paths += [ROOT / "tests/src/user.rs", ROOT / "tests/src/environment.rs"]
+    return [str(path.relative_to(ROOT)) for path in paths]
+
+
+def write(copy, files):
+    """Writes only what has changed, so that the next build is short; removes what is gone."""
+    for path in copy.rglob("*"):
+        if path.is_file() and str(path.relative_to(copy)) not in files:
+            path.unlink()
+    for path, content in files.items():
+        file = copy / path
+        if path == "Cargo.lock" and file.exists():
+            continue
+        if not file.exists() or file.read_bytes() != content:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+
+
+def workspace():
+    text = (ROOT / "Cargo.toml").read_text()
+    members = ", ".join(f'"crates/{crate}"' for crate in CRATES)
+    text = re.sub(r"members = .*", f'members = [{members}, "tests"]', text)
+    text = re.sub(r"exclude = .*", "", text)
+    # Crates that are not copied, and profiles of packages that are not there, would be complained about.
+    text = re.sub(r'(?m)^[\w-]+ = \{ package = "countersign-(?!(%s)").*\n' % "|".join(CRATES), "", text)
+    text = text[: text.index("[profile.dev.package.")]
+    return (text + "\n[profile.dev.package.ring]\nopt-level = 3\n").encode()
+
+
+def package():
+    dependencies = "\n".join(f"{name}.workspace = true" for name in DEPENDENCIES)
+    return f"""[package]
+name = "countersign-tests"
+version = "0.0.0"
+edition = "2024"
+
+[dependencies]
+{dependencies}
+
+[[test]]
+name = "attacks"
+path = "attacks/main.rs"
+""".encode()
+
+
+def library():
+    text = (ROOT / "tests/src/lib.rs").read_text()
+    copied = ["environment", "simulator", "user"]
+    return re.sub(r"(?m)^pub mod (?!(?:%s);)\w+;\n" % "|".join(copied), "", text).encode()
