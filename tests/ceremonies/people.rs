@@ -160,7 +160,7 @@ fn a_full_disk_leaves_nothing_that_counts() {
     let digest = desk.digest(&event);
     let mut arguments = sign(&digest, &["file:ada"]);
     arguments.extend(["--passphrase-file", "pin"]);
-    for (blocks, signatures) in [("0", 0), ("1", 1)] {
+    for blocks in ["0", "1"] {
         let limited = "trap '' XFSZ; ulimit -f \"$1\"; shift; exec \"$@\"";
         let output = desk
             .command("/bin/sh".as_ref())
@@ -173,14 +173,10 @@ fn a_full_disk_leaves_nothing_that_counts() {
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(said.contains("error: cannot write"), "{said}");
         assert!(said.contains("hint: make room"), "{said}");
-        // Not even a part of a file is left, and what is there does not count.
-        assert_eq!(files(&desk, "signatures").len(), signatures, "{said}");
+        // Not even a part of a file is left, and no signature without its entry.
+        assert_eq!(files(&desk, "signatures"), [""; 0], "{said}");
         assert_eq!(files(&desk, "transcript"), ["administrator.0001.json"]);
     }
-    let (code, said) = desk.refused(&["combine", "1-genesis"]);
-    assert_eq!(code, 1, "{said}");
-    assert!(said.contains("is in no entry of the transcript"), "{said}");
-    assert!(said.contains("hint: repeat the step"), "{said}");
     desk.ok(&arguments);
     assert_eq!(files(&desk, "transcript").len(), 2);
     let (code, said) = desk.refused(&["combine", "1-genesis"]);

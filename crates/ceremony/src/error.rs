@@ -143,8 +143,11 @@ pub enum CeremonyError {
         /// The folder of the files.
         path: PathBuf,
     },
-    /// There are no files for the index yet.
-    #[error("`{}` was not combined yet: it has no files for the index", path.display())]
+    /// There are no files for the index yet; nothing else is wrong.
+    #[error(
+        "`{}` was not combined yet: what is in it so far holds, and the files for the index are to come",
+        path.display()
+    )]
     NotCombined {
         /// The event's folder.
         path: PathBuf,
@@ -158,6 +161,16 @@ pub enum CeremonyError {
         held_by: String,
         /// Who wants to sign.
         holder: String,
+    },
+    /// A name that nobody has who may take this step.
+    #[error("nobody called `{name}` holds a key in this event")]
+    NoSuchHolder {
+        /// The name.
+        name: String,
+        /// Whose name it looks like.
+        meant: Option<String>,
+        /// Everybody who holds a key.
+        holders: Vec<String>,
     },
     /// The key signs for no role of this event.
     #[error("{key} with key id {} signs for no role of this ceremony", keyid.short())]

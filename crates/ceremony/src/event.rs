@@ -104,7 +104,7 @@ impl Event {
     /// The same event with another name in the transcript for steps that need no key, which else
     /// are the administrator's.
     pub fn acting_as(mut self, name: &str) -> Result<Self, CeremonyError> {
-        check_holder(name)?;
+        self.check_actor(name)?;
         name.clone_into(&mut self.actor);
         Ok(self)
     }

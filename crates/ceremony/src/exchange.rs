@@ -4,12 +4,13 @@ use base64ct::{Base64, Encoding};
 use chrono::{DateTime, Utc};
 use metadata::{Role, Sha256, Signature, VerifyingKey, Version};
 
-use crate::sign::{signature_file, write};
+use crate::sign::{Made, signature_file, write};
 use crate::{CeremonyError, Event, Given, Step};
 
 impl Event {
     /// Exactly the bytes to sign for a role, after every rule has passed as of `now`.
     pub fn export_payload(&self, role: &Role, now: DateTime<Utc>) -> Result<&[u8], CeremonyError> {
+        self.check_copy()?;
         self.lint(now)?;
         self.payload(role)
     }
@@ -23,26 +24,26 @@ impl Event {
         now: DateTime<Utc>,
     ) -> Result<Given, CeremonyError> {
         self.check_not_combined()?;
-        self.check_joins()?;
+        self.check_copy()?;
         self.lint(now)?;
         self.check_clock(now)?;
         let (payload, version) = (self.payload(role)?, self.version(role)?);
         let signature = self.recognize(role, version, payload, file)?;
         let sha256 = Sha256::of(payload);
         let name = signature_file(role, &signature.keyid);
-        let was_there = self.folder.read_if_there(&name)?.is_some();
-        if !was_there {
-            let bytes = write(&signature, &sha256);
-            self.folder.create_file(&name, &bytes)?;
-        }
+        let there = self.folder.read_if_there(&name)?;
         let given = Given {
             role: role.clone(),
             version,
             sha256,
-            was_there,
+            was_there: there.is_some(),
         };
-        let one = std::slice::from_ref(&given);
-        self.record_signatures(Step::Imported, &signature.keyid, one, now, None)?;
+        let made = [Made {
+            given: given.clone(),
+            bytes: there.unwrap_or_else(|| write(&signature, &sha256)),
+            name,
+        }];
+        self.keep_signatures(Step::Imported, &signature.keyid, &made, now, None)?;
         Ok(given)
     }
 

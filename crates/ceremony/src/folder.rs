@@ -100,6 +100,24 @@ impl Folder {
             Err(error) => Err(write_failed(&path, error)),
         }
     }
+
+    /// Writes new files and the entry that names them; without the entry none of them stays.
+    pub(crate) fn create_together(
+        &self,
+        new: &[(&str, &[u8])],
+        entry: (&str, &[u8]),
+    ) -> Result<(), CeremonyError> {
+        for (at, (name, bytes)) in new.iter().chain([&entry]).enumerate() {
+            if let Err(error) = self.create_file(name, bytes) {
+                for (name, _) in &new[..at.min(new.len())] {
+                    // The error that is told is the one that led here.
+                    let _ = fs::remove_file(self.file(name));
+                }
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
 }
 
 fn write_failed(path: &Path, source: io::Error) -> CeremonyError {

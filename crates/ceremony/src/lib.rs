@@ -34,6 +34,7 @@ pub mod key_command;
 mod kind;
 mod merge;
 mod papers;
+mod people;
 mod published;
 mod renew;
 mod review;

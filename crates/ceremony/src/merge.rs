@@ -21,6 +21,7 @@ impl Event {
     /// first: a copy of another event, a file that differs, a signature or entry that does not hold
     /// stops it, and then nothing has been written. Says how many files are new.
     pub fn merge(&self, copies: &[&Path], now: DateTime<Utc>) -> Result<usize, CeremonyError> {
+        self.check_copy()?;
         let mut new: Vec<(String, Vec<u8>)> = Vec::new();
         for path in copies {
             let other = Self::open(path)?;

@@ -6,7 +6,6 @@ use chrono::{DateTime, Utc};
 use draft::{Change, DraftDocument, difference};
 use metadata::{Expiry, KeyId, Role, RoleKeys, Sha256, Version};
 
-use crate::description::check_holder;
 use crate::slot::Slot;
 use crate::transcript::Done;
 use crate::{CeremonyError, Event, FileDigest, KeyRole, Origin, Step};
@@ -63,6 +62,7 @@ impl Event {
     /// Describes the event in words. Looks at the payloads as they are; that they keep the rules is
     /// checked when they are signed.
     pub fn review(&self) -> Result<Review, CeremonyError> {
+        self.check_copy()?;
         let mut roles = Vec::new();
         roles.extend(self.review_one(&self.root)?);
         roles.extend(self.review_one(&self.targets)?);
@@ -82,7 +82,8 @@ impl Event {
 
     /// Enters in the transcript that somebody has looked at the event.
     pub fn record_review(&self, holder: &str, now: DateTime<Utc>) -> Result<(), CeremonyError> {
-        check_holder(holder)?;
+        self.check_actor(holder)?;
+        self.check_copy()?;
         let payloads = self.payloads();
         let file = |(role, bytes): &(&Role, &[u8])| {
             let name = role.versioned_file_name(self.version(role)?);

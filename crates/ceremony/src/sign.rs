@@ -27,6 +27,13 @@ pub struct Given {
     pub was_there: bool,
 }
 
+/// A signature and the file for it.
+pub(crate) struct Made {
+    pub(crate) given: Given,
+    pub(crate) name: String,
+    pub(crate) bytes: Vec<u8>,
+}
+
 /// One file of `signatures/`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,26 +53,27 @@ impl Event {
         now: DateTime<Utc>,
     ) -> Result<Vec<Given>, CeremonyError> {
         self.check_not_combined()?;
-        self.check_joins()?;
+        self.check_copy()?;
         let linted = self.lint(now)?;
         self.check_clock(now)?;
-        let mut given = Vec::new();
+        let mut made = Vec::new();
         if let Some(root) = &linted.root {
-            given.extend(self.sign_one(signer, root.role(), root.canonical())?);
+            made.extend(self.sign_one(signer, root.role(), root.canonical())?);
         }
         for role in [&linted.targets, &linted.bins].into_iter().flatten() {
-            given.extend(self.sign_one(signer, role.role(), role.canonical())?);
+            made.extend(self.sign_one(signer, role.role(), role.canonical())?);
         }
-        if given.is_empty() {
+        if made.is_empty() {
             let (key, keyid) = (signer.describe(), signer.key_id().clone());
             return Err(CeremonyError::NoRole { key, keyid });
         }
-        self.record_signatures(Step::Signed, signer.key_id(), &given, now, Some(signer))?;
-        Ok(given)
+        self.keep_signatures(Step::Signed, signer.key_id(), &made, now, Some(signer))?;
+        Ok(made.into_iter().map(|one| one.given).collect())
     }
 
     /// Whether a key is this person's, as `ceremony.toml` has it.
     pub fn check_holder_of(&self, signer: &dyn Signer, holder: &str) -> Result<(), CeremonyError> {
+        self.check_is_holder(holder)?;
         let names = self.holders.get(signer.key_id());
         if names.is_none_or(|names| names.iter().any(|name| name == holder)) {
             return Ok(());
@@ -77,26 +85,27 @@ impl Event {
         })
     }
 
-    /// Enters the signatures that no entry has yet; an interrupted step is completed so.
-    pub(crate) fn record_signatures(
+    /// Writes the signatures that are new and enters those that no entry has yet; an interrupted
+    /// step is completed so. The entry is ready before the first signature is written, and what
+    /// cannot be entered does not stay.
+    pub(crate) fn keep_signatures(
         &self,
         step: Step,
         keyid: &KeyId,
-        given: &[Given],
+        made: &[Made],
         now: DateTime<Utc>,
         signer: Option<&dyn Signer>,
     ) -> Result<(), CeremonyError> {
         let transcript = self.transcript()?;
         let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
-        for one in given {
-            let name = signature_file(&one.role, keyid);
-            let file = FileDigest::of(&name, &self.folder.read(&name)?);
+        for Made { given, name, bytes } in made {
+            let file = FileDigest::of(name, bytes);
             if !transcript.records(&file) {
                 outputs.push(file);
-                let payload = one.role.versioned_file_name(one.version);
+                let payload = given.role.versioned_file_name(given.version);
                 inputs.push(FileDigest {
                     name: format!("payload/{payload}"),
-                    sha256: one.sha256.to_string(),
+                    sha256: given.sha256.to_string(),
                 });
             }
         }
@@ -113,7 +122,11 @@ impl Event {
             Some(_) => self.holder(keyid),
             None => self.actor.clone(),
         };
-        self.record(&holder, now, done, signer)
+        let entry = self.next_entry(&holder, now, done, signer)?;
+        let new = made.iter().filter(|one| !one.given.was_there);
+        let new: Vec<(&str, &[u8])> = new.map(|one| (one.name.as_str(), &*one.bytes)).collect();
+        let entry = (entry.0.as_str(), entry.1.as_slice());
+        self.folder.create_together(&new, entry)
     }
 
     fn sign_one(
@@ -121,7 +134,7 @@ impl Event {
         signer: &dyn Signer,
         role: &Role,
         canonical: &[u8],
-    ) -> Result<Option<Given>, CeremonyError> {
+    ) -> Result<Option<Made>, CeremonyError> {
         let keyid = signer.key_id();
         let vouchers = self.vouchers(role)?;
         if !vouchers
@@ -132,18 +145,19 @@ impl Event {
         }
         let (version, sha256) = (self.version(role)?, Sha256::of(canonical));
         let was_there = self.signature(role, canonical, keyid, &vouchers)?.is_some();
-        if !was_there {
-            let signature = signer.sign(canonical)?;
-            let file = signature_file(role, keyid);
-            self.folder
-                .create_file(&file, &write(&signature, &sha256))?;
-        }
-        Ok(Some(Given {
+        let name = signature_file(role, keyid);
+        let bytes = if was_there {
+            self.folder.read(&name)?
+        } else {
+            write(&signer.sign(canonical)?, &sha256)
+        };
+        let given = Given {
             role: role.clone(),
             version,
             sha256,
             was_there,
-        }))
+        };
+        Ok(Some(Made { given, name, bytes }))
     }
 
     /// Every signature of a role that the event holds, each checked. A file that is no signature by

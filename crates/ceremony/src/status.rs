@@ -3,20 +3,23 @@
 use metadata::{KeyId, Role, Version};
 use trust::tally;
 
-use crate::{CeremonyError, Event, TooFew};
+use crate::{CeremonyError, Event, EventFlaw, FileDigest, TooFew, sign};
 
 /// How far an event is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     /// One entry per role and voucher.
     pub roles: Vec<Standing>,
+    /// Signatures that no step in the transcript made: one was interrupted, or somebody put them
+    /// there. They do not count until the step is repeated.
+    pub unrecorded: Vec<String>,
 }
 
 impl Status {
     /// Whether every threshold is reached.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.roles.iter().all(Standing::is_met)
+        self.unrecorded.is_empty() && self.roles.iter().all(Standing::is_met)
     }
 }
 
@@ -48,10 +51,19 @@ impl Standing {
 impl Event {
     /// Counts the signatures in the event.
     pub fn status(&self) -> Result<Status, CeremonyError> {
+        // Says what is wrong with a signature before it says that no step made it.
+        let roles = self.standings()?;
+        self.check_copy()?;
+        let unrecorded = self.unrecorded_signatures()?;
+        Ok(Status { roles, unrecorded })
+    }
+
+    pub(crate) fn standings(&self) -> Result<Vec<Standing>, CeremonyError> {
         self.check_no_stray_signatures()?;
         let mut roles = Vec::new();
         for (role, canonical) in self.payloads() {
-            let signatures = self.signatures(role, canonical)?;
+            let signatures = self.signatures(role, canonical);
+            let signatures = signatures.map_err(|error| self.damage_or(error))?;
             let version = self.version(role)?;
             for voucher in self.vouchers(role)? {
                 let tally = tally(canonical, &signatures, &voucher.authority());
@@ -65,7 +77,30 @@ impl Event {
                 });
             }
         }
-        Ok(Status { roles })
+        Ok(roles)
+    }
+
+    /// A signature that held when its step was recorded was damaged since: another by the same holder
+    /// would not bring it back.
+    fn damage_or(&self, error: CeremonyError) -> CeremonyError {
+        match error {
+            CeremonyError::Event {
+                flaw: EventFlaw::Signature { .. } | EventFlaw::Json(_),
+                ..
+            } => self.check_unchanged().err().unwrap_or(error),
+            other => other,
+        }
+    }
+
+    fn unrecorded_signatures(&self) -> Result<Vec<String>, CeremonyError> {
+        let (transcript, mut found) = (self.transcript()?, Vec::new());
+        for name in self.folder.list(sign::FOLDER)? {
+            let name = format!("{}/{name}", sign::FOLDER);
+            if !transcript.records(&FileDigest::of(&name, &self.folder.read(&name)?)) {
+                found.push(name);
+            }
+        }
+        Ok(found)
     }
 
     /// Too few signatures, with the names of those who have not signed.

@@ -52,12 +52,26 @@ impl Transcript {
         all.any(|one| one.outputs.contains(file))
     }
 
+    /// The step that made the files for the index: its digest, and how many steps there were then.
+    /// What comes later changes none of those files.
+    #[must_use]
+    pub fn combined(&self) -> Option<(Sha256, usize)> {
+        let combined = self.combining()?;
+        let mut all = self.entries.iter();
+        let (digest, _) = all.find(|(_, one)| *one == combined)?;
+        Some((*digest, self.ancestors(combined).len() + 1))
+    }
+
+    fn combining(&self) -> Option<&Entry> {
+        let mut all = self.entries().into_iter();
+        all.find(|one| one.step == Step::Combined)
+    }
+
     /// The signatures that the files for the index were made from; `None` if they were not made.
     /// Copies that were combined apart have the same, or their files would differ.
     pub(crate) fn combined_from(&self) -> Option<BTreeSet<FileDigest>> {
-        let mut all = self.entries().into_iter();
-        let combined = all.find(|one| one.step == Step::Combined)?;
-        Some(combined.inputs.iter().cloned().collect())
+        let inputs = &self.combining()?.inputs;
+        Some(inputs.iter().cloned().collect())
     }
 
     fn by_digest(&self, digest: &str) -> Option<&Entry> {
@@ -81,16 +95,19 @@ impl Transcript {
 
     /// Nothing is missing, nothing stands before what it follows, everybody's steps are in a row.
     fn check(&self) -> Result<(), (String, EventFlaw)> {
-        let flaw_of = |one: &Entry, what| (one.file_name(), EventFlaw::Transcript { what });
+        let flaw_of = |one: &Entry, what| (one.file.clone(), EventFlaw::Transcript { what });
         // First of all: everything else that may be wrong can come from an entry that is not there.
         for one in self.entries.values() {
             if one.heads.iter().any(|head| self.by_digest(head).is_none()) {
                 return Err(flaw_of(one, "follows an entry that is missing"));
             }
         }
-        let mut beginnings = 0;
+        let (mut beginnings, mut numbers) = (0, BTreeSet::new());
         for one in self.entries.values() {
             let flaw = |what| flaw_of(one, what);
+            if !numbers.insert((&one.holder, one.sequence)) {
+                return Err(flaw("has the number of another step of its holder"));
+            }
             let mut heads = one.heads.iter().filter_map(|head| self.by_digest(head));
             if heads.any(|head| head.time > one.time) {
                 return Err(flaw("is older than an entry it follows"));
@@ -136,9 +153,9 @@ impl Event {
             let file = format!("{FOLDER}/{name}");
             let path = self.folder.file(&file);
             let bytes = self.folder.read(&file)?;
-            let (entry, canonical, signatures) = Entry::parse(&path, &bytes)?;
+            let (mut entry, canonical, signatures) = Entry::parse(&path, &bytes)?;
             let flaw = |what| EventFlaw::Transcript { what }.at(&path);
-            if entry.file_name() != name {
+            if name != entry.plain_file_name() && name != entry.own_file_name() {
                 return Err(flaw("does not have the name of its holder and number"));
             }
             if entry.event != self.digest.to_string() {
@@ -146,6 +163,7 @@ impl Event {
             }
             self.check_signatures(&entry, &canonical, &signatures, &keys)
                 .map_err(flaw)?;
+            entry.file = name;
             entries.insert(Sha256::of(&bytes), entry);
         }
         Ok(Transcript { entries })
@@ -218,11 +236,25 @@ impl Event {
             let own = all.filter(|one| one.holder == holder);
             entry.sequence = own.map(|one| one.sequence).max().unwrap_or(0) + 1;
         }
-        let name = format!("{FOLDER}/{}", entry.file_name());
+        let name = self.new_entry_name(&entry)?;
         let canonical = entry.canonical().map_err(|flaw| flaw.at(&name))?;
         let signature = signer.map(|signer| signer.sign(&canonical)).transpose()?;
         let signatures: Vec<Signature> = signature.into_iter().collect();
         Ok((name, Wire::write(&canonical, &signatures)))
+    }
+
+    /// A name that no file of this copy has, nor one of another holder in any other copy.
+    fn new_entry_name(&self, entry: &Entry) -> Result<String, CeremonyError> {
+        let plain = format!("{FOLDER}/{}", entry.plain_file_name());
+        if entry.is_plainly_named() && self.folder.read_if_there(&plain)?.is_none() {
+            return Ok(plain);
+        }
+        let name = format!("{FOLDER}/{}", entry.own_file_name());
+        if self.folder.read_if_there(&name)?.is_some() {
+            let path = self.folder.file(&name);
+            return Err(CeremonyError::Exists { path });
+        }
+        Ok(name)
     }
 
     /// The transcript holds together and has no entry of a later time than this.
@@ -236,9 +268,24 @@ impl Event {
         }
     }
 
+    /// The transcript holds together, and no file that is there was changed after its step: what
+    /// was changed can only be had again, whatever else it now seems to be.
+    pub(crate) fn check_unchanged(&self) -> Result<Transcript, CeremonyError> {
+        let transcript = self.transcript()?;
+        for file in transcript.entries.values().flat_map(|one| &one.outputs) {
+            if let Some(bytes) = self.output(&file.name)?
+                && Sha256::of(&bytes).to_string() != file.sha256
+            {
+                let what = "is not as the transcript left it";
+                return Err(EventFlaw::Transcript { what }.at(self.folder.file(&file.name)));
+            }
+        }
+        Ok(transcript)
+    }
+
     /// Every file that a step makes was made by a recorded step, and is as that step left it.
     pub(crate) fn check_recorded(&self, folders: &[&str]) -> Result<Transcript, CeremonyError> {
-        let transcript = self.transcript()?;
+        let transcript = self.check_unchanged()?;
         for folder in folders {
             for name in self.folder.list(folder)? {
                 let name = format!("{folder}/{name}");
@@ -249,9 +296,8 @@ impl Event {
             }
         }
         for file in transcript.entries.values().flat_map(|one| &one.outputs) {
-            let there = self.output(&file.name)?;
-            if there.is_none_or(|bytes| Sha256::of(&bytes).to_string() != file.sha256) {
-                let what = "is not as the transcript left it";
+            if self.output(&file.name)?.is_none() {
+                let what = "is missing, and a step of the transcript made it";
                 return Err(EventFlaw::Transcript { what }.at(self.folder.file(&file.name)));
             }
         }

@@ -20,6 +20,9 @@ const MADE: [&str; 5] = [
     FOLDER,
 ];
 
+/// Those that the plan fills: what people follow, and what they go by, while they sign.
+const PLANNED: [&str; 3] = ["papers/scripts", "papers/forms", join::FOLDER];
+
 /// What a stranger can say of an event.
 #[derive(Clone, Debug)]
 pub struct Verdict {
@@ -37,21 +40,29 @@ impl Event {
     /// them. A client's own code then has to accept the result.
     pub fn verify(&self) -> Result<Verdict, CeremonyError> {
         let linted = self.lint(self.planned)?;
-        let roles = self.status()?.roles;
+        let roles = self.standings()?;
         let Some(used) = self.transcript()?.combined_from() else {
+            self.check_recorded(&MADE)?;
+            self.check_joins()?;
             let path = self.path().to_owned();
             return Err(CeremonyError::NotCombined { path });
         };
         let files = self.sealed(linted, &used)?;
         self.check_publish_set(&files)?;
         self.check_as_client(&files)?;
-        self.check_joins()?;
         let transcript = self.check_recorded(&MADE)?;
+        self.check_joins()?;
         Ok(Verdict {
             roles,
             files,
             transcript,
         })
+    }
+
+    /// This copy is as the steps in its transcript left it: before anybody goes by what it says.
+    pub(crate) fn check_copy(&self) -> Result<(), CeremonyError> {
+        self.check_recorded(&PLANNED)?;
+        self.check_joins().map(drop)
     }
 
     /// Checks that a folder of published metadata holds every file of the event as it is here.

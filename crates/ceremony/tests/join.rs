@@ -62,7 +62,7 @@ fn proofs_are_kept_with_the_event() {
         .join(format!("{}.json", keys.root[0].key_id()));
     let good = fs::read(&proof).unwrap();
     tamper(&proof, "\"serial\":\"Ada\"", "\"serial\":\"Adb\"");
-    assert!(matches!(flaw(event.verify()), EventFlaw::Join { .. }));
+    assert!(matches!(flaw(event.verify()), EventFlaw::Transcript { .. }));
     fs::remove_file(&proof).unwrap();
     assert!(matches!(flaw(event.verify()), EventFlaw::Transcript { .. }));
     fs::write(&proof, good).unwrap();

@@ -1,7 +1,7 @@
 //! Why a command ends early, what that means to the caller, and what to do next.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use countersign_ceremony::key_command::{KeyCommandError, hint};
 use countersign_ceremony::{AttestationFlaw, CeremonyError, EventFlaw};
@@ -91,6 +91,7 @@ impl Failure {
             }
             Self::Ceremony(CeremonyError::Event { flaw, .. }) => match flaw {
                 EventFlaw::Digest { .. } | EventFlaw::Transcript { .. } => DIGEST,
+                flaw if is_damage(flaw) => DIGEST,
                 EventFlaw::Signature { .. }
                 | EventFlaw::Join { .. }
                 | EventFlaw::ForeignKey { .. }
@@ -113,6 +114,15 @@ impl Failure {
     /// What to do next, where that is not in the message already.
     pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::Ceremony(CeremonyError::NoSuchHolder { meant, holders, .. }) => match meant {
+                Some(name) => format!(
+                    "did you mean `{name}`? names are compared exactly, with upper and lower case"
+                ),
+                None => format!(
+                    "give your name exactly as the event has it; keys are held by {}",
+                    holders.join(", ")
+                ),
+            },
             Self::Ceremony(error) => return ceremony_hint(error).map(str::to_owned),
             Self::UnknownPolicy { .. } => {
                 let names: Vec<&str> = policy::Policy::built_in_names().collect();
@@ -135,6 +145,32 @@ impl Failure {
     }
 }
 
+/// A file that no program wrote like this.
+fn is_damage(flaw: &EventFlaw) -> bool {
+    matches!(
+        flaw,
+        EventFlaw::Toml(_)
+            | EventFlaw::Json(_)
+            | EventFlaw::Value { .. }
+            | EventFlaw::Document(_)
+            | EventFlaw::NotCanonical
+            | EventFlaw::Differs { .. }
+            | EventFlaw::Keys { .. }
+    )
+}
+
+/// What to do about a file that could not be read.
+fn read_hint(path: &Path, source: &io::Error) -> Option<&'static str> {
+    if source.kind() != io::ErrorKind::NotFound {
+        return None;
+    }
+    Some(if path.ends_with("ceremony.toml") {
+        "name the folder of the event: the one with `ceremony.toml` in it"
+    } else {
+        "is the name right? a copy of an event that lacks a file is not whole: get it again"
+    })
+}
+
 fn key_hint(error: &KeyError) -> Option<&'static str> {
     Some(match error {
         KeyError::Passphrase {
@@ -152,6 +188,12 @@ fn key_hint(error: &KeyError) -> Option<&'static str> {
 fn ceremony_hint(error: &CeremonyError) -> Option<&'static str> {
     Some(match error {
         CeremonyError::Key(error) => return key_hint(error),
+        CeremonyError::Read { path, source } => return read_hint(path, source),
+        CeremonyError::Exists { path }
+            if path.parent().is_some_and(|one| one.ends_with("transcript")) =>
+        {
+            "another step was written meanwhile; repeat this one, on a fresh copy if it fails again"
+        }
         CeremonyError::Exists { .. } => "choose a new folder or name; an event is never changed",
         CeremonyError::Clock { .. } => {
             "set the clock of this machine; if it is right, the other one was wrong: plan anew"
@@ -173,17 +215,24 @@ fn ceremony_hint(error: &CeremonyError) -> Option<&'static str> {
 
         CeremonyError::NoRole { .. } => "`review` names the keys that sign in this event",
         CeremonyError::Event { flaw, .. } => match flaw {
-            EventFlaw::Digest { .. } | EventFlaw::NotCanonical => {
+            EventFlaw::Digest { .. } => {
                 "this copy of the event was changed or damaged; get it again from whoever planned it"
+            }
+            flaw if is_damage(flaw) => {
+                "this copy was changed or damaged; get it again from whoever gave it to you"
+            }
+            EventFlaw::Format { .. } => {
+                "get the program that the event was made with, or a newer one"
             }
             EventFlaw::OtherPayload { .. } => {
                 "this signature belongs to another copy of the event; find out why there are two"
             }
-            EventFlaw::Signature { .. } | EventFlaw::Json(_) | EventFlaw::ForeignKey { .. } => {
+            EventFlaw::Signature { .. } | EventFlaw::ForeignKey { .. } => {
                 "move the file out of the folder and have that holder sign again"
             }
             EventFlaw::Transcript { .. } => {
-                "this copy of the event was changed or is not whole; get it again from its holder"
+                "this copy of the event was changed or is not whole; get it again from whoever gave it \
+                 to you"
             }
             EventFlaw::Unrecorded => {
                 "repeat the step that made the file; if nobody made it, move it out of the folder"

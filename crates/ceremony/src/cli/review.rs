@@ -10,7 +10,7 @@ use metadata::Sha256;
 use serde_json::json;
 
 use super::Done;
-use super::output::Report;
+use super::output::{Report, warn};
 
 /// Say in words what an event will sign
 ///
@@ -31,6 +31,15 @@ impl Args {
         let report = report(&event)?;
         if let Some(holder) = &self.holder {
             event.record_review(holder, Utc::now())?;
+            let holders = event.holder_names();
+            if !holders.contains(holder.as_str()) {
+                let holders: Vec<&str> = holders.into_iter().collect();
+                warn(&format!(
+                    "{holder} holds no key in this event and is recorded as a witness; keys are held \
+                     by {}",
+                    holders.join(", ")
+                ));
+            }
         }
         Ok(report)
     }

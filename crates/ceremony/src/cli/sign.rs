@@ -48,6 +48,9 @@ impl Args {
     pub(crate) fn run(self) -> Done {
         let event = Event::open(&self.event)?;
         check_reviewed(&event, self.reviewed.as_deref())?;
+        if let Some(holder) = &self.holder {
+            event.check_is_holder(holder)?;
+        }
         let sources = self.passphrases.sources();
         let keys = self.key.len();
         let each = one_each(&sources, keys).ok_or(Failure::Passphrases {

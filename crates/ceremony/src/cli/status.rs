@@ -28,9 +28,24 @@ impl Args {
         for one in &status.roles {
             describe(one, &mut text);
         }
+        for file in &status.unrecorded {
+            // Writing to a String cannot fail.
+            let _ = writeln!(
+                text,
+                "CAUTION: {file} is in no entry of the transcript and does not count: have its holder \
+                 repeat the step"
+            );
+        }
         let complete = status.is_complete();
         let roles: Vec<_> = status.roles.iter().map(standing_json).collect();
-        let mut report = Report::new(text, json!({ "complete": complete, "roles": roles }));
+        let mut report = Report::new(
+            text,
+            json!({
+                "complete": complete,
+                "roles": roles,
+                "unrecorded": status.unrecorded,
+            }),
+        );
         if !complete {
             report.code = INCOMPLETE;
         }

@@ -46,6 +46,15 @@ impl Args {
             "transcript of {steps} steps, last {}",
             heads.join(", ")
         );
+        let combined = verdict.transcript.combined();
+        if let Some((digest, then)) = combined
+            && steps != then
+        {
+            let _ = writeln!(
+                text,
+                "the files for the index were made by step {then}, {digest}; later steps changed none"
+            );
+        }
         if let Some(published) = &self.against {
             let _ = writeln!(text, "published unchanged in {}", published.display());
         }
@@ -53,6 +62,10 @@ impl Args {
         let mut json = files_json(&verdict.files);
         let roles: Vec<_> = verdict.roles.iter().map(status::standing_json).collect();
         json["transcript"] = serde_json::json!({ "steps": steps, "last": heads });
+        json["combined"] = combined.map_or(
+            serde_json::Value::Null,
+            |(digest, steps)| serde_json::json!({ "steps": steps, "last": digest.to_string() }),
+        );
         json["roles"] = roles.into();
         json["digest"] = event.digest().to_string().into();
         Ok(Report::new(text, json))

@@ -7,6 +7,7 @@ use metadata::{Expiry, Sha256, Signature, Value, Wire};
 use serde::{Deserialize, Serialize};
 
 use crate::description::check_holder;
+use crate::event::ADMINISTRATOR;
 use crate::{CeremonyError, EventFlaw};
 
 /// Marks what was signed as an entry, so that no signature can be carried over to metadata.
@@ -77,6 +78,9 @@ pub struct Entry {
     pub outputs: Vec<FileDigest>,
     /// A remark; often empty.
     pub note: String,
+    /// The name of its file.
+    #[serde(skip)]
+    pub(super) file: String,
 }
 
 /// What an entry is made of, apart from its place in the graph.
@@ -103,6 +107,7 @@ impl Entry {
             inputs: done.inputs,
             outputs: done.outputs,
             note: done.note,
+            file: String::new(),
         }
     }
 
@@ -112,14 +117,36 @@ impl Entry {
         Ok(Value::parse(&json)?.to_canonical())
     }
 
-    /// `HOLDER.SEQUENCE.json`, with nothing of the name that a path could trip over.
-    pub(super) fn file_name(&self) -> String {
+    /// `HOLDER.SEQUENCE.json`, with nothing of the name that a path could trip over. Names that
+    /// differ may have the same.
+    pub(super) fn plain_file_name(&self) -> String {
+        format!("{}.{:04}.json", self.plain_holder(), self.sequence)
+    }
+
+    /// The same with part of a digest of the name, which no other holder has.
+    pub(super) fn own_file_name(&self) -> String {
+        let digest = Sha256::of(self.holder.as_bytes()).to_string();
+        let (holder, digits) = (self.plain_holder(), &digest[..8]);
+        format!("{holder}-{digits}.{:04}.json", self.sequence)
+    }
+
+    fn plain_holder(&self) -> String {
         let safe = |c: char| match c {
             c if c.is_ascii_alphanumeric() => c.to_ascii_lowercase(),
             _ => '-',
         };
-        let holder: String = self.holder.chars().map(safe).collect();
-        format!("{holder}.{:04}.json", self.sequence)
+        self.holder.chars().map(safe).collect()
+    }
+
+    /// Whether the plain name of the file can only be this holder's: `Ada`, but neither `ada` nor
+    /// `A-da`.
+    pub(super) fn is_plainly_named(&self) -> bool {
+        if self.holder.eq_ignore_ascii_case(ADMINISTRATOR) {
+            return self.holder == ADMINISTRATOR;
+        }
+        let lower = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+        let rest = self.holder.strip_prefix(|c: char| c.is_ascii_uppercase());
+        rest.is_some_and(|rest| rest.bytes().all(lower))
     }
 
     pub(super) fn parse(
