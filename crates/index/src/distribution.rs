@@ -163,6 +163,16 @@ impl DistributionFilename {
         &self.0.version
     }
 
+    /// The python, abi and platform tags of a wheel as written, each maybe several between dots
+    /// (PEP 425 "Compressed Tag Sets").
+    #[must_use]
+    pub fn wheel_tags(&self) -> Option<[&str; 3]> {
+        let stem = self.0.text.strip_suffix(".whl")?;
+        let mut tags = stem.rsplitn(4, '-');
+        let (platform, abi, python) = (tags.next()?, tags.next()?, tags.next()?);
+        Some([python, abi, platform])
+    }
+
     /// Wheel or source distribution.
     #[must_use]
     pub fn kind(&self) -> DistributionKind {

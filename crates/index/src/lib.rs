@@ -5,6 +5,7 @@
 //! hold anything else.
 
 mod bins;
+mod choose;
 mod distribution;
 #[cfg(feature = "inspect")]
 mod inspect;
@@ -14,6 +15,7 @@ mod target_path;
 mod version;
 
 pub use bins::{BinCount, BinCountError, BinIndex, MAX_BINS};
+pub use choose::{Choice, choose};
 pub use distribution::{DistributionFilename, DistributionKind, FilenameError, MAX_FILENAME};
 #[cfg(feature = "inspect")]
 pub use inspect::{Field, HeaderError, InspectError, InspectLimits, Inspected, Part, inspect};
@@ -26,7 +28,9 @@ pub use target_path::{
     IndexPath, IndexPathError, METADATA_SUFFIX, PAGE_FILE, PolicySource, file_path, metadata_path,
     page_path, publisher_policy_path,
 };
-pub use version::{MAX_VERSION, Version440, VersionError};
+pub use version::{
+    MAX_SPECIFIERS, MAX_VERSION, SpecifierError, Specifiers, Version440, VersionError,
+};
 
 /// The first 80 characters of untrusted text, for error messages, with what terminals would obey
 /// escaped.

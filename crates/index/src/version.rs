@@ -2,6 +2,7 @@
 //! file's name and the one in its metadata are the same one.
 
 mod scan;
+mod specifier;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,7 @@ use thiserror::Error;
 
 use crate::excerpt;
 use scan::{FORM, Scan};
+pub use specifier::{MAX_SPECIFIERS, SpecifierError, Specifiers};
 
 /// Longest version accepted, in bytes: longer ones cannot stand in a file's name anyway.
 pub const MAX_VERSION: usize = 128;

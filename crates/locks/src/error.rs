@@ -1,6 +1,6 @@
 //! Why a text is no lock file that can be checked.
 
-use index::ProjectNameError;
+use index::{ProjectNameError, SpecifierError};
 use thiserror::Error;
 
 /// Why a text is no lock file that can be checked.
@@ -33,6 +33,20 @@ pub enum LockError {
     Name {
         /// What is wrong with it.
         source: ProjectNameError,
+    },
+    /// A text that is no requirement (PEP 508).
+    #[error("`{found}` is no requirement: it {why}")]
+    Requirement {
+        /// The text, shortened.
+        found: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A requirement whose versions cannot be read (PEP 440).
+    #[error("asks for versions that cannot be read")]
+    Specifiers {
+        /// What is wrong with them.
+        source: SpecifierError,
     },
     /// A digest that is none.
     #[error("has `{found}` for a digest")]

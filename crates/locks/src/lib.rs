@@ -1,4 +1,5 @@
-//! Reads what the lock files of installers promise: which projects, which files, which digests.
+//! Reads what the lock files of installers promise: which projects, which files, which digests; and
+//! what requirements ask for.
 //!
 //! Pure: text is an argument. Nothing here says whether a promise is worth anything: that is asked of
 //! a signed repository. What a reader does not understand it refuses by name; it never leaves an entry
@@ -19,12 +20,15 @@
 mod error;
 mod poetry;
 mod pylock;
+mod requirement;
 mod requirements;
 mod uv;
 
 pub use error::LockError;
 use index::ProjectName;
 use metadata::Sha256;
+pub use requirement::Requirement;
+pub use requirements::Requirements;
 
 /// Bytes of a lock file; the largest known ones have a few MB.
 pub const MAX_LOCK: usize = 64 << 20;
@@ -106,10 +110,7 @@ pub struct LockedFile {
 impl Lock {
     /// Reads a lock file.
     pub fn parse(kind: LockKind, text: &str) -> Result<Self, LockError> {
-        if text.len() > MAX_LOCK {
-            let (bytes, limit) = (text.len(), MAX_LOCK);
-            return Err(LockError::TooLarge { bytes, limit });
-        }
+        check_size(text)?;
         let packages = match kind {
             LockKind::Uv => uv::read(text)?,
             LockKind::Poetry => poetry::read(text)?,
@@ -118,6 +119,14 @@ impl Lock {
         };
         Ok(Self { packages })
     }
+}
+
+fn check_size(text: &str) -> Result<(), LockError> {
+    if text.len() > MAX_LOCK {
+        let (bytes, limit) = (text.len(), MAX_LOCK);
+        return Err(LockError::TooLarge { bytes, limit });
+    }
+    Ok(())
 }
 
 /// A digest written `sha256:HEX`; another algorithm is no error and no SHA-256.

@@ -1,28 +1,73 @@
 //! `requirements.txt` with `--hash`: pip's format, of which only what pins and promises counts.
 
-use crate::{LockError, LockedFile, LockedPackage, Source, excerpt, project, sha256_of};
+use crate::{
+    LockError, LockedFile, LockedPackage, Requirement, Source, check_size, excerpt, sha256_of,
+};
 
-pub(crate) fn read(text: &str) -> Result<Vec<LockedPackage>, LockError> {
-    let mut packages = Vec::new();
-    for (line, text) in logical_lines(text) {
-        let refused = |why| LockError::Line { line, why };
-        let text = text.trim();
-        if text.is_empty() {
-            continue;
-        }
-        match text.split_whitespace().next() {
-            Some("-e" | "--editable") => {
-                return Err(refused("an editable project is not locked to any bytes"));
+/// A requirements file, read: what it asks for, and the options that stand in lines of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requirements {
+    /// Every requirement with the number of its line, in the file's order.
+    pub requirements: Vec<(usize, Requirement)>,
+    /// Every other line, an option of pip's: its number and its first word, without a value.
+    pub options: Vec<(usize, String)>,
+}
+
+impl Requirements {
+    /// Reads a requirements file. Lines that name other files or editable projects are refused.
+    pub fn parse(text: &str) -> Result<Self, LockError> {
+        check_size(text)?;
+        let (mut requirements, mut options) = (Vec::new(), Vec::new());
+        for (line, text) in logical_lines(text) {
+            let refused = |why| LockError::Line { line, why };
+            let text = text.trim();
+            match text.split_whitespace().next() {
+                None => {}
+                Some("-e" | "--editable") => {
+                    return Err(refused("an editable project is not locked to any bytes"));
+                }
+                Some(option) if is_include(option) => {
+                    return Err(refused("names another file: name that one too, by itself"));
+                }
+                Some(option) if option.starts_with('-') => {
+                    let name = option.split('=').next().unwrap_or(option);
+                    options.push((line, excerpt(name)));
+                }
+                Some(_) => requirements.push((line, requirement(text, refused)?)),
             }
-            Some(option) if is_include(option) => {
-                return Err(refused("names another file: check that one too, by itself"));
-            }
-            // Where the installer looks is no promise about bytes.
-            Some(option) if option.starts_with('-') => {}
-            _ => packages.push(requirement(text, refused)?),
         }
+        Ok(Self {
+            requirements,
+            options,
+        })
     }
-    Ok(packages)
+}
+
+/// As a lock file: every requirement pins one version. Options are read past: where the installer
+/// looks is no promise about bytes.
+pub(crate) fn read(text: &str) -> Result<Vec<LockedPackage>, LockError> {
+    let read = Requirements::parse(text)?;
+    let packages = read.requirements.into_iter();
+    let packages = packages.map(|(line, requirement)| locked(line, requirement));
+    packages.collect()
+}
+
+fn locked(line: usize, requirement: Requirement) -> Result<LockedPackage, LockError> {
+    let (version, source) = if let Some(url) = requirement.url {
+        (None, Source::Elsewhere(url))
+    } else {
+        let pinned = requirement.specifiers.pinned();
+        let pinned = pinned.filter(|_| requirement.specifiers.len() == 1);
+        let why = "is not pinned with `==` to one version";
+        let pinned = pinned.ok_or(LockError::Line { line, why })?;
+        (Some(pinned.to_owned()), Source::Index)
+    };
+    Ok(LockedPackage {
+        name: requirement.project,
+        version,
+        source,
+        files: requirement.hashes,
+    })
 }
 
 fn is_include(option: &str) -> bool {
@@ -59,39 +104,17 @@ fn without_comment(line: &str) -> &str {
     at.map_or(line, |(at, _)| &line[..at])
 }
 
+/// A requirement and the digests behind it.
 fn requirement(
     text: &str,
     refused: impl Fn(&'static str) -> LockError,
-) -> Result<LockedPackage, LockError> {
-    let (specifier, options) = match text.find("--hash") {
-        Some(at) => text.split_at(at),
-        None => (text, ""),
-    };
-    let files = hashes(options, &refused)?;
-    // Extras and markers say when, not what.
-    let specifier = specifier.split(';').next().unwrap_or("").trim();
-    let end = specifier.find(|it: char| !(it.is_ascii_alphanumeric() || "._-".contains(it)));
-    let (name, rest) = specifier.split_at(end.unwrap_or(specifier.len()));
-    let rest = match rest.trim_start().strip_prefix('[') {
-        Some(extras) => extras.split_once(']').map_or("", |(_, rest)| rest),
-        None => rest,
-    };
-    let rest = rest.trim();
-    let (version, source) = if let Some(url) = rest.strip_prefix('@') {
-        (None, Source::Elsewhere(excerpt(url.trim())))
-    } else {
-        let version = rest.trim_start_matches('=').trim();
-        let is_pinned = rest.starts_with("==") && !version.is_empty();
-        if !is_pinned || version.contains(['*', ',', ' ', '<', '>', '=', '!', '~']) {
-            return Err(refused("is not pinned with `==` to one version"));
-        }
-        (Some(version.to_owned()), Source::Index)
-    };
-    Ok(LockedPackage {
-        name: project(name)?,
-        version,
-        source,
-        files,
+) -> Result<Requirement, LockError> {
+    let dashes = text.match_indices("--").map(|(at, _)| at);
+    let mut options = dashes.filter(|at| text[..*at].ends_with(char::is_whitespace));
+    let (requirement, options) = text.split_at(options.next().unwrap_or(text.len()));
+    Ok(Requirement {
+        hashes: hashes(options, &refused)?,
+        ..Requirement::parse(requirement)?
     })
 }
 
