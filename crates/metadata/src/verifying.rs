@@ -1,8 +1,9 @@
 //! Checks single signatures, with `ring` (TUF 4.2.2 schemes).
 
 use ring::signature::{
-    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ED25519, RSA_PSS_2048_8192_SHA256,
-    UnparsedPublicKey, VerificationAlgorithm,
+    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ED25519, RSA_PKCS1_2048_8192_SHA256,
+    RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256,
+    RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, UnparsedPublicKey, VerificationAlgorithm,
 };
 
 use crate::{MetadataError, PublicKey};
@@ -51,6 +52,12 @@ impl VerifyingKey {
                 }
                 // `ring` refuses fewer than 2,048 bits (TUF 4.2.2).
                 ("rsa", "rsassa-pss-sha256") => (&RSA_PSS_2048_8192_SHA256, KeyKind::Rsa),
+                // What only other repositories use: see `is_foreign`.
+                ("rsa", "rsassa-pss-sha384") => (&RSA_PSS_2048_8192_SHA384, KeyKind::Rsa),
+                ("rsa", "rsassa-pss-sha512") => (&RSA_PSS_2048_8192_SHA512, KeyKind::Rsa),
+                ("rsa", "rsa-pkcs1v15-sha256") => (&RSA_PKCS1_2048_8192_SHA256, KeyKind::Rsa),
+                ("rsa", "rsa-pkcs1v15-sha384") => (&RSA_PKCS1_2048_8192_SHA384, KeyKind::Rsa),
+                ("rsa", "rsa-pkcs1v15-sha512") => (&RSA_PKCS1_2048_8192_SHA512, KeyKind::Rsa),
                 _ => return Err(wrong("this program does not know the type or scheme")),
             };
         let public = match kind {
@@ -58,14 +65,29 @@ impl VerifyingKey {
                 .ok()
                 .filter(|raw| raw.len() == 32)
                 .ok_or_else(|| wrong("public is not 64 hex digits"))?,
-            KeyKind::P256 => spki_key(key, &[EC, P256]).map_err(wrong)?,
-            KeyKind::P384 => spki_key(key, &[EC, P384]).map_err(wrong)?,
+            KeyKind::P256 => ec_key(key, 65, &[EC, P256]).map_err(wrong)?,
+            KeyKind::P384 => ec_key(key, 97, &[EC, P384]).map_err(wrong)?,
             KeyKind::Rsa => spki_key(key, &[RSA]).map_err(wrong)?,
         };
         Ok(Self {
             algorithm,
             identity: KeyIdentity { kind, public },
         })
+    }
+
+    /// Whether a key is listed in a way that this program reads of other repositories, and does not
+    /// take of its own: schemes beyond those of TUF 4.2.2, an EC point in hex.
+    #[must_use]
+    pub fn is_foreign(key: &PublicKey) -> bool {
+        let known = [
+            "ed25519",
+            "ecdsa-sha2-nistp256",
+            "ecdsa-sha2-nistp384",
+            "rsassa-pss-sha256",
+        ];
+        let is_ec = key.scheme().starts_with("ecdsa-");
+        let is_read = Self::new(key).is_ok();
+        is_read && (!known.contains(&key.scheme()) || (is_ec && hex::decode(key.public()).is_ok()))
     }
 
     /// Which key this is.
@@ -87,6 +109,15 @@ const EC: &str = "1.2.840.10045.2.1";
 const P256: &str = "1.2.840.10045.3.1.7";
 const P384: &str = "1.3.132.0.34";
 const RSA: &str = "1.2.840.113549.1.1.1";
+
+/// An EC point of `length` bytes: its SPKI in PEM, or uncompressed in hex as early tools listed it.
+fn ec_key(key: &PublicKey, length: usize, oids: &[&str]) -> Result<Vec<u8>, &'static str> {
+    match hex::decode(key.public()) {
+        Ok(point) if point.len() == length && point.first() == Some(&4) => Ok(point),
+        Ok(_) => Err("public is no uncompressed point of its curve"),
+        Err(_) => spki_key(key, oids),
+    }
+}
 
 /// The key bits of an SPKI in PEM, whose algorithm (and curve) must be the one expected.
 fn spki_key(key: &PublicKey, oids: &[&str]) -> Result<Vec<u8>, &'static str> {
@@ -115,4 +146,64 @@ fn spki_key(key: &PublicKey, oids: &[&str]) -> Result<Vec<u8>, &'static str> {
         .as_bytes()
         .ok_or("SPKI holds a bit string of odd length")?;
     Ok(bits.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Value;
+
+    /// Keys and signatures that python's `cryptography` made, in every form that is read.
+    fn foreign() -> (Vec<u8>, Vec<(PublicKey, Vec<u8>, bool)>) {
+        let file = include_str!("../tests/data/foreign_keys.json");
+        let file: serde_json::Value = serde_json::from_str(file).unwrap();
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        let keys = file["keys"].as_array().unwrap().iter().map(|it| {
+            let listed = serde_json::json!({
+                "keytype": it["keytype"],
+                "scheme": it["scheme"],
+                "keyval": {"public": it["public"]},
+            });
+            let value = Value::parse(listed.to_string().as_bytes()).unwrap();
+            let signature = hex::decode(text(&it["sig"])).unwrap();
+            let key = PublicKey::from_value(&value).unwrap();
+            (key, signature, it["strict"].as_bool().unwrap())
+        });
+        (text(&file["message"]).into_bytes(), keys.collect())
+    }
+
+    #[test]
+    fn every_form_in_the_wild_verifies_and_is_told_from_ours() {
+        let (message, keys) = foreign();
+        assert_eq!(keys.len(), 10);
+        for (key, signature, is_ours) in &keys {
+            let context = format!("{} {}", key.keytype(), key.scheme());
+            let verifying = VerifyingKey::new(key).unwrap();
+            assert!(verifying.verifies(&message, signature), "{context}");
+            assert!(!verifying.verifies(b"{}", signature), "{context}");
+            assert_eq!(VerifyingKey::is_foreign(key), !is_ours, "{context}");
+        }
+    }
+
+    /// A scheme is no second key: PKCS#1 and PSS of one RSA key, hex and PEM of one point count once.
+    #[test]
+    fn one_key_in_two_forms_is_one_key() {
+        let (message, keys) = foreign();
+        let identities: std::collections::BTreeSet<_> = keys
+            .iter()
+            .map(|(key, ..)| VerifyingKey::new(key).unwrap().identity().clone())
+            .collect();
+        assert_eq!(identities.len(), 3, "P-256, P-384, RSA");
+        // And a signature of one scheme is none of another.
+        let rsa = keys.iter().filter(|(key, ..)| key.keytype() == "rsa");
+        let rsa: Vec<_> = rsa.collect();
+        for (at, (key, ..)) in rsa.iter().enumerate() {
+            for (other, (_, signature, _)) in rsa.iter().enumerate() {
+                let verifies = VerifyingKey::new(key)
+                    .unwrap()
+                    .verifies(&message, signature);
+                assert_eq!(verifies, at == other, "{}", key.scheme());
+            }
+        }
+    }
 }

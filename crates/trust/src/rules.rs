@@ -41,10 +41,11 @@ impl Default for Limits {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Dialect {
     /// As this program writes: dates in the exact TUF form, key ids that are the digest of their
-    /// key, no unknown members in keys.
+    /// key, no unknown members in keys, no schemes and spellings of keys but those of TUF 4.2.2.
     #[default]
     Strict,
-    /// Also what other tools write (RFC 3339 dates, TAP 12 key ids).
+    /// Also what other tools write (RFC 3339 dates, TAP 12 key ids, EC points in hex, RSA with PKCS#1
+    /// v1.5). Thresholds, expiry and versions count the same.
     Lenient,
 }
 

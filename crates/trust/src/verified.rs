@@ -140,7 +140,8 @@ impl<R: Document> Envelope<R> {
     }
 }
 
-/// The strict dialect: exact dates; every key id is the digest of its plain key (TUF 4.2.1).
+/// The strict dialect: exact dates; keys in the forms of TUF 4.2.2, every key id the digest of its
+/// plain key (TUF 4.2.1).
 fn check_strict<R: Document>(role: &Role, document: &R) -> Result<(), Rejection> {
     let not_strict = |why: String| {
         Err(Rejection::NotStrict {
@@ -155,6 +156,12 @@ fn check_strict<R: Document>(role: &Role, document: &R) -> Result<(), Rejection>
     for (id, key) in document.keys().into_iter().flatten() {
         if key.has_extra_members() {
             return not_strict(format!("lists key {} with unknown members", id.short()));
+        }
+        if VerifyingKey::is_foreign(key) {
+            let (id, scheme) = (id.short(), key.scheme());
+            return not_strict(format!(
+                "lists key {id} in a form of {scheme} that is not ours"
+            ));
         }
         if key.id() != *id {
             return not_strict(format!(
