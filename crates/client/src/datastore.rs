@@ -4,8 +4,12 @@
 //! A file is written beside its final name, synced and renamed, so that after a crash each role has
 //! its old or its new bytes, never a mixture. One process at a time updates: see [`Datastore::lock`].
 
+mod disk;
+#[cfg(test)]
+mod power_loss;
+
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
@@ -14,6 +18,7 @@ use metadata::{Role, Sha256};
 use trust::Verified;
 
 use crate::ClientError;
+pub(crate) use disk::{Disk, RealDisk};
 
 /// Held while a process updates. Does not end in `.json`: those are the roles.
 const LOCK: &str = ".lock";
@@ -38,6 +43,7 @@ pub struct Datastore {
     patience: Duration,
     /// The lock file while we hold the lock: every file operation keeps it open until it ends.
     held: Arc<Mutex<Weak<File>>>,
+    disk: Arc<dyn Disk>,
 }
 
 /// The right to update the datastore; given back when dropped and no file operation begun under it
@@ -50,12 +56,21 @@ pub struct DatastoreLock {
 impl Datastore {
     /// Opens the folder, making it if it is missing.
     pub fn open(dir: impl Into<PathBuf>) -> Result<Self, ClientError> {
+        Self::open_on(Arc::new(RealDisk), dir)
+    }
+
+    /// The same on a disk that the caller brings.
+    pub(crate) fn open_on(
+        disk: Arc<dyn Disk>,
+        dir: impl Into<PathBuf>,
+    ) -> Result<Self, ClientError> {
         let dir = dir.into();
         fs::create_dir_all(&dir).map_err(|source| failed(&dir, "created", source))?;
         Ok(Self {
             dir: dir.into(),
             patience: PATIENCE,
             held: Arc::default(),
+            disk,
         })
     }
 
@@ -103,19 +118,19 @@ impl Datastore {
     pub async fn store<R>(&self, document: &Verified<R>) -> Result<(), ClientError> {
         let name = stored_name(document.role());
         let bytes = document.file().to_vec();
-        let dir = Arc::clone(&self.dir);
-        self.blocking("written", move || replace(&dir, &name, &bytes))
+        let (dir, disk) = (Arc::clone(&self.dir), Arc::clone(&self.disk));
+        self.blocking("written", move || replace(&*disk, &dir, &name, &bytes))
             .await
     }
 
     /// Deletes timestamp and snapshot, whose keys were rotated (TUF 5.3.11).
     pub async fn forget_floors(&self) -> Result<(), ClientError> {
-        let dir = Arc::clone(&self.dir);
+        let (dir, disk) = (Arc::clone(&self.dir), Arc::clone(&self.disk));
         self.blocking("written", move || {
             // The snapshot first: a timestamp that no longer verifies voids both on the next start.
             for role in [Role::Snapshot, Role::Timestamp] {
-                remove_if_there(&dir.join(role.file_name()))?;
-                sync_dir(&dir)?;
+                disk.remove(&dir.join(role.file_name()))?;
+                disk.sync_dir(&dir)?;
             }
             Ok(())
         })
@@ -133,9 +148,9 @@ impl Datastore {
 
     /// Notes the root that was given by hand.
     pub(crate) async fn set_anchor(&self, root: Sha256) -> Result<(), ClientError> {
-        let dir = Arc::clone(&self.dir);
+        let (dir, disk) = (Arc::clone(&self.dir), Arc::clone(&self.disk));
         self.blocking("written", move || {
-            replace(&dir, ANCHOR, root.to_string().as_bytes())
+            replace(&*disk, &dir, ANCHOR, root.to_string().as_bytes())
         })
         .await
     }
@@ -225,18 +240,10 @@ fn sweep(dir: &Path) -> io::Result<()> {
             .ok()
             .and_then(|written| SystemTime::now().duration_since(written).ok());
         if age.is_some_and(|age| age > ABANDONED) {
-            remove_if_there(&entry.path())?;
+            RealDisk.remove(&entry.path())?;
         }
     }
     Ok(())
-}
-
-/// Removes a file that its owner may remove at the same time.
-fn remove_if_there(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 fn read_at_most(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
@@ -253,24 +260,20 @@ fn read_at_most(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
 /// If we die after the write: an unfinished file that nobody reads, swept a day later. After the
 /// sync: the same. After the rename: the new file, or after a power cut the old one. After the sync
 /// of the folder: the new file.
-fn replace(dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(
+    disk: &dyn Disk,
+    dir: &Path,
+    name: impl AsRef<Path>,
+    bytes: &[u8],
+) -> io::Result<()> {
     let mut file = tempfile::Builder::new()
         .prefix(".")
         .suffix(UNFINISHED)
         .tempfile_in(dir)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(dir.join(name)).map_err(|error| error.error)?;
-    sync_dir(dir)
-}
-
-/// Makes names durable. Only Unix lets a folder be opened and synced.
-fn sync_dir(dir: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        File::open(dir)?.sync_all()
-    } else {
-        Ok(())
-    }
+    disk.fill(&mut file, bytes)?;
+    disk.sync(&file)?;
+    disk.rename(file, &dir.join(name))?;
+    disk.sync_dir(dir)
 }
 
 #[cfg(test)]

@@ -106,17 +106,22 @@ impl Session {
 
     /// Where the file's bytes lie.
     fn file_url(&self, file: &VerifiedFile) -> Result<Url, ClientError> {
-        let shared = &self.shared;
+        let prefix = self.prefix(file)?;
+        Ok(self.shared.targets.target(file.path(), prefix.as_deref()))
+    }
+
+    /// What stands before the file's name where its bytes lie (TUF 6.2.1).
+    pub(crate) fn prefix(&self, file: &VerifiedFile) -> Result<Option<String>, ClientError> {
         let prefixed =
-            self.snapped.root().consistent_snapshot && shared.config.prefix_targets_with_hash;
+            self.snapped.root().consistent_snapshot && self.shared.config.prefix_targets_with_hash;
         if !prefixed {
-            return Ok(shared.targets.target(file.path(), None));
+            return Ok(None);
         }
         let prefix = file.hashes().prefixes().next();
         let prefix = prefix.ok_or_else(|| ClientError::NoUsableHash {
             path: file.path().clone(),
         })?;
-        Ok(shared.targets.target(file.path(), Some(&prefix)))
+        Ok(Some(prefix))
     }
 }
 

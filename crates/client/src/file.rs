@@ -51,7 +51,7 @@ impl Transport for FileTransport {
 
 /// The path of a file URL. A segment that decodes to more than one segment is refused: role names
 /// reach here escaped, and must not become paths (reference F23).
-fn local_path(url: &Url) -> Result<PathBuf, TransportError> {
+pub(crate) fn local_path(url: &Url) -> Result<PathBuf, TransportError> {
     if url.scheme() != "file" {
         return Err(TransportError::Scheme { url: url.clone() });
     }

@@ -25,6 +25,66 @@
 //! # }
 //! ```
 //!
+//! The time of an update is an argument, and so is the way files are fetched: a [`Transport`] of your
+//! own is one method. This one counts, and reads a repository of these tests that was signed for the
+//! first day of 2030:
+//!
+//! ```
+//! # use countersign_client as client;
+//! use std::sync::Arc;
+//! use std::sync::atomic::{AtomicUsize, Ordering};
+//! use client::{Body, Datastore, FileTransport, Transport, TransportError, Updater, UpdaterConfig};
+//!
+//! #[derive(Default)]
+//! struct Counting(AtomicUsize);
+//!
+//! #[async_trait::async_trait]
+//! impl Transport for Counting {
+//!     async fn get(&self, url: &url::Url) -> Result<Body, TransportError> {
+//!         self.0.fetch_add(1, Ordering::Relaxed);
+//!         FileTransport.get(url).await
+//!     }
+//! }
+//!
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/repository");
+//! let url = url::Url::from_directory_path(&folder).expect("an absolute path");
+//! let config = UpdaterConfig::new(url.clone(), url);
+//! let trusted = tempfile::tempdir()?;
+//! let datastore = Datastore::open(trusted.path())?;
+//! client::init(&datastore, &std::fs::read(folder.join("1.root.json"))?, &config.rules).await?;
+//!
+//! let counting = Arc::new(Counting::default());
+//! let updater = Updater::new(config, datastore, counting.clone())?;
+//! let session = updater.refresh("2030-01-01T00:00:00Z".parse()?).await?;
+//! assert_eq!(counting.0.load(Ordering::Relaxed), 4, "2.root, timestamp, 1.snapshot, 1.targets");
+//!
+//! let path = metadata::TargetPath::parse("hello.txt")?;
+//! let target = client::found(&path, session.find(&path).await)?;
+//! assert_eq!(session.read(&target.into()).await?, b"Hello.\n");
+//!
+//! // Two days later nobody has signed again: somebody may be holding back what is new.
+//! let late = updater.refresh("2030-01-03T00:00:00Z".parse()?).await;
+//! assert_eq!(late.err().expect("a refusal").kind(), client::Kind::Expired);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # For those who know python-tuf's `ngclient`
+//!
+//! | there | here |
+//! |---|---|
+//! | `Updater(…, bootstrap=root)` trusts a root and sets up | [`init`] trusts, once and without a request, and refuses another root; [`Updater::new`] sets up |
+//! | `refresh()`, at the machine's time, once an object | [`Updater::refresh`] at a time given, as often as wanted; its [`Session`] keeps one snapshot, so no two answers are of different states |
+//! | `get_targetinfo(path)`: a `TargetFile` or `None` | [`Session::find`]: found, terminated, unclaimed or failed, of which only the third says that nobody speaks for the path; [`found`] makes errors of the others |
+//! | `TargetFile` can be made by hand | `VerifiedTarget` and [`VerifiedFile`] come out of a search alone |
+//! | `find_cached_target`, then `download_target` | [`Session::download_to`] and [`Session::download_as`] fetch nothing where the file fits; [`Session::download`] and [`Session::read`] go without a file |
+//! | `FetcherInterface` yields bytes | [`Transport`] does, async; limits are kept by whoever reads, so a transport cannot forget them |
+//! | `UpdaterConfig` of limits | [`UpdaterConfig`]: limits and dialect in its rules, least versions, page sizes |
+//! | what is held is only a cache | [`Updater::resume`] verifies it as a session of its own, offline |
+//! | one exception each for length, hash, version, expiry | [`ClientError`], whose [`ClientError::kind`] is one of eight [`Kind`]s and an exit code |
+//!
 //! A client whose datastore was never given a root trusts nobody:
 //!
 //! ```
@@ -55,6 +115,7 @@ mod http;
 mod kind;
 mod location;
 mod minimum;
+mod mirror;
 mod page;
 mod pin;
 mod promised;
@@ -74,6 +135,7 @@ pub use http::{HttpTransport, Pace, transport_for};
 pub use kind::Kind;
 pub use location::local_name;
 pub use minimum::Minimum;
+pub use mirror::Mirrored;
 pub use page::{Listing, ProjectPage, Withheld};
 pub use pin::{init, init_again};
 pub use promised::{Kept, Promise, PromiseError};

@@ -219,6 +219,22 @@ impl Session {
         Fetched::Stored
     }
 
+    /// Every role that a search of this session has asked for, whatever came of it.
+    pub(crate) fn asked(&self) -> Vec<Role> {
+        locked(&self.gates).keys().cloned().collect()
+    }
+
+    /// The file of a role that was asked for: of the version of this session's snapshot, as far as
+    /// anybody knows. It counts only after it is verified again.
+    pub(crate) async fn held_file(&self, request: &Request) -> Option<Vec<u8>> {
+        let fetched = locked(&self.fetched).get(&request.role).cloned();
+        match fetched {
+            Some(Fetched::Bytes(file)) => Some(file.to_vec()),
+            Some(Fetched::Failed(_)) => None,
+            Some(Fetched::Stored) | None => self.stored(request).await,
+        }
+    }
+
     fn walked(&self) -> MutexGuard<'_, Walked> {
         locked(&self.shared.walked)
     }

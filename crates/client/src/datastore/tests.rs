@@ -73,9 +73,9 @@ fn a_file_that_somebody_else_has_just_removed_is_no_error() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(".gone.part");
     fs::write(&path, b"").unwrap();
-    remove_if_there(&path).unwrap();
-    remove_if_there(&path).unwrap();
-    assert!(remove_if_there(dir.path()).is_err());
+    RealDisk.remove(&path).unwrap();
+    RealDisk.remove(&path).unwrap();
+    assert!(RealDisk.remove(dir.path()).is_err());
 }
 
 #[tokio::test]
