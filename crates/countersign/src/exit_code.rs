@@ -33,7 +33,10 @@ pub(crate) fn of(failure: &Failure) -> u8 {
             _ => REFUSED,
         },
         Failure::NotARoot { source, .. } => source.exit_code(),
-        Failure::UnknownProject { .. } => Kind::NotSigned.exit_code(),
+        Failure::NothingFits { only_digests, .. } if *only_digests => Kind::Digest.exit_code(),
+        Failure::UnknownProject { .. }
+        | Failure::NothingFits { .. }
+        | Failure::NotFromIndex { .. } => Kind::NotSigned.exit_code(),
         Failure::Audit(error) => error.exit_code(),
         Failure::Project(error) => of_project(error),
         Failure::KeyCommand(error) if error.is_usage() => USAGE,

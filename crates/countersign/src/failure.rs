@@ -17,6 +17,7 @@ use repository::RepositoryError;
 
 use crate::commands::ExecError;
 use crate::config::ConfigError;
+use crate::installed::EnvironmentError;
 use crate::trusted::TrustError;
 
 /// A command's failure; `exit_code.rs` and `hint.rs` say what it means to the caller.
@@ -219,6 +220,47 @@ pub(crate) enum Failure {
         path: PathBuf,
         /// What is wrong with its text; nothing if its name says nothing.
         source: Option<locks::LockError>,
+    },
+    /// A mirror of nothing.
+    #[error("no project is named, and {dir} holds none yet", dir = dir.display())]
+    NothingToMirror {
+        /// The mirror.
+        dir: PathBuf,
+    },
+    /// An environment that cannot be found.
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    /// An environment that is not what is signed.
+    #[error("{deviating} distributions or files of this environment are not what the index signs")]
+    Deviates {
+        /// How many.
+        deviating: usize,
+    },
+    /// A word that is neither a requirement nor anything else that can be downloaded.
+    #[error("`{found}` is nothing that can be looked up")]
+    NotARequirement {
+        /// What was given.
+        found: String,
+        /// Why it is no requirement.
+        source: locks::LockError,
+    },
+    /// A requirement that names its own source.
+    #[error("{project} is asked for from {place}, for which no index speaks")]
+    NotFromIndex {
+        /// The project.
+        project: ProjectName,
+        /// The source.
+        place: String,
+    },
+    /// A project without a file that fits.
+    #[error("{project} has no file that fits{}", if *only_digests { " the digests promised" } else { specifiers })]
+    NothingFits {
+        /// The project.
+        project: ProjectName,
+        /// The versions asked for, with a blank before them.
+        specifiers: String,
+        /// Whether files of such versions are there, and have other digests.
+        only_digests: bool,
     },
     /// A file that is no wheel and no source distribution, by its name.
     #[error("{path} cannot be looked up", path = path.display())]

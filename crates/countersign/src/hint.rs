@@ -24,6 +24,24 @@ pub(crate) fn of(failure: &Failure) -> Option<String> {
         Failure::Trust(error) => return Some(error.hint()),
         Failure::Exec(error) => return error.hint(),
         Failure::Findings { .. } | Failure::Broken { .. } => "each is named above",
+        Failure::NothingToMirror { .. } => {
+            "name projects; later runs bring them up to date without naming them"
+        }
+        Failure::Environment(_) => {
+            "name the folder of a virtual environment, an interpreter, or --path SITE-PACKAGES"
+        }
+        Failure::Deviates { .. } => {
+            "each is named above; what is known and meant can be left out with --ignore"
+        }
+        Failure::NotARequirement { .. } => {
+            "name a requirement such as requests>=2.31, a file of the index, or a target path"
+        }
+        Failure::NothingFits {
+            only_digests: true, ..
+        } => of_kind(Kind::Digest)?,
+        Failure::NothingFits { .. } => {
+            "--only, --platform and --pre say which files count; yanked ones have to be pinned with =="
+        }
         Failure::NotALock { source: None, .. } => {
             "name a uv.lock, poetry.lock, pylock.toml or pylock.NAME.toml, or requirements as *.txt"
         }

@@ -10,6 +10,7 @@ mod data_dir;
 mod exit_code;
 mod failure;
 mod hint;
+mod installed;
 mod installers;
 mod key_service;
 mod logging;

@@ -33,7 +33,7 @@ fn sha256(place: &Place) -> String {
 }
 
 /// One of the tools that `tests/run` sets up, without this machine's settings.
-fn tool(place: &Place, name: &str) -> Command {
+pub(crate) fn tool(place: &Place, name: &str) -> Command {
     let base = std::env::var_os("COUNTERSIGN_TEST_ENV").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/.env"),
         Into::into,
@@ -57,7 +57,7 @@ fn tool(place: &Place, name: &str) -> Command {
     command
 }
 
-fn done(command: &mut Command) {
+pub(crate) fn done(command: &mut Command) {
     let output = command.output().expect("the tool runs");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");

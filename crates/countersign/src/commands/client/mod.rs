@@ -1,11 +1,14 @@
 //! `countersign client`: what an installer's side does, by hand.
 
+mod audit_env;
 mod conformance;
 mod download;
 mod init;
+mod mirror;
 mod place;
 mod refresh;
 mod verify;
+mod wanted;
 
 use clap::Subcommand;
 
@@ -29,6 +32,8 @@ enum Command {
     Refresh(refresh::Args),
     Download(download::Args),
     Verify(verify::Args),
+    Mirror(mirror::Args),
+    AuditEnv(audit_env::Args),
     Conformance(conformance::Args),
 }
 
@@ -38,6 +43,8 @@ pub(crate) fn run(args: Args, console: &Console) -> Result<(), Failure> {
         Command::Refresh(args) => refresh::run(&args, console),
         Command::Download(args) => download::run(&args, console),
         Command::Verify(args) => verify::run(&args, console),
+        Command::Mirror(args) => mirror::run(&args, console),
+        Command::AuditEnv(args) => audit_env::run(&args, console),
         Command::Conformance(args) => conformance::run(args),
     }
 }
