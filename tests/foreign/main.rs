@@ -1,6 +1,9 @@
 //! Other people's TUF clients read what we publish: python-tuf, tuf-js, and tough through `audit`.
 
+mod conformance;
+mod mirror;
 mod second_opinion;
+mod specifiers;
 
 use std::path::Path;
 use std::process::Command;
