@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures_util::stream;
-use index::{PolicySource, ProjectName, publisher_policy_path};
+use index::{PageFile, PolicySource, ProjectName, publisher_policy_path};
 use metadata::{Role, Version};
 use trust::{Answer, RootChain};
 use url::Url;
@@ -91,9 +91,14 @@ impl Session {
         let page = self.project_page(project).await?;
         targets.push(page.target().clone().into());
         let listing = self.listing(&page).await;
+        let refused = |file: &PageFile| {
+            let mut refused = listing.without_metadata.iter();
+            refused.any(|it| it.file.filename == file.filename)
+        };
         for file in listing.page.files() {
             targets.push(self.file(&page, file).await?);
-            if file.core_metadata.is_some() {
+            // What a role refuses of core metadata is not copied, and clients refuse it there, too.
+            if file.core_metadata.is_some() && !refused(file) {
                 targets.push(self.core_metadata(&page, file).await?);
             }
         }
