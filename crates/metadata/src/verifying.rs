@@ -153,8 +153,11 @@ mod tests {
     use super::*;
     use crate::Value;
 
+    /// A key, its signature, and whether our own repositories list keys so.
+    type Listed = (PublicKey, Vec<u8>, bool);
+
     /// Keys and signatures that python's `cryptography` made, in every form that is read.
-    fn foreign() -> (Vec<u8>, Vec<(PublicKey, Vec<u8>, bool)>) {
+    fn foreign() -> (Vec<u8>, Vec<Listed>) {
         let file = include_str!("../tests/data/foreign_keys.json");
         let file: serde_json::Value = serde_json::from_str(file).unwrap();
         let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
