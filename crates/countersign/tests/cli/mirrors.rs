@@ -48,7 +48,7 @@ fn a_mirror_verifies_by_itself() {
         "proxy --metadata-url {url} --root 1.root.json --metadata-dir proxied --listen 127.0.0.1:0"
     );
     let proxy = place.serve(&proxy, "Ctrl-C ends it");
-    let index = format!("{}/simple/", proxy.url("serving"));
+    let index = format!("{}/", proxy.url("serving"));
     let install = ["install", "--no-cache-dir", "--target", "site", "-i"];
     done(tool(&place, "pip").args(install).args([&index, WORDS]));
     assert!(
