@@ -54,6 +54,7 @@ pub use genesis::GenesisPlan;
 pub use join::{Device, Hardware, Invitation, Join, Origin};
 pub use kind::{KeyRole, Kind};
 pub use papers::{Paper, blank_papers};
+pub use people::Turn;
 pub use renew::RenewPlan;
 pub use review::{NewKey, Review, RoleReview};
 pub use rotate::{KeyChange, RotatePlan};

@@ -29,6 +29,8 @@ pub struct Paper {
 pub(crate) struct Facts {
     /// The event's folder, as it is called.
     pub(crate) event: String,
+    /// What forms call the event, which may lie apart from its folder.
+    pub(crate) title: String,
     /// The policy's name.
     pub(crate) policy: String,
     /// Who signs which documents, such as `root v2`.
@@ -42,6 +44,7 @@ impl Facts {
     fn blank() -> Self {
         Self {
             event: "EVENT".to_owned(),
+            title: "EVENT".to_owned(),
             policy: "POLICY".to_owned(),
             signers: BTreeMap::new(),
             thresholds: Vec::new(),
@@ -74,7 +77,9 @@ impl Facts {
         }
         let name = event.path().file_name();
         let name = name.map_or_else(|| "EVENT".to_owned(), |one| plain(&one.to_string_lossy()));
+        let (kind, day) = (event.kind().as_str(), event.planned.date_naive());
         Ok(Self {
+            title: format!("`{name}` ({kind}, planned on {day})"),
             event: name,
             policy: plain(&event.policy.name),
             signers,

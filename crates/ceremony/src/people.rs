@@ -3,9 +3,25 @@
 
 use std::collections::BTreeSet;
 
+use metadata::{KeyId, Role, Version};
+
 use crate::description::check_holder;
 use crate::event::ADMINISTRATOR;
+use crate::sign::signature_file;
 use crate::{CeremonyError, Event};
+
+/// A signature that a holder may give.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// The role.
+    pub role: Role,
+    /// Its version.
+    pub version: Version,
+    /// The holder's key.
+    pub keyid: KeyId,
+    /// Whether this copy has it.
+    pub signed: bool,
+}
 
 impl Event {
     /// Everybody who holds a key in this event or held one of the published keys it takes out.
@@ -13,6 +29,35 @@ impl Event {
     pub fn holder_names(&self) -> BTreeSet<&str> {
         let names = self.holders.values().flatten();
         names.map(String::as_str).collect()
+    }
+
+    /// The names of those who hold a key.
+    #[must_use]
+    pub fn holders_of(&self, keyid: &KeyId) -> Vec<String> {
+        self.holders.get(keyid).cloned().unwrap_or_default()
+    }
+
+    /// Every signature that a holder may give in this event.
+    pub fn turns(&self, holder: &str) -> Result<Vec<Turn>, CeremonyError> {
+        let mut turns = Vec::new();
+        for (role, _) in self.payloads() {
+            let vouchers = self.vouchers(role)?;
+            let listed = vouchers.iter().flat_map(|one| &one.role_keys.keyids);
+            let keys: BTreeSet<&KeyId> = listed.collect();
+            for keyid in keys {
+                let holders = self.holders.get(keyid);
+                if holders.is_some_and(|all| all.iter().any(|one| one == holder)) {
+                    let file = self.folder.read_if_there(&signature_file(role, keyid))?;
+                    turns.push(Turn {
+                        role: role.clone(),
+                        version: self.version(role)?,
+                        keyid: keyid.clone(),
+                        signed: file.is_some(),
+                    });
+                }
+            }
+        }
+        Ok(turns)
     }
 
     /// A name to sign under: exactly that of a holder.

@@ -188,7 +188,7 @@ impl Event {
         let changes = difference(&new.document, previous);
         let mut concerns: Vec<String> = changes.iter().filter_map(concern).collect();
         for voucher in self.vouchers(&slot.role)? {
-            concerns.extend(no_spare_key(voucher.name, voucher.role_keys));
+            concerns.extend(no_spare_key(&slot.role, voucher.name, voucher.role_keys));
         }
         let name = |id: &KeyId| self.holders.get(id).map(|_| self.holder(id));
         Ok(Some(RoleReview {
@@ -222,12 +222,13 @@ fn concern(change: &Change) -> Option<String> {
 
 /// One lost key, and the role can never be signed again without a root ceremony; for the root
 /// itself, never again at all.
-fn no_spare_key(voucher: &str, keys: &RoleKeys) -> Option<String> {
+fn no_spare_key(role: &Role, voucher: &str, keys: &RoleKeys) -> Option<String> {
     let count = keys.keyids.len();
     (count == keys.threshold as usize).then(|| match count {
-        1 => {
-            format!("there is one key for it (listed by {voucher}); if it is lost, nobody can sign")
-        }
+        1 => format!(
+            "{role} has one key (listed by {voucher}): if that is lost, nobody can sign {role} again \
+             until a ceremony brings another"
+        ),
         _ => format!("all {count} keys are needed (listed by {voucher}); none may be lost"),
     })
 }

@@ -247,3 +247,173 @@ fn a_signature_after_combine_moves_no_digest_unsaid() {
     let said = desk.ok(&["merge", "event", "cleo's"]);
     assert_eq!(said, "0 files were new\n");
 }
+
+/// Words in the numbered rows that paper forms have.
+fn rows(words: &str) -> String {
+    let words: Vec<&str> = words.split(' ').collect();
+    assert_eq!(words.len(), 16);
+    let row = |at: usize| -> String {
+        let word = |at: usize| format!("{:4} {:<9}", at + 1, words[at]);
+        let row = [at, at + 1, at + 2, at + 3].map(word).concat();
+        row.trim_end().to_owned() + "\n"
+    };
+    [0, 4, 8, 12].map(row).concat()
+}
+
+fn json(desk: &Desk, arguments: &[&str]) -> serde_json::Value {
+    serde_json::from_str(&desk.ok(&[arguments, &["--json"]].concat())).unwrap()
+}
+
+#[test]
+fn a_review_speaks_to_who_reads_it() {
+    let desk = Desk::new();
+    let digest = desk.genesis().replace(' ', "");
+    let said = desk.ok(&["review", "event", "--holder", "Bo"]);
+    for words in [
+        "\nYOU (Bo) sign root v1, bins v1\n",
+        "\nAda may sign root v1, targets v1\n",
+        "\nrecorded in this copy: Bo has reviewed it\n",
+        "CAUTION: bins has one key (listed by targets): if that is lost",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    // Both of his keys, each over its words; nobody else's.
+    let mine: Vec<&str> = said.split("\nnew key of ").skip(1).collect();
+    for part in &mine {
+        let own = part.contains("YOUR key: compare these words");
+        assert_eq!(own, part.starts_with("Bo "), "{part}");
+    }
+    assert_eq!(said.matches("YOUR key: ").count(), 2);
+    let next = format!("countersign-ceremony sign event --holder Bo --key URI --reviewed {digest}");
+    assert!(said.contains(&next), "{said}");
+    // A witness signs nothing.
+    let said = desk.ok(&["review", "event", "--holder", "Eve"]);
+    assert!(!said.contains("--reviewed"), "{said}");
+    assert!(
+        said.ends_with("next: give the folder back, for `merge`\n"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_signature_says_what_is_left_to_do() {
+    let desk = Desk::new();
+    let digest = desk.genesis();
+    let said = desk.ok(&sign_as("Bo", &digest, "file:bo"));
+    assert!(
+        said.contains("\nBo has not signed yet: bins v1 by key "),
+        "{said}"
+    );
+    let said = desk.ok(&Desk::sign(&digest, "file:bins"));
+    let done = "\nBo has signed everything; next: give the folder back, for `merge`\n";
+    assert!(said.ends_with(done), "{said}");
+}
+
+#[test]
+fn somebody_with_a_key_that_does_not_sign_is_told_to_stop() {
+    let desk = Desk::new();
+    let digest = desk.genesis();
+    let (_, said) = desk.fails(&Desk::sign(&digest, "file:online"));
+    assert!(
+        said.contains("another took its place: stop, and ask"),
+        "{said}"
+    );
+    let (_, said) = desk.fails(&sign_as("Cleo", &digest, "file:bo"));
+    assert!(
+        said.contains("if this one is yours, the event is wrong: stop"),
+        "{said}"
+    );
+    let (code, said) = desk.fails(&Desk::sign(&digest, "bo"));
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("a key file is `file:bo`"), "{said}");
+}
+
+#[test]
+fn words_stand_alike_on_every_screen() {
+    let desk = Desk::new();
+    desk.genesis();
+    let key = json(&desk, &["key", "show", "bo.pub"]);
+    let key = rows(key["fingerprint"]["words"].as_str().unwrap());
+    assert!(desk.ok(&["key", "show", "bo.pub"]).contains(&key));
+    let review = desk.ok(&["review", "event"]);
+    assert!(review.contains(&key), "{key}{review}");
+    let event = json(&desk, &["review", "event"]);
+    assert!(review.contains(&rows(event["words"].as_str().unwrap())));
+    let said = desk.ok(&["key", "new", "dora", "--passphrase-file", "passphrase"]);
+    assert!(
+        said.contains(
+            "
+words   to write on paper, with their numbers"
+        ),
+        "{said}"
+    );
+    desk.ok(&["invite", "invitation", "--name", "genesis 2026"]);
+    let said = desk.ok(&[
+        "join",
+        "invitation",
+        "--holder",
+        "Bo",
+        "--key",
+        "file:bo",
+        "--out",
+        "proof",
+        "--passphrase-file",
+        "passphrase",
+    ]);
+    assert!(
+        said.starts_with("Bo proves for `genesis 2026` the key "),
+        "{said}"
+    );
+    assert!(said.contains(&key), "{said}");
+}
+
+#[test]
+fn verify_has_the_words_and_transcript_the_machines() {
+    let desk = Desk::new();
+    let digest = desk.genesis();
+    let event = json(&desk, &["review", "event"]);
+    let (code, said) = desk.fails(&["verify", "event"]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("what is in it so far holds"), "{said}");
+    for key in ["file:ada", "file:bo", "file:targets", "file:bins"] {
+        desk.ok(&Desk::sign(&digest, key));
+    }
+    desk.ok(&["combine", "event"]);
+    let said = desk.ok(&["verify", "event"]);
+    assert!(
+        said.contains(&rows(event["words"].as_str().unwrap())),
+        "{said}"
+    );
+    let said = desk.ok(&["transcript", "event"]);
+    assert!(
+        said.contains(" administrator planned ceremony.toml "),
+        "{said}"
+    );
+    assert!(said.contains(" papers"), "{said}");
+    assert!(!said.contains("papers/"), "{said}");
+    let program = format!(
+        " with countersign-ceremony {}, sha256 ",
+        env!("CARGO_PKG_VERSION")
+    );
+    assert_eq!(said.matches(&program).count(), 6, "{said}");
+}
+
+/// Whoever is refused repeats their own step, not that of the first holder.
+#[test]
+fn the_script_leads_each_holder_to_their_own_step() {
+    let desk = Desk::new();
+    desk.genesis();
+    let script = fs::read_to_string(file(&desk, "papers/scripts/genesis.md")).unwrap();
+    let mut steps = 0;
+    for line in script.lines().filter(|line| line.contains("`C sign ")) {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        assert_eq!(cells[1], cells[5], "{line}");
+        steps += 1;
+    }
+    assert_eq!(steps, 3);
+    let witness = fs::read_to_string(file(&desk, "papers/forms/witness.md")).unwrap();
+    assert!(
+        witness.contains("in the event `event` (genesis, planned on 20"),
+        "{witness}"
+    );
+}

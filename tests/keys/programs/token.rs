@@ -89,7 +89,7 @@ fn a_shown_key_says_what_it_is_and_where() {
             .take(6)
             .map(|line| line.split("  ").next().unwrap())
             .collect();
-        let expected = ["key id", "hex", "words", "type", "where", "token"];
+        let expected = ["key id", "hex", "type", "where", "token", "words"];
         assert_eq!(labels, expected, "{made}");
         let serial = &hsm.serials()[0];
         assert!(made.contains(&format!("serial={serial};object=root;id=")));

@@ -211,9 +211,14 @@ fn ceremony_hint(error: &CeremonyError) -> Option<&'static str> {
             "make room, or let the folder be written to, then repeat the step; nothing half-written \
              counts"
         }
-        CeremonyError::OtherHolder { .. } => "sign with a key of your own, or say who you are",
+        CeremonyError::OtherHolder { .. } => {
+            "sign with a key of your own; if this one is yours, the event is wrong: stop, and ask"
+        }
 
-        CeremonyError::NoRole { .. } => "`review` names the keys that sign in this event",
+        CeremonyError::NoRole { .. } => {
+            "if this is the key you handed in, another took its place: stop, and ask; `review` has \
+             the words of every new key, `key show` those of yours"
+        }
         CeremonyError::Event { flaw, .. } => match flaw {
             EventFlaw::Digest { .. } => {
                 "this copy of the event was changed or damaged; get it again from whoever planned it"

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use chrono::Utc;
-use countersign_ceremony::key_command::{PassphraseArgs, ReachArgs};
+use countersign_ceremony::key_command::{PassphraseArgs, ReachArgs, numbered_words};
 use countersign_ceremony::{Hardware, HeldKey, Invitation, Join, read_chain};
-use keys::KeyUri;
+use keys::{KeyUri, fingerprint_words, key_fingerprint};
 use serde_json::json;
 
 use super::files::{create, read_bytes};
@@ -80,8 +80,21 @@ impl Args {
         let file = Join::prove(&invitation, &self.holder, signer, &hardware, Utc::now())?;
         let keyid = signer.key_id();
         create(&self.out, &file)?;
-        let text = format!("key {keyid} proved in {}\n", self.out.display());
-        Ok(Report::new(text, json!({ "keyid": keyid.as_str() })))
+        let digest = key_fingerprint(signer.public_key());
+        let text = format!(
+            "{} proves for `{}` the key {keyid}; in words, to compare with those on paper:\n{}\
+             the proof is in {}; next: hand it over\n",
+            self.holder,
+            invitation.name,
+            numbered_words(digest.as_bytes()),
+            self.out.display()
+        );
+        let json = json!({
+            "keyid": keyid.as_str(),
+            "event": invitation.name,
+            "words": fingerprint_words(digest.as_bytes()),
+        });
+        Ok(Report::new(text, json))
     }
 }
 

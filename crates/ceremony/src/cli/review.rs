@@ -1,16 +1,16 @@
 //! `review`: what an event will sign, in words.
 
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::Utc;
-use countersign_ceremony::{Event, NewKey, RoleReview};
+use countersign_ceremony::key_command::numbered_words;
+use countersign_ceremony::{Event, NewKey, RoleReview, Turn};
 use keys::fingerprint_words;
-use metadata::Sha256;
 use serde_json::json;
 
-use super::Done;
 use super::output::{Report, warn};
+use super::{Done, Failure};
 
 /// Say in words what an event will sign
 ///
@@ -28,9 +28,10 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(self) -> Done {
         let event = Event::open(&self.event)?;
-        let report = report(&event)?;
+        let mut report = report_to(&event, self.holder.as_deref())?;
         if let Some(holder) = &self.holder {
             event.record_review(holder, Utc::now())?;
+            report.text.push_str(&next(&event, &self.event, holder)?);
             let holders = event.holder_names();
             if !holders.contains(holder.as_str()) {
                 let holders: Vec<&str> = holders.into_iter().collect();
@@ -45,8 +46,41 @@ impl Args {
     }
 }
 
+/// What a holder or witness does next.
+fn next(event: &Event, folder: &Path, holder: &str) -> Result<String, Failure> {
+    let mut text = format!("\nrecorded in this copy: {holder} has reviewed it\n");
+    if event.turns(holder)?.is_empty() {
+        text.push_str("next: give the folder back, for `merge`\n");
+        return Ok(text);
+    }
+    text.push_str("next, if nobody has other words and all is as it was agreed:\n");
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        text,
+        "    countersign-ceremony sign {} --holder {} --key URI --reviewed {}",
+        quoted(&folder.to_string_lossy()),
+        quoted(holder),
+        event.digest()
+    );
+    Ok(text)
+}
+
+/// A word that a shell takes as it stands: names come from a file, and lines are copied.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// The review of an open event.
 pub(crate) fn report(event: &Event) -> Done {
+    report_to(event, None)
+}
+
+/// The review of an open event, as one person reads it.
+fn report_to(event: &Event, reader: Option<&str>) -> Done {
     let review = event.review()?;
     let mut text = String::new();
     for role in &review.roles {
@@ -56,8 +90,8 @@ pub(crate) fn report(event: &Event) -> Done {
     for concern in &review.concerns {
         let _ = writeln!(text, "CAUTION: {concern}");
     }
-    for (holder, count) in &review.signatures {
-        let _ = writeln!(text, "{holder} may sign {count} of these");
+    for holder in event.holder_names() {
+        sign_line(event, holder, reader, &mut text)?;
     }
     for one in &review.new_keys {
         let (holder, roles, origin) = (&one.holder, roles(one).join(", "), &one.origin);
@@ -65,12 +99,15 @@ pub(crate) fn report(event: &Event) -> Done {
             text,
             "\nnew key of {holder} for {roles}, {origin}; in words:"
         );
-        numbered_words(&one.fingerprint, &mut text);
+        if reader == Some(holder.as_str()) {
+            text.push_str("YOUR key: compare these words with your paper; if one differs, stop\n");
+        }
+        text.push_str(&numbered_words(one.fingerprint.as_bytes()));
     }
     let (name, of_policy) = &review.policy;
     let _ = writeln!(text, "\npolicy {name}, sha256 {of_policy}");
     let _ = writeln!(text, "the event in words, to read to each other:");
-    numbered_words(&review.digest, &mut text);
+    text.push_str(&numbered_words(review.digest.as_bytes()));
     let digest = review.digest.to_string();
     let grouped: Vec<&str> = (0..8).map(|at| &digest[at * 8..at * 8 + 8]).collect();
     let _ = writeln!(text, "digest of the event: {}", grouped.join(" "));
@@ -87,6 +124,33 @@ pub(crate) fn report(event: &Event) -> Done {
     Ok(Report::new(text, json))
 }
 
+/// Who may sign what.
+fn sign_line(
+    event: &Event,
+    holder: &str,
+    reader: Option<&str>,
+    out: &mut String,
+) -> Result<(), Failure> {
+    let turns = event.turns(holder)?;
+    if turns.is_empty() {
+        return Ok(());
+    }
+    let mut documents: Vec<String> = turns.iter().map(document).collect();
+    documents.dedup();
+    let documents = documents.join(", ");
+    let _ = if reader == Some(holder) {
+        writeln!(out, "YOU ({holder}) sign {documents}")
+    } else {
+        writeln!(out, "{holder} may sign {documents}")
+    };
+    Ok(())
+}
+
+/// `root v1`.
+pub(crate) fn document(turn: &Turn) -> String {
+    format!("{} v{}", turn.role, turn.version)
+}
+
 fn describe(role: &RoleReview, out: &mut String) {
     let _ = writeln!(
         out,
@@ -100,25 +164,6 @@ fn describe(role: &RoleReview, out: &mut String) {
         let _ = writeln!(out, "    CAUTION: {concern}");
     }
     let _ = writeln!(out, "    sha256 {}\n", role.sha256);
-}
-
-/// Four words a line, each with its number: two that change places are another digest.
-pub(crate) fn numbered_words(digest: &Sha256, out: &mut String) {
-    let words = fingerprint_words(digest.as_bytes());
-    for (at, word) in words.split(' ').enumerate() {
-        let number = at + 1;
-        let end = if number % 4 == 0 { "\n" } else { "" };
-        let _ = write!(out, "{:4} {}{end}", number, pad(word, end));
-    }
-}
-
-/// A column of words; the last of a line ends it.
-fn pad(word: &str, end: &str) -> String {
-    if end.is_empty() {
-        format!("{word:<9}")
-    } else {
-        word.to_owned()
-    }
 }
 
 fn roles(one: &NewKey) -> Vec<&'static str> {
@@ -144,4 +189,16 @@ fn role_json(role: &RoleReview) -> serde_json::Value {
         "changes": role.changes,
         "concerns": role.concerns,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_name_cannot_change_the_command() {
+        assert_eq!(quoted("Bo"), "Bo");
+        assert_eq!(quoted("Zoë O'Neil; rm x"), r"'Zoë O'\''Neil; rm x'");
+        assert_eq!(quoted(""), "''");
+    }
 }

@@ -1,5 +1,6 @@
 //! `sign`: gives the signatures of one or more keys.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -10,6 +11,7 @@ use keys::KeyUri;
 use serde_json::json;
 
 use super::output::Report;
+use super::review::document;
 use super::{Done, Failure, edge};
 
 /// Fewest digits of the digest that say which event was reviewed.
@@ -58,6 +60,8 @@ impl Args {
             sources: sources.len(),
         })?;
         let (reach, mut given) = (self.reach.reach(), Vec::new());
+        let mut people = BTreeSet::new();
+        people.extend(self.holder.clone());
         for (uri, source) in self.key.iter().zip(&each) {
             check_place(&event, uri)?;
             let opened = reach.open(uri, source, &edge())?;
@@ -65,9 +69,31 @@ impl Args {
                 event.check_holder_of(opened.signer.as_ref(), holder)?;
             }
             given.extend(event.sign(opened.signer.as_ref(), Utc::now())?);
+            if self.holder.is_none() {
+                people.extend(event.holders_of(opened.signer.key_id()));
+            }
         }
-        Ok(report(&given))
+        let mut report = report(&given);
+        for holder in &people {
+            report.text.push_str(&next(&event, holder)?);
+        }
+        Ok(report)
     }
+}
+
+/// What is left for a holder to do.
+fn next(event: &Event, holder: &str) -> Result<String, Failure> {
+    let turns = event.turns(holder)?;
+    let open: Vec<String> = turns
+        .iter()
+        .filter(|turn| !turn.signed)
+        .map(|turn| format!("{} by key {}", document(turn), turn.keyid.short()))
+        .collect();
+    Ok(if open.is_empty() {
+        format!("{holder} has signed everything; next: give the folder back, for `merge`\n")
+    } else {
+        format!("{holder} has not signed yet: {}\n", open.join(", "))
+    })
 }
 
 /// Nobody signs what they have not looked at: the digest stands at the end of the review, and is

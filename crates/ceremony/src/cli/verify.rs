@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use countersign_ceremony::Event;
+use countersign_ceremony::key_command::numbered_words;
 
 use super::output::{Report, files_json, files_text};
 use super::{Done, status};
@@ -32,6 +33,8 @@ impl Args {
         // Writing to a String cannot fail, here and below.
         let mut text = String::new();
         let _ = writeln!(text, "digest of the event: {}", event.digest());
+        text.push_str("the event in words:\n");
+        text.push_str(&numbered_words(event.digest().as_bytes()));
         for one in &verdict.roles {
             status::describe(one, &mut text);
         }

@@ -22,6 +22,7 @@ pub use hint::hint;
 pub use named::NamesKeys;
 pub use new::{NewFile, make_file};
 pub use passphrases::{PassphraseArgs, Source, one_each};
+pub use report::numbered_words;
 
 /// Make, show, list, check and convert keys
 #[derive(Debug, clap::Args)]

@@ -33,7 +33,16 @@ where
         let plain = |text: &str| text.parse::<T>();
         let text = value.to_string_lossy();
         if !text.to_ascii_lowercase().contains("pin-value") {
-            return plain.parse_ref(command, arg, value);
+            return plain.parse_ref(command, arg, value).map_err(|error| {
+                if text.contains(':') {
+                    return error;
+                }
+                let name = arg.map(ToString::to_string).unwrap_or_default();
+                let words = format!(
+                    "invalid value '{text}' for '{name}': no key URI; a key file is `file:{text}`\n"
+                );
+                Error::raw(ErrorKind::ValueValidation, words).with_cmd(command)
+            });
         }
         plain(&text).map_err(|error| {
             let name = arg.map(ToString::to_string).unwrap_or_default();
@@ -59,6 +68,8 @@ mod tests {
         };
         assert_eq!(read("pkcs11:token=a").unwrap(), "pkcs11:token=a");
         assert!(read("gpg:me").unwrap_err().contains("'gpg:me'"));
+        let told = read("bo-root.pem").unwrap_err();
+        assert!(told.contains("a key file is `file:bo-root.pem`"), "{told}");
         for uri in [
             "pkcs11:?pin-value=4711",
             "pkcs11:PIN-VALUE=4711",

@@ -12,6 +12,24 @@ use serde_json::{Map, Value, json};
 
 use super::{KeyCommandError, Outcome};
 
+/// Sixteen words of a digest as people write and read them: four a line, each with its number, for
+/// two that change places are another digest.
+#[must_use]
+pub fn numbered_words(digest: &[u8]) -> String {
+    let words = fingerprint_words(digest);
+    let words: Vec<&str> = words.split(' ').collect();
+    let mut out = String::new();
+    for (row, four) in words.chunks(4).enumerate() {
+        let mut line = String::new();
+        for (at, word) in four.iter().enumerate() {
+            // Writing to a String cannot fail.
+            let _ = write!(line, "{:4} {word:<9}", row * 4 + at + 1);
+        }
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+    out
+}
+
 /// A public key and where its private half lives.
 pub(super) struct KeyReport<'a> {
     pub(super) key: &'a PublicKey,
@@ -32,8 +50,7 @@ impl KeyReport<'_> {
         let id = self.key.id();
         let (keytype, scheme) = (self.key.keytype(), self.key.scheme());
         let mut text = format!(
-            "key id  {id}\nhex     {hex}\nwords   {words}\ntype    {keytype}, scheme {scheme}\n\
-             where   {}\n",
+            "key id  {id}\nhex     {hex}\ntype    {keytype}, scheme {scheme}\nwhere   {}\n",
             self.place
         );
         let mut json = Map::new();
@@ -54,6 +71,10 @@ impl KeyReport<'_> {
             let _ = writeln!(text, "public  {}", path.display());
             member("public_file", path.to_string_lossy().into());
         }
+        text.push_str(
+            "words   to write on paper, with their numbers; by them others know the key\n",
+        );
+        text.push_str(&numbered_words(digest.as_bytes()));
         text.push_str(&pem);
         let json = Value::Object(json);
         Ok(Outcome { text, json })

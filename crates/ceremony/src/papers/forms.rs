@@ -16,7 +16,7 @@ pub(super) fn all(facts: &Facts) -> Vec<Paper> {
     ]
     .map(|(name, text)| Paper {
         name: format!("forms/{name}.md"),
-        text: text.replace("EVENT", &facts.event),
+        text: text.replace("EVENT", &facts.title),
     })
     .into()
 }

@@ -139,21 +139,24 @@ impl Text {
                 [first, more @ ..] => (*first, more),
             };
             let (number, who, does) = (at + 1, &step.who, &step.does);
-            let (condition, target) = (first.0, self.target(first.1));
+            let (condition, target) = (first.0, self.target(first.1, number));
             let _ = writeln!(
                 out,
                 "| {number} | {who} | {does} | {condition} | {target} | |"
             );
             for (condition, target) in more {
-                let target = self.target(target);
+                let target = self.target(target, number);
                 let _ = writeln!(out, "| | | | {condition} | {target} | |");
             }
         }
         out
     }
 
-    /// The number of the step that is meant; papers and words stay.
-    fn target(&self, name: &str) -> String {
+    /// The number of the step that is meant, `@here` the one that leads there; papers and words stay.
+    fn target(&self, name: &str, here: usize) -> String {
+        if name == "@here" {
+            return here.to_string();
+        }
         let number = name.strip_prefix('@').and_then(|label| {
             let mut all = self.steps.iter();
             all.position(|one| one.label == label)

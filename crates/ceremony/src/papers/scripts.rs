@@ -90,7 +90,7 @@ fn signing(facts: &Facts) -> Vec<Step> {
     if facts.signers.is_empty() {
         let one = step("each holder", sign("NAME"))
             .label("sign")
-            .or(refused, "@sign");
+            .or(refused, "@here");
         return vec![one];
     }
     let mut steps = Vec::new();
@@ -106,7 +106,7 @@ fn signing(facts: &Facts) -> Vec<Step> {
             sign(holder),
             documents.join(", ")
         );
-        let one = step(holder, does).or(refused, "@sign");
+        let one = step(holder, does).or(refused, "@here");
         steps.push(if at == 0 { one.label("sign") } else { one });
     }
     steps
