@@ -1,5 +1,6 @@
 //! Other people's TUF clients read what we publish: python-tuf, tuf-js, and tough through `audit`.
 
+mod conformance;
 mod mirror;
 mod second_opinion;
 mod specifiers;

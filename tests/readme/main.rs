@@ -1,12 +1,14 @@
 //! README does what it says: every shell block runs, in order, and the screen shown is the screen seen.
 
+mod signing;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use countersign_tests::environment::{clean_command, prepared, program, said, samples};
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
@@ -25,7 +27,7 @@ fn blocks(language: &str) -> Vec<String> {
 }
 
 /// A shell in `folder` that finds our programs first, then the installers of the set-up.
-fn shell(folder: &Path, script: &str) -> Command {
+pub(crate) fn shell(folder: &Path, script: &str) -> Command {
     let programs = program("countersign").parent().unwrap().to_owned();
     let path = std::env::var("PATH").unwrap();
     let installers = prepared("venv/bin/pip").parent().unwrap().to_owned();

@@ -39,7 +39,7 @@ where
                 }
                 let name = arg.map(ToString::to_string).unwrap_or_default();
                 let words = format!(
-                    "invalid value '{text}' for '{name}': no key URI; a key file is `file:{text}`\n"
+                    "invalid value '{text}' for '{name}': no key URI; a key file is `file:{text}`\n\nFor more information, try '--help'.\n"
                 );
                 Error::raw(ErrorKind::ValueValidation, words).with_cmd(command)
             });

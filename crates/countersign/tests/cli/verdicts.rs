@@ -229,7 +229,7 @@ fn codes_1_and_2_for_refusals_and_wrong_usage() {
     place
         .run("online tick --online-key online.pem")
         .expect_code(2)
-        .expect_text("file:PATH");
+        .expect_text("`file:online.pem`");
     place.run("client init nowhere.json").expect_code(1);
     place.write("letter.json", "{}");
     place
