@@ -51,6 +51,7 @@ CHECKS = [
      "(meta.pop(), OFF(only_the_snapshot) || meta.is_empty())"),
     (f"{TRUST}/verified.rs", *also("!document.expires().is_exact_form()", "strict_dates")),
     (f"{TRUST}/verified.rs", *also("key.has_extra_members()", "strict_members")),
+    (f"{TRUST}/verified.rs", *also("VerifyingKey::is_foreign(key)", "strict_forms")),
     (f"{TRUST}/verified.rs", *also("key.id() != *id", "strict_keyids")),
     # The chain of roots (TUF 5.3).
     (f"{TRUST}/session/chain.rs", *also("next.version != expected", "root_order")),

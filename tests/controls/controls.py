@@ -108,7 +108,7 @@ CONTROLS = [
     ("keys::key_id_of_the_index_given_to_another_key", "strict_keyids"),
     ("keys::key_id_of_the_index_given_to_another_key", "threshold"),
     ("keys::key_with_unknown_members", "strict_members,strict_keyids"),
-    ("keys::key_with_a_scheme_nobody_knows", "scheme"),
+    ("keys::key_with_a_scheme_nobody_knows", "scheme,strict_forms"),
     ("keys::signature_over_the_text_and_not_its_canonical_form", "canonical_form"),
     ("keys::developer_of_another_project", "threshold"),
     # Limits.
