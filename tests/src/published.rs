@@ -133,7 +133,7 @@ impl PublishedIndex {
     /// The folder a web server serves.
     #[must_use]
     pub fn store(&self) -> PathBuf {
-        self.repository.store_folder()
+        self.repository.store_folder().unwrap().to_owned()
     }
 
     /// The file to trust: the first root.

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
+use crate::places::StorageArgs;
 
 /// Which index a command works on.
 #[derive(Clone, Debug, clap::Args)]
@@ -13,43 +14,62 @@ pub(crate) struct DataDirArgs {
     #[arg(long, value_name = "DIR", default_value = "countersign-data")]
     #[arg(env = "COUNTERSIGN_DATA_DIR")]
     data_dir: PathBuf,
+
+    #[command(flatten)]
+    storage: StorageArgs,
 }
 
 impl DataDirArgs {
     /// The folder.
     pub(crate) fn open(&self) -> DataDir {
-        DataDir(self.data_dir.clone())
+        DataDir {
+            folder: self.data_dir.clone(),
+            storage: self.storage.clone(),
+        }
     }
 }
 
 /// The folder of an index.
 #[derive(Clone, Debug)]
-pub(crate) struct DataDir(PathBuf);
+pub(crate) struct DataDir {
+    folder: PathBuf,
+    /// What the command line and the environment say of its parts.
+    storage: StorageArgs,
+}
 
 impl DataDir {
     /// The folder at a path.
-    pub(crate) fn at(path: PathBuf) -> Self {
-        Self(path)
+    pub(crate) fn at(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            storage: StorageArgs::default(),
+        }
+    }
+
+    /// What the command line and the environment say of where its parts lie.
+    pub(crate) fn storage(&self) -> &StorageArgs {
+        &self.storage
     }
 
     /// The folder itself.
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        &self.folder
     }
 
     /// Its settings.
     pub(crate) fn config(&self) -> PathBuf {
-        self.0.join("countersign.toml")
+        self.folder.join("countersign.toml")
     }
 
-    /// What is served. The repository has a say in the name; see [`repository::Repository`].
+    /// What is served, unless its settings say otherwise. The repository has a say in the name; see
+    /// [`repository::Parts`].
     pub(crate) fn repository(&self) -> PathBuf {
-        self.0.join("repository")
+        self.folder.join("repository")
     }
 
     /// Quickstart's keys, in two folders.
     pub(crate) fn keys(&self) -> PathBuf {
-        self.0.join("keys")
+        self.folder.join("keys")
     }
 
     /// Those that belong offline.
@@ -64,37 +84,37 @@ impl DataDir {
 
     /// Quickstart's key ceremony.
     pub(crate) fn ceremony(&self) -> PathBuf {
-        self.0.join("ceremony")
+        self.folder.join("ceremony")
     }
 
     /// Quickstart's sample distributions.
     pub(crate) fn samples(&self) -> PathBuf {
-        self.0.join("samples")
+        self.folder.join("samples")
     }
 
     /// What quickstart's own client trusts and has downloaded.
     pub(crate) fn client(&self) -> PathBuf {
-        self.0.join("client")
+        self.folder.join("client")
     }
 
     /// What quickstart's proxy trusts and has cached.
     pub(crate) fn proxy(&self) -> PathBuf {
-        self.0.join("proxy")
+        self.folder.join("proxy")
     }
 
     /// Refuses a folder that holds anything: it is somebody's.
     pub(crate) fn check_free(&self) -> Result<(), Failure> {
         let failed = |source| Failure::Io {
             doing: "list",
-            path: self.0.clone(),
+            path: self.folder.clone(),
             source,
         };
-        match fs::read_dir(&self.0) {
+        match fs::read_dir(&self.folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             entries => match entries.map_err(failed)?.next() {
                 None => Ok(()),
                 Some(_) => Err(Failure::Taken {
-                    path: self.0.clone(),
+                    path: self.folder.clone(),
                 }),
             },
         }
@@ -102,7 +122,7 @@ impl DataDir {
 
     /// Makes the folder.
     pub(crate) fn create(&self) -> Result<(), Failure> {
-        make_folder(&self.0)
+        make_folder(&self.folder)
     }
 }
 

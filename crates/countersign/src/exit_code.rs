@@ -66,7 +66,7 @@ fn of_project(error: &ProjectError) -> u8 {
 
 fn of_repository(error: &RepositoryError) -> u8 {
     match error {
-        RepositoryError::Locked { .. } | RepositoryError::HeadMoved { .. } => BUSY,
+        error if error.is_busy() => BUSY,
         RepositoryError::Unsigned(_)
         | RepositoryError::Key {
             source: KeyError::DifferentKey { .. },

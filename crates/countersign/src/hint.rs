@@ -213,9 +213,7 @@ fn of_repository(error: &RepositoryError) -> Option<&'static str> {
             "`countersign index init` makes an index; --data-dir says where one is"
         }
         RepositoryError::Key { source, .. } => return of_key(source),
-        RepositoryError::Locked { .. } | RepositoryError::HeadMoved { .. } => {
-            "it is nothing to worry about; try again in a moment"
-        }
+        error if error.is_busy() => "it is nothing to worry about; try again in a moment",
         RepositoryError::NoRoles => {
             "hold a key ceremony, then `countersign index apply` with its publish-set"
         }

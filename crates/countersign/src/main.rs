@@ -17,6 +17,7 @@ mod logging;
 mod netrc;
 mod online_keys;
 mod panics;
+mod places;
 mod progress;
 mod replace_file;
 mod runtime;

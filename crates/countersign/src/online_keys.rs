@@ -6,13 +6,14 @@ use ceremony::key_command::{Edge, NamesKeys, PassphraseArgs, Reach, ReachArgs, S
 use keys::{KeyUri, Signer};
 use keys_kms::KmsOpener;
 use policy::SignerLimits;
-use repository::{OnlineSigners, Repository};
+use repository::OnlineSigners;
 
 use crate::config::{Config, Given};
 use crate::console::Console;
 use crate::data_dir::DataDir;
 use crate::failure::{Failure, UsageError};
 use crate::key_service::KmsArgs;
+use crate::places;
 use crate::progress::Progress;
 
 /// Which keys sign online.
@@ -61,7 +62,7 @@ pub(crate) fn with_edge<T>(kms: &KmsOpener, then: impl FnOnce(&Edge<'_>) -> T) -
 
 /// The limits that the policy of an index sets for its signers.
 pub(crate) fn limits(data_dir: &DataDir) -> Result<SignerLimits, Failure> {
-    Ok(Repository::open(data_dir.path())?.settings().policy.signers)
+    Ok(places::open(data_dir)?.settings().policy.signers)
 }
 
 /// Opens the keys that the command line, the environment or the settings of the index name.

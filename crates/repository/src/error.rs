@@ -21,7 +21,7 @@ pub enum RepositoryError {
         /// What was being done.
         doing: &'static str,
         /// What the database said.
-        source: rusqlite::Error,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The state database is of another version than this program writes.
     #[error("the state database has schema version {found}, this program reads {expected}")]
@@ -55,6 +55,24 @@ pub enum RepositoryError {
     Locked {
         /// The lock file.
         path: PathBuf,
+    },
+    /// Another machine or process is the writer.
+    #[error("{holder} is at work on this index, by a lease that ends {until}")]
+    Leased {
+        /// Who: host, process id, and the number of the lease.
+        holder: String,
+        /// When its lease ends unless it is renewed, by the database's clock.
+        until: DateTime<Utc>,
+    },
+    /// This process was the writer, but another took its place: its lease had run out.
+    #[error(
+        "lease {number} of this process ran out, and {holder} took its place; nothing more was published by this one"
+    )]
+    LeaseLost {
+        /// The lease lost.
+        number: i64,
+        /// Who is the writer now.
+        holder: String,
     },
     /// There is no repository here.
     #[error("{path} holds no repository")]
@@ -218,6 +236,19 @@ pub enum RepositoryError {
 }
 
 impl RepositoryError {
+    /// Whether another is at work, so that trying again later is all there is to do.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        matches!(
+            self,
+            Self::Locked { .. }
+                | Self::Leased { .. }
+                | Self::LeaseLost { .. }
+                | Self::HeadMoved { .. }
+                | Self::Store(StoreError::Locked { .. })
+        )
+    }
+
     /// Whether it can be the content of a queued change that was refused.
     pub(crate) fn may_be_of_a_change(&self) -> bool {
         matches!(
@@ -281,6 +312,20 @@ pub enum StoreError {
     /// What was written could not be made durable.
     #[error("could not flush the store")]
     Flush {
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another process is putting pointers.
+    #[error("another process is publishing to the folder of {path}")]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// The lock on the pointers failed.
+    #[error("could not lock {path}")]
+    Lock {
+        /// The lock file.
+        path: PathBuf,
         /// What the system said.
         source: io::Error,
     },

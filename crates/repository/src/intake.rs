@@ -1,10 +1,9 @@
 //! Takes distribution files in: looked into, hashed, copied where nothing is lost, queued.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
 use index::{DistributionFilename, InspectLimits, Yanked, inspect};
@@ -13,8 +12,9 @@ use metadata::{Sha256, Sha256Stream};
 use crate::change::{Change, ChangeId};
 use crate::error::{IntakeError, RepositoryError};
 use crate::record::FileRecord;
-use crate::repository::{Repository, Stage, incoming_path};
+use crate::repository::{Repository, Stage};
 use crate::standing::Standing;
+use crate::uploads::Upload;
 
 /// The result of one intake: what was taken in, and what was not and why. The good files are queued
 /// whatever becomes of the others.
@@ -55,7 +55,7 @@ impl Repository {
         Ok(intake)
     }
 
-    /// Copies files into the intake folder and says which changes they come to; queues nothing.
+    /// Keeps files as uploads and says which changes they come to; queues nothing.
     pub(crate) fn take_in(
         &self,
         paths: &[PathBuf],
@@ -83,7 +83,7 @@ impl Repository {
         Ok((intake, changes))
     }
 
-    /// Looks into a file and copies it, with its core metadata, into the intake folder.
+    /// Looks into a file and keeps it, with its core metadata, among the uploads.
     fn read_file(
         &self,
         path: &Path,
@@ -197,7 +197,7 @@ impl Repository {
         Ok(())
     }
 
-    /// Copies bytes into the intake folder under their digest, synced.
+    /// Keeps bytes as an upload under their digest.
     fn keep(&self, mut source: impl Read) -> Result<(Sha256, u64), Kept> {
         let copied = self.keep_with(|out| {
             let mut buffer = vec![0; 1 << 17];
@@ -217,11 +217,7 @@ impl Repository {
     /// The same for bytes at hand.
     pub(crate) fn keep_bytes(&self, bytes: &[u8]) -> Result<(Sha256, u64), RepositoryError> {
         let kept = self.keep_with(|out| out.write_all(bytes))?;
-        kept.map_err(|source| RepositoryError::Io {
-            doing: "write",
-            path: self.incoming(),
-            source,
-        })
+        kept.map_err(self.uploads_failed("write"))
     }
 
     /// The same for whatever `copy` writes; what it fails with is not our fault, unless it is a write
@@ -230,66 +226,35 @@ impl Repository {
         &self,
         copy: impl FnOnce(&mut Hashing) -> io::Result<T>,
     ) -> Result<io::Result<(Sha256, u64)>, RepositoryError> {
-        let folder = self.incoming();
-        let ours = |doing, path: &Path, source| RepositoryError::Io {
-            doing,
-            path: path.to_owned(),
-            source,
-        };
-        let (temporary, file) =
-            create_temporary(&folder).map_err(|error| ours("write", &folder, error))?;
+        let upload = self.uploads.begin().map_err(self.uploads_failed("write"))?;
         let mut out = Hashing {
-            file,
+            upload,
             digest: Sha256Stream::new(),
             length: 0,
             failed: None,
         };
         let copied = copy(&mut out);
         if let Some(error) = out.failed {
-            return Err(ours("write", &temporary, error));
+            return Err(self.uploads_failed("write")(error));
         }
         if let Err(error) = copied {
-            // Nobody waits for it; if it stays, a sweep takes it.
-            let _ = fs::remove_file(&temporary);
             return Ok(Err(error));
         }
-        out.file
-            .sync_all()
-            .map_err(|error| ours("sync", &temporary, error))?;
         let sha256 = out.digest.finish();
-        let path = incoming_path(&folder, &sha256);
-        fs::rename(&temporary, &path).map_err(|error| ours("name", &path, error))?;
+        out.upload
+            .keep(&sha256)
+            .map_err(self.upload_failed("keep", &sha256))?;
         Ok(Ok((sha256, out.length)))
     }
 
     pub(crate) fn sync_incoming(&self) -> Result<(), RepositoryError> {
-        let path = self.incoming();
-        File::open(&path)
-            .and_then(|folder| folder.sync_all())
-            .map_err(|source| RepositoryError::Io {
-                doing: "sync",
-                path,
-                source,
-            })
+        self.uploads.flush().map_err(self.uploads_failed("sync"))
     }
 }
 
-/// A file that nobody else writes: not another thread, nor another container with the same pid.
-fn create_temporary(folder: &Path) -> io::Result<(PathBuf, File)> {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    loop {
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let path = folder.join(format!(".{}-{number}.tmp", std::process::id()));
-        match File::create_new(&path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            created => return Ok((path, created?)),
-        }
-    }
-}
-
-/// A file of the intake folder that knows what went into it.
+/// An upload that knows what went into it.
 pub(crate) struct Hashing {
-    file: File,
+    upload: Box<dyn Upload>,
     digest: Sha256Stream,
     length: u64,
     /// Why a write failed: a fault of ours.
@@ -298,7 +263,7 @@ pub(crate) struct Hashing {
 
 impl Write for Hashing {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.file.write(bytes) {
+        match self.upload.write(bytes) {
             Ok(written) => {
                 self.digest.update(&bytes[..written]);
                 self.length += written as u64;
@@ -315,7 +280,7 @@ impl Write for Hashing {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        self.upload.flush()
     }
 }
 

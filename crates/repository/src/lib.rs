@@ -35,6 +35,7 @@ mod recover;
 mod rehearse;
 mod repository;
 mod restore;
+pub mod rows;
 mod signers;
 mod sqlite;
 mod standing;
@@ -47,6 +48,8 @@ mod sync;
 mod take_over;
 mod timestamp_only;
 mod tombstones;
+mod uploads;
+mod writer_lock;
 
 pub use alarm::Alarm;
 pub use change::{Answer, Change, ChangeId, Outcome, Queued};
@@ -62,8 +65,11 @@ pub use metrics::prometheus_text;
 pub use offline_set::{OfflineFile, OfflineSet};
 pub use rebin_trial::RebinTrial;
 pub use receive::{Receipt, ReceiveError, Received};
-pub use record::{FileRecord, Listing, Publication, RoleRecord, Settings, Staged};
-pub use repository::{Repository, Stage, Watch};
+pub use record::{
+    FileRecord, Listing, Object, Phase, Publication, RoleRecord, Settings, Source, Staged,
+    TargetRecord,
+};
+pub use repository::{Parts, Repository, Stage, Watch};
 pub use restore::RestoreReport;
 pub use signers::OnlineSigners;
 pub use sqlite::SqliteState;
@@ -74,3 +80,5 @@ pub use store::{Store, StorePath};
 pub use sweep::SweepReport;
 pub use sync::{SyncOptions, SyncPlan, SyncReport};
 pub use timestamp_only::{TimestampOnly, TimestampReport};
+pub use uploads::{KeptUpload, Upload, UploadFolder, UploadPlace, Uploads};
+pub use writer_lock::{HeldLock, LockFile, WriterLock};

@@ -13,6 +13,8 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use crate::error::StoreError;
 use crate::store::{Store, StorePath};
+use crate::uploads::UploadPlace;
+use crate::writer_lock::LockFile;
 
 /// A directory that a web server serves as it is.
 pub struct LocalStore {
@@ -21,6 +23,10 @@ pub struct LocalStore {
     unsynced: BTreeSet<PathBuf>,
     /// Distinguishes temporary files of this process.
     counter: u64,
+    /// Where the repository's writer is one by a lease, which a process can lose unawares: what makes
+    /// it one while pointers are put. Held in the second field.
+    lock: Option<LockFile>,
+    held: Option<File>,
 }
 
 impl LocalStore {
@@ -32,7 +38,17 @@ impl LocalStore {
             root,
             unsynced: BTreeSet::new(),
             counter: 0,
+            lock: None,
+            held: None,
         })
+    }
+
+    /// The same where several processes of one machine may believe that they are the writer: pointers
+    /// are put under a lock of the operating system.
+    pub fn open_shared(root: impl Into<PathBuf>) -> io::Result<Self> {
+        let mut store = Self::open(root)?;
+        store.lock = Some(LockFile::at(store.root.join(POINTER_LOCK)));
+        Ok(store)
     }
 
     /// The directory.
@@ -68,6 +84,33 @@ impl LocalStore {
         self.counter += 1;
         let name = format!(".{}-{}.tmp", std::process::id(), self.counter);
         target.with_file_name(name)
+    }
+
+    /// Puts a file under a name that must be free, or have the same bytes already.
+    fn put_new_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError> {
+        let target = self.locate(path);
+        // A hard link where the file systems allow it: the same bytes need not be written again.
+        let write = |temporary: &Path| {
+            fs::hard_link(file, temporary).or_else(|_| copy_new(file, temporary))
+        };
+        if self
+            .place(&target, true, write)
+            .map_err(failed("write", path))?
+        {
+            return Ok(());
+        }
+        if same_content(file, &target).map_err(failed("compare", path))? {
+            self.unsynced.insert(target);
+            return Ok(());
+        }
+        Err(StoreError::Conflict { path: path.clone() })
+    }
+
+    fn replace_by_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError> {
+        let target = self.locate(path);
+        self.place(&target, false, |temporary| copy_new(file, temporary))
+            .map_err(failed("replace", path))
+            .map(drop)
     }
 
     /// Fills a temporary file, then moves it to its name: only if free when `new`, else over what is
@@ -136,30 +179,39 @@ impl Store for LocalStore {
         Err(StoreError::Conflict { path: path.clone() })
     }
 
-    fn put_new_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError> {
-        let target = self.locate(path);
-        // A hard link where the file systems allow it: the same bytes need not be written again.
-        let write = |temporary: &Path| {
-            fs::hard_link(file, temporary).or_else(|_| copy_new(file, temporary))
-        };
-        if self
-            .place(&target, true, write)
-            .map_err(failed("write", path))?
-        {
-            return Ok(());
-        }
-        if same_content(file, &target).map_err(failed("compare", path))? {
-            self.unsynced.insert(target);
-            return Ok(());
-        }
-        Err(StoreError::Conflict { path: path.clone() })
+    fn put_new_upload(&mut self, path: &StorePath, upload: &UploadPlace) -> Result<(), StoreError> {
+        self.put_new_file(path, file_of(upload, path)?)
     }
 
-    fn replace_by_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError> {
-        let target = self.locate(path);
-        self.place(&target, false, |temporary| copy_new(file, temporary))
-            .map_err(failed("replace", path))
-            .map(drop)
+    fn replace_by_upload(
+        &mut self,
+        path: &StorePath,
+        upload: &UploadPlace,
+    ) -> Result<(), StoreError> {
+        self.replace_by_file(path, file_of(upload, path)?)
+    }
+
+    fn begin_pointers(&mut self) -> Result<(), StoreError> {
+        let Some(lock) = &self.lock else {
+            return Ok(());
+        };
+        let path = self.root.join(POINTER_LOCK);
+        match lock.take() {
+            Ok(Some(file)) => {
+                self.held = Some(file);
+                Ok(())
+            }
+            Ok(None) => Err(StoreError::Locked { path }),
+            Err(source) => Err(StoreError::Lock { path, source }),
+        }
+    }
+
+    fn end_pointers(&mut self) {
+        self.held = None;
+    }
+
+    fn folder(&self) -> Option<&Path> {
+        Some(&self.root)
     }
 
     fn link(&mut self, existing: &StorePath, path: &StorePath) -> Result<(), StoreError> {
@@ -242,6 +294,18 @@ impl Store for LocalStore {
             return Err(failed("read", path)(error));
         }
         Ok(Some(bytes))
+    }
+}
+
+/// The lock on the pointers of a folder that several processes write.
+const POINTER_LOCK: &str = ".pointers.lock";
+
+/// The file that an upload is. Uploads of a bucket belong to a store in a bucket; the program does not
+/// put the two together.
+fn file_of<'a>(upload: &'a UploadPlace, path: &StorePath) -> Result<&'a Path, StoreError> {
+    match upload {
+        UploadPlace::File(file) => Ok(file),
+        UploadPlace::Object { .. } => Err(failed("write", path)(io::ErrorKind::Unsupported.into())),
     }
 }
 

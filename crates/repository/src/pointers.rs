@@ -22,6 +22,14 @@ impl Repository {
         &mut self,
         now: DateTime<Utc>,
     ) -> Result<Vec<StorePath>, RepositoryError> {
+        self.store.begin_pointers()?;
+        let mended = self.mend(now);
+        self.store.end_pointers();
+        mended
+    }
+
+    fn mend(&mut self, now: DateTime<Utc>) -> Result<Vec<StorePath>, RepositoryError> {
+        self.state.check_writer()?;
         let mut mended: Vec<StorePath> = self.mend_timestamp()?.into_iter().collect();
         let count = self.state.project_count()?;
         if let Some(turns) = count.div_ceil(PROJECTS).checked_sub(1) {

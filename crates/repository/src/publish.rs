@@ -5,40 +5,41 @@
 //! 2. Put target files, pages, bins, offline roles but roots, snapshot: all immutable, none referenced
 //!    yet. If we die among them, no client notices; putting them again changes nothing.
 //! 3. Flush: what comes next must not outlive what it names.
-//! 4. Move the head, compare-and-swap: the commit point. Die before it and the work can still be
-//!    burned; die after it and it must be finished, because its versions count as published.
-//! 5. Put new roots, then `timestamp.json`, and flush: clients see the new snapshot. Die before it and
+//! 4. Keep others from the pointers, or note what stands there now. Die here and nothing happened. A
+//!    writer that sleeps before this line and wakes when another took its place is stopped by the next.
+//! 5. Move the head, compare-and-swap, by the writer alone: the commit point. Die before it and the work
+//!    can still be burned; die after it and it must be finished, because its versions count as published.
+//! 6. Put new roots, then `timestamp.json`, and flush: clients see the new snapshot. Die before it and
 //!    clients keep the old state, whose files are all still there. Die between the two, while a root
 //!    changes the timestamp key without overlap, and clients wait until we start again.
-//! 6. Put the pages of the plain mirror and flush. Die among them and they are put again.
-//! 7. Forget the journalled work. Die before this line and steps 5 and 6 are repeated, with the same
+//! 7. Put the pages of the plain mirror and flush. Die among them and they are put again.
+//! 8. Forget the journalled work. Die before this line and steps 6 and 7 are repeated, with the same
 //!    bytes.
+//!
+//! Where the writer is one by a lease, it can lose its place unawares. Steps 1, 5 and 8 then fail in the
+//! state, which knows the lease. Step 2 does no harm: its objects are immutable and bear versions or
+//! digests, and versions are given out once, in step 1, whoever is the writer.
 
+use metadata::{Role, Sha256};
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::Path;
-
-use chrono::{DateTime, Utc};
-
-use metadata::Role;
 
 use crate::error::{RepositoryError, StoreError};
 use crate::pages::Applied;
 use crate::record::{Object, Phase, Source, Staged};
 use crate::rehearse::Rehearsed;
-use crate::repository::{Repository, Stage, incoming_path};
-use crate::state::State;
+use crate::repository::{Repository, Stage};
 use crate::store::{Store, StorePath};
+use crate::uploads::Uploads;
 
 /// Whether the head has moved to the work being finished.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HeadIs {
-    /// Steps 2 to 7 are left.
+    /// Steps 2 to 8 are left.
     Before,
     /// The same after a crash. A loss of power may have left names without their bytes, and nothing
     /// published refers to them: what differs from the journal is put again over them.
     BeforeAgain,
-    /// Steps 5 to 7 are left.
+    /// Steps 4 and 6 to 8 are left.
     Moved,
 }
 
@@ -72,24 +73,36 @@ impl Repository {
         self.finish(staged, HeadIs::Before)
     }
 
-    /// Steps 2 to 7, or what is left of them: for publishing and for recovery alike.
+    /// Steps 2 to 8, or what is left of them: for publishing and for recovery alike.
     pub(crate) fn finish(&mut self, staged: &Staged, head: HeadIs) -> Result<(), RepositoryError> {
         if head != HeadIs::Moved {
             self.put(staged, Phase::Immutable, head)?; // 2
             self.flush()?; // 3
-            self.state.move_head(staged)?; // 4
+        }
+        self.store.begin_pointers()?; // 4
+        let pointed = self.point(staged, head);
+        self.store.end_pointers();
+        pointed?;
+        self.state.clear_staged()?; // 8
+        self.forget_incoming(staged)
+    }
+
+    /// Steps 5 to 7, between the beginning and the end of the pointers.
+    fn point(&mut self, staged: &Staged, head: HeadIs) -> Result<(), RepositoryError> {
+        if head == HeadIs::Moved {
+            self.state.check_writer()?;
+        } else {
+            self.state.move_head(staged)?; // 5
             if staged.layout.is_some() {
                 self.settings = self.state.settings()?;
             }
             self.seen = staged.base + 1;
         }
-        self.put(staged, Phase::Root, head)?; // 5
+        self.put(staged, Phase::Root, head)?; // 6
         self.put(staged, Phase::Timestamp, head)?;
         self.flush()?;
-        self.put(staged, Phase::Mirror, head)?; // 6
-        self.flush()?;
-        self.state.clear_staged()?; // 7
-        forget_incoming(self.state.as_ref(), &self.incoming(), staged)
+        self.put(staged, Phase::Mirror, head)?; // 7
+        self.flush()
     }
 
     fn flush(&mut self) -> Result<(), RepositoryError> {
@@ -101,19 +114,18 @@ impl Repository {
         let damaged = |path: &str| RepositoryError::Damaged {
             what: format!("object {path}"),
         };
-        let incoming = self.incoming();
         let objects = || staged.objects.iter().filter(|object| object.phase == phase);
         let count = objects().count() as u64;
         for (done, object) in objects().enumerate() {
             self.at(Stage::Putting, done as u64, count);
             let path = StorePath::parse(&object.path).ok_or_else(|| damaged(&object.path))?;
-            let store = self.store.as_mut();
-            let put = put_one(store, &incoming, object, &path, phase);
+            let (store, uploads) = (self.store.as_mut(), self.uploads.as_ref());
+            let put = put_one(store, uploads, object, &path, phase);
             match put {
                 Err(RepositoryError::Store(StoreError::Conflict { .. }))
                     if head == HeadIs::BeforeAgain =>
                 {
-                    replace_one(store, &incoming, object, &path)?;
+                    replace_one(store, uploads, object, &path)?;
                 }
                 put => put?,
             }
@@ -122,9 +134,47 @@ impl Repository {
     }
 }
 
+impl Repository {
+    /// Files taken in are in the store now, unless a change still waiting needs the same bytes (wheels of
+    /// one release share their metadata) or they were taken in again meanwhile. One that cannot be
+    /// removed costs space, nothing else.
+    fn forget_incoming(&self, staged: &Staged) -> Result<(), RepositoryError> {
+        let mut published = staged
+            .objects
+            .iter()
+            .filter_map(|object| match &object.source {
+                Source::Incoming(digest) => Some(*digest),
+                _ => None,
+            })
+            .peekable();
+        if published.peek().is_none() {
+            return Ok(());
+        }
+        let mut needed = BTreeSet::new();
+        for queued in self.state.pending()? {
+            needed.extend(queued.change.uploads());
+        }
+        for digest in published {
+            if needed.contains(&digest) || self.is_taken_in_after(&digest, staged) {
+                continue;
+            }
+            if let Err(error) = self.uploads.remove(&digest.to_string()) {
+                tracing::warn!(%digest, %error, "a published upload stays behind");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an upload was written since the cycle was signed: then somebody is about to queue it.
+    fn is_taken_in_after(&self, digest: &Sha256, staged: &Staged) -> bool {
+        let written = self.uploads.written(digest);
+        written.is_ok_and(|written| written.is_some_and(|written| written > staged.signed))
+    }
+}
+
 fn put_one(
     store: &mut dyn Store,
-    incoming: &Path,
+    uploads: &dyn Uploads,
     object: &Object,
     path: &StorePath,
     phase: Phase,
@@ -133,7 +183,7 @@ fn put_one(
         (Source::Bytes(bytes), Phase::Immutable | Phase::Root) => store.put_new(path, bytes)?,
         (Source::Bytes(bytes), _) => store.put_pointer(path, bytes)?,
         (Source::Incoming(digest), _) => {
-            store.put_new_file(path, &incoming_path(incoming, digest))?;
+            store.put_new_upload(path, &uploads.place(digest))?;
         }
         (Source::Link(existing), _) => store.link(&linked(existing)?, path)?,
     }
@@ -142,7 +192,7 @@ fn put_one(
 
 fn replace_one(
     store: &mut dyn Store,
-    incoming: &Path,
+    uploads: &dyn Uploads,
     object: &Object,
     path: &StorePath,
 ) -> Result<(), RepositoryError> {
@@ -150,7 +200,7 @@ fn replace_one(
     match &object.source {
         Source::Bytes(bytes) => store.put_pointer(path, bytes)?,
         Source::Incoming(digest) => {
-            store.replace_by_file(path, &incoming_path(incoming, digest))?;
+            store.replace_by_upload(path, &uploads.place(digest))?;
         }
         Source::Link(existing) => store.relink(&linked(existing)?, path)?,
     }
@@ -161,40 +211,4 @@ fn linked(existing: &str) -> Result<StorePath, RepositoryError> {
     StorePath::parse(existing).ok_or_else(|| RepositoryError::Damaged {
         what: format!("object {existing}"),
     })
-}
-
-/// Files taken in are in the store now, unless a change still waiting needs the same bytes (wheels of
-/// one release share their metadata) or they were taken in again meanwhile. One that cannot be
-/// removed costs space, nothing else.
-fn forget_incoming(
-    state: &dyn State,
-    incoming: &Path,
-    staged: &Staged,
-) -> Result<(), RepositoryError> {
-    let mut needed = BTreeSet::new();
-    for queued in state.pending()? {
-        needed.extend(queued.change.uploads());
-    }
-    for object in &staged.objects {
-        let Source::Incoming(digest) = &object.source else {
-            continue;
-        };
-        let path = incoming_path(incoming, digest);
-        if needed.contains(digest) || taken_in_after(&path, staged) {
-            continue;
-        }
-        if let Err(error) = fs::remove_file(&path)
-            && error.kind() != std::io::ErrorKind::NotFound
-        {
-            tracing::warn!(path = %path.display(), %error, "a published upload stays behind");
-        }
-    }
-    Ok(())
-}
-
-/// Whether a file was written since the cycle was signed: then somebody is about to queue it.
-fn taken_in_after(path: &Path, staged: &Staged) -> bool {
-    fs::metadata(path)
-        .and_then(|about| about.modified())
-        .is_ok_and(|modified| DateTime::<Utc>::from(modified) > staged.signed)
 }

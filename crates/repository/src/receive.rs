@@ -27,7 +27,7 @@ use crate::error::RepositoryError;
 use crate::outlook::published;
 use crate::pages::Project;
 use crate::record::{FileRecord, Listing, RoleRecord};
-use crate::repository::{Repository, incoming_path};
+use crate::repository::Repository;
 use crate::store::StorePath;
 
 /// What was taken in.
@@ -310,11 +310,10 @@ impl Repository {
 
     /// A role's file, published or on its way.
     fn any_role(&self, record: &RoleRecord) -> Result<Vec<u8>, RepositoryError> {
-        let at = incoming_path(&self.incoming(), &record.sha256);
-        if at.exists() {
-            return self.received_role(record);
+        match self.read_upload(record)? {
+            Some(bytes) => Self::held_against(record, bytes),
+            None => self.published_role(record),
         }
-        self.published_role(record)
     }
 
     /// A published role's file, held against the state's digest.
@@ -331,17 +330,29 @@ impl Repository {
 
     /// The file of a role that was taken in, held against its digest.
     pub(crate) fn received_role(&self, record: &RoleRecord) -> Result<Vec<u8>, RepositoryError> {
-        let path = incoming_path(&self.incoming(), &record.sha256);
-        let io = |doing, source| RepositoryError::Io {
-            doing,
-            path: path.clone(),
-            source,
+        match self.read_upload(record)? {
+            Some(bytes) => Self::held_against(record, bytes),
+            None => Err(self.upload_failed("open", &record.sha256)(
+                std::io::ErrorKind::NotFound.into(),
+            )),
+        }
+    }
+
+    /// The upload that should be a role, with one byte more than that at most.
+    fn read_upload(&self, record: &RoleRecord) -> Result<Option<Vec<u8>>, RepositoryError> {
+        let opened = self.uploads.open(&record.sha256);
+        let Some(upload) = opened.map_err(self.upload_failed("open", &record.sha256))? else {
+            return Ok(None);
         };
-        let file = File::open(&path).map_err(|source| io("open", source))?;
         let mut bytes = Vec::new();
-        file.take(record.length + 1)
+        upload
+            .take(record.length + 1)
             .read_to_end(&mut bytes)
-            .map_err(|source| io("read", source))?;
+            .map_err(self.upload_failed("read", &record.sha256))?;
+        Ok(Some(bytes))
+    }
+
+    fn held_against(record: &RoleRecord, bytes: Vec<u8>) -> Result<Vec<u8>, RepositoryError> {
         if metadata::Sha256::of(&bytes) == record.sha256 {
             return Ok(bytes);
         }
@@ -350,7 +361,7 @@ impl Repository {
         })
     }
 
-    /// Copies new distributions and their core metadata into the intake folder.
+    /// Keeps new distributions and their core metadata as uploads.
     fn keep_files<R: Read + Seek>(
         &self,
         transaction: &mut Transaction<R>,

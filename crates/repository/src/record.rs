@@ -225,6 +225,11 @@ pub struct Publication {
     pub changes: u64,
 }
 
+impl Publication {
+    /// How many are remembered.
+    pub const REMEMBERED: u64 = 100;
+}
+
 /// The whole work of one cycle, journalled before the first put.
 #[derive(Clone, Debug, Default)]
 pub struct Staged {

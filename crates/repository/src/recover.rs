@@ -77,6 +77,10 @@ fn lasting(error: &RepositoryError) -> Option<&StorePath> {
                 | ErrorKind::PermissionDenied
         )
         .then_some(path),
-        StoreError::List { .. } | StoreError::Flush { .. } | StoreError::Altered { .. } => None,
+        StoreError::List { .. }
+        | StoreError::Flush { .. }
+        | StoreError::Lock { .. }
+        | StoreError::Locked { .. }
+        | StoreError::Altered { .. } => None,
     }
 }

@@ -1,6 +1,6 @@
-//! A repository on disk: state, store, intake folder and the lock that makes its writer one.
+//! A repository: state, store, uploads and the lock that makes its writer one.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,12 +14,69 @@ use crate::record::Settings;
 use crate::sqlite::SqliteState;
 use crate::state::State;
 use crate::store::Store;
+use crate::uploads::{UploadFolder, Uploads};
+use crate::writer_lock::{HeldLock, LockFile, WriterLock};
 
-/// A repository: `state.sqlite`, `repository/` (what is served), `incoming/`, `lock`.
+/// What a repository is put together from, each where its operator wants it.
+pub struct Parts {
+    /// What must not be lost. Trusted.
+    pub state: Box<dyn State>,
+    /// What clients fetch. Not trusted.
+    pub store: Box<dyn Store>,
+    /// Files taken in and not published yet.
+    pub uploads: Box<dyn Uploads>,
+    /// What makes the writer one.
+    pub lock: Box<dyn WriterLock>,
+}
+
+impl Parts {
+    /// The state of a repository that is a folder.
+    pub const STATE: &str = "state.sqlite";
+    /// Its store.
+    pub const STORE: &str = "repository";
+    /// Its uploads.
+    pub const UPLOADS: &str = "incoming";
+    /// The lock of its writer.
+    pub const LOCK: &str = "lock";
+
+    /// The parts of a repository that is one folder: `state.sqlite`, `repository/` (what is served),
+    /// `incoming/`, `lock`.
+    pub fn of_folder(folder: &Path) -> Result<Self, RepositoryError> {
+        let state = SqliteState::open(&folder.join(Parts::STATE)).map_err(|error| match error {
+            RepositoryError::Missing { .. } => RepositoryError::Missing {
+                path: folder.to_owned(),
+            },
+            other => other,
+        })?;
+        Ok(Self {
+            state: Box::new(state),
+            store: Box::new(
+                LocalStore::open(folder.join(Parts::STORE)).map_err(open(folder, Parts::STORE))?,
+            ),
+            uploads: Box::new(
+                UploadFolder::open(folder.join(Parts::UPLOADS))
+                    .map_err(open(folder, Parts::UPLOADS))?,
+            ),
+            lock: Box::new(LockFile::at(folder.join(Parts::LOCK))),
+        })
+    }
+}
+
+fn open(folder: &Path, name: &str) -> impl FnOnce(std::io::Error) -> RepositoryError {
+    let path = folder.join(name);
+    move |source| RepositoryError::Io {
+        doing: "open",
+        path,
+        source,
+    }
+}
+
+/// A repository.
 pub struct Repository {
-    pub(crate) folder: PathBuf,
     pub(crate) state: Box<dyn State>,
     pub(crate) store: Box<dyn Store>,
+    pub(crate) uploads: Box<dyn Uploads>,
+    lock: Box<dyn WriterLock>,
     pub(crate) settings: Settings,
     /// The generation of the head that the settings are of.
     pub(crate) seen: u64,
@@ -43,7 +100,7 @@ pub enum Stage {
 pub type Watch = Arc<dyn Fn(Stage, u64, u64) + Send + Sync>;
 
 impl Repository {
-    /// Makes an empty repository in a folder that holds none.
+    /// Makes an empty repository, all of it in one folder that holds none.
     pub fn init(folder: &Path, settings: &Settings) -> Result<Self, RepositoryError> {
         let make = |path: PathBuf| {
             fs::create_dir_all(&path).map_err(|source| RepositoryError::Io {
@@ -52,46 +109,31 @@ impl Repository {
                 source,
             })
         };
-        make(folder.join(INCOMING))?;
-        make(folder.join(STORE))?;
-        SqliteState::create(&folder.join(STATE), settings)?;
+        make(folder.join(Parts::UPLOADS))?;
+        make(folder.join(Parts::STORE))?;
+        SqliteState::create(&folder.join(Parts::STATE), settings)?;
         Self::open(folder)
     }
 
-    /// Opens a repository.
+    /// Opens a repository that is one folder.
     pub fn open(folder: &Path) -> Result<Self, RepositoryError> {
-        let state = SqliteState::open(&folder.join(STATE)).map_err(|error| match error {
-            RepositoryError::Missing { .. } => RepositoryError::Missing {
-                path: folder.to_owned(),
-            },
-            other => other,
-        })?;
-        let path = folder.join(STORE);
-        let store = LocalStore::open(&path).map_err(|source| RepositoryError::Io {
-            doing: "open",
-            path,
-            source,
-        })?;
-        Self::assemble(folder, Box::new(state), Box::new(store))
+        Self::assemble(Parts::of_folder(folder)?)
     }
 
     /// Brings the repository of an older program to this one's schema; says which version it had. The
     /// old program cannot open it any more.
     pub fn upgrade(folder: &Path) -> Result<i64, RepositoryError> {
-        SqliteState::upgrade(&folder.join(STATE))
+        SqliteState::upgrade(&folder.join(Parts::STATE))
     }
 
-    /// A repository of any state and store, for example ones that fail on purpose.
-    pub fn assemble(
-        folder: &Path,
-        state: Box<dyn State>,
-        store: Box<dyn Store>,
-    ) -> Result<Self, RepositoryError> {
-        let settings = state.settings()?;
+    /// A repository of any parts, wherever they lie.
+    pub fn assemble(parts: Parts) -> Result<Self, RepositoryError> {
+        let settings = parts.state.settings()?;
         Ok(Self {
-            folder: folder.to_owned(),
-            state,
-            store,
+            state: parts.state,
+            store: parts.store,
+            uploads: parts.uploads,
+            lock: parts.lock,
             settings,
             seen: 0,
             watch: None,
@@ -136,34 +178,41 @@ impl Repository {
         &self.settings
     }
 
-    /// The folder that is served.
+    /// The folder that is served, if it is one.
     #[must_use]
-    pub fn store_folder(&self) -> PathBuf {
-        self.folder.join(STORE)
+    pub fn store_folder(&self) -> Option<&Path> {
+        self.store.folder()
     }
 
-    pub(crate) fn incoming(&self) -> PathBuf {
-        self.folder.join(INCOMING)
+    /// Becomes the one writer, until the lock is dropped; it goes with the process, too.
+    pub(crate) fn lock(&self) -> Result<Box<dyn HeldLock>, RepositoryError> {
+        self.lock.acquire()
     }
 
-    /// Becomes the one writer, until the lock is dropped; the system drops it with the process.
-    pub(crate) fn lock(&self) -> Result<File, RepositoryError> {
-        let path = self.folder.join(LOCK);
-        let failed = |source| RepositoryError::Io {
-            doing: "lock",
-            path: path.clone(),
+    /// An upload failed, by its digest.
+    pub(crate) fn upload_failed(
+        &self,
+        doing: &'static str,
+        digest: &Sha256,
+    ) -> impl FnOnce(std::io::Error) -> RepositoryError {
+        let path = self.uploads.name().join(digest.to_string());
+        move |source| RepositoryError::Io {
+            doing,
+            path,
             source,
-        };
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(TryLockError::WouldBlock) => Err(RepositoryError::Locked { path }),
-            Err(TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+
+    /// The place of uploads failed as a whole.
+    pub(crate) fn uploads_failed(
+        &self,
+        doing: &'static str,
+    ) -> impl FnOnce(std::io::Error) -> RepositoryError {
+        let path = self.uploads.name();
+        move |source| RepositoryError::Io {
+            doing,
+            path,
+            source,
         }
     }
 
@@ -175,13 +224,3 @@ impl Repository {
         }
     }
 }
-
-/// Where a file taken in lies until it is published.
-pub(crate) fn incoming_path(incoming: &Path, digest: &Sha256) -> PathBuf {
-    incoming.join(digest.to_string())
-}
-
-const STATE: &str = "state.sqlite";
-const STORE: &str = "repository";
-const INCOMING: &str = "incoming";
-const LOCK: &str = "lock";

@@ -28,6 +28,13 @@ pub struct HeadRecord {
 /// Journal, head and registrations. Every method is one transaction: it happens whole or not at all,
 /// and what it acknowledged survives a loss of power.
 pub trait State: Send {
+    /// Whether this process is the one writer still. Where the writer is one by a lease, another may
+    /// have taken its place unawares; every method that belongs to a cycle checks that by itself, in its
+    /// transaction: `settle`, `drop_set`, `stage`, `move_head`, `clear_staged`, `give_up`, `forget`.
+    fn check_writer(&self) -> Result<(), RepositoryError> {
+        Ok(())
+    }
+
     /// What was fixed when the repository was made.
     fn settings(&self) -> Result<Settings, RepositoryError>;
 

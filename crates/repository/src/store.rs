@@ -6,6 +6,7 @@ use std::path::Path;
 use metadata::{Sha256, TargetPath};
 
 use crate::error::StoreError;
+use crate::uploads::UploadPlace;
 
 /// Where an object lies below the repository's base: a [`TargetPath`]-like relative path, so that it
 /// can never leave the folder or bucket.
@@ -81,18 +82,39 @@ pub trait Store: Send {
     /// bytes that is [`StoreError::Conflict`].
     fn put_new(&mut self, path: &StorePath, bytes: &[u8]) -> Result<(), StoreError>;
 
-    /// The same from a file, which is kept where it is.
-    fn put_new_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError>;
+    /// The same from an upload, which is kept where it is.
+    fn put_new_upload(&mut self, path: &StorePath, upload: &UploadPlace) -> Result<(), StoreError>;
 
-    /// Replaces an object that a loss of power left damaged by a file, which is kept where it is. For
+    /// Replaces an object that a loss of power left damaged by an upload, which is kept where it is. For
     /// recovery alone, and only for objects that nothing published names yet.
-    fn replace_by_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError>;
+    fn replace_by_upload(
+        &mut self,
+        path: &StorePath,
+        upload: &UploadPlace,
+    ) -> Result<(), StoreError>;
 
     /// Gives an immutable object a second name.
     fn link(&mut self, existing: &StorePath, path: &StorePath) -> Result<(), StoreError>;
 
     /// Gives an immutable object a second name, over whatever a crash left there.
     fn relink(&mut self, existing: &StorePath, path: &StorePath) -> Result<(), StoreError>;
+
+    /// Called before the head moves, or before what it moved to is finished: from here on nobody else
+    /// may replace `timestamp.json`, or [`Store::put_pointer`] has to fail if somebody did. Where one
+    /// process writes alone there is nothing to do. Afterwards the caller asks the state whether it is
+    /// the writer still ([`crate::State::check_writer`]), then moves the head: in this order a writer that
+    /// slept meanwhile cannot put an older timestamp over a newer one (DESIGN §5).
+    fn begin_pointers(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Called when the pointers are put, or were not.
+    fn end_pointers(&mut self) {}
+
+    /// The folder it is, if it is one.
+    fn folder(&self) -> Option<&Path> {
+        None
+    }
 
     /// Replaces a pointer: readers see the old bytes or the new, never a mixture.
     fn put_pointer(&mut self, path: &StorePath, bytes: &[u8]) -> Result<(), StoreError>;

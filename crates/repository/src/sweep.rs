@@ -7,8 +7,6 @@
 //! after: if we die between, the next sweep finds records of nothing and forgets them.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
 use std::path::PathBuf;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -65,11 +63,9 @@ impl Repository {
             self.state.forget(&marks.dead, expired)?;
         }
         for path in &report.uploads {
-            fs::remove_file(path).map_err(|source| RepositoryError::Io {
-                doing: "remove",
-                path: path.clone(),
-                source,
-            })?;
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let removed = self.uploads.remove(&name);
+            removed.map_err(self.uploads_failed("remove from"))?;
         }
         Ok(report)
     }
@@ -138,25 +134,15 @@ impl Repository {
                 wanted.insert(digest.to_string());
             }
         }
-        let folder = self.incoming();
-        let list = || -> io::Result<Vec<PathBuf>> {
-            let mut strays = Vec::new();
-            for entry in fs::read_dir(&folder)? {
-                let entry = entry?;
-                let changed: DateTime<Utc> = entry.metadata()?.modified()?.into();
-                let name = entry.file_name();
-                if now - changed >= UPLOAD_AGE && !wanted.contains(&*name.to_string_lossy()) {
-                    strays.push(entry.path());
-                }
-            }
-            strays.sort();
-            Ok(strays)
-        };
-        list().map_err(|source| RepositoryError::Io {
-            doing: "list",
-            path: folder.clone(),
-            source,
-        })
+        let all = self.uploads.list().map_err(self.uploads_failed("list"))?;
+        let place = self.uploads.name();
+        let mut strays: Vec<PathBuf> = all
+            .into_iter()
+            .filter(|one| now - one.written >= UPLOAD_AGE && !wanted.contains(&one.name))
+            .map(|one| place.join(one.name))
+            .collect();
+        strays.sort();
+        Ok(strays)
     }
 }
 

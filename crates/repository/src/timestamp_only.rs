@@ -61,7 +61,7 @@ impl TimestampOnly<'_> {
         now: DateTime<Utc>,
     ) -> Result<TimestampReport, RepositoryError> {
         let floor = self.read_floor()?;
-        let last = crate::sqlite::to_time(floor.signed, "the floor")?;
+        let last = crate::rows::to_time(floor.signed, "the floor")?;
         if now < last {
             return Err(RepositoryError::ClockBehind { now, last });
         }

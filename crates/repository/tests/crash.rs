@@ -97,7 +97,7 @@ fn die_and_recover(work: Work, writes: usize, failure: Failure) -> bool {
 /// The one moment of a rotation without overlap at which clients have to wait: the root names another
 /// timestamp key already, the timestamp of before stands still.
 fn is_between_root_and_timestamp(index: &Repository) -> bool {
-    let metadata = index.store_folder().join("metadata");
+    let metadata = index.store_folder().unwrap().join("metadata");
     let timestamp = std::fs::read_to_string(metadata.join("timestamp.json")).unwrap();
     metadata.join("2.root.json").exists() && timestamp.contains("\"version\":1}")
 }

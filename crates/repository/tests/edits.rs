@@ -27,7 +27,7 @@ fn project_of(filename: &str) -> String {
 /// The plain page of a project, as served.
 fn page(index: &Repository, filename: &str) -> String {
     let page = format!("simple/{}/index.json", project_of(filename));
-    fs::read_to_string(index.store_folder().join(page)).unwrap_or_default()
+    fs::read_to_string(index.store_folder().unwrap().join(page)).unwrap_or_default()
 }
 
 fn with_samples(folder: &Path, ceremony: &Ceremony) -> Repository {

@@ -60,7 +60,7 @@ fn a_store_that_cannot_be_written_is_an_error_and_no_more() {
     let mut index = support::published(folder.path(), &ceremony);
     index.add_files(&samples(), start()).unwrap();
     // A file where the folder has to be stops even a superuser.
-    let targets = index.store_folder().join("targets");
+    let targets = index.store_folder().unwrap().join("targets");
     fs::write(&targets, b"in the way").unwrap();
     let error = index
         .tick(&ceremony.online(), start(), AT_ONCE)

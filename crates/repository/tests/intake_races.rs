@@ -108,6 +108,6 @@ fn a_name_wanted_twice_at_one_moment_goes_to_one() {
     let mut index = Repository::open(folder.path()).unwrap();
     let report = index.tick(&ceremony.online(), start(), AT_ONCE).unwrap();
     assert_eq!(report.outcomes.len(), 25);
-    let mut checker = Checker::new(&index.store_folder());
+    let mut checker = Checker::new(index.store_folder().unwrap());
     assert_eq!(checker.look(start()).unwrap().files.len(), 25);
 }

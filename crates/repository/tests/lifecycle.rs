@@ -281,7 +281,10 @@ fn an_altered_store_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
     let ceremony = Ceremony::new();
     let mut index = support::published(folder.path(), &ceremony);
-    let snapshot = index.store_folder().join("metadata/1.snapshot.json");
+    let snapshot = index
+        .store_folder()
+        .unwrap()
+        .join("metadata/1.snapshot.json");
     let text = fs::read_to_string(&snapshot)
         .unwrap()
         .replace("\"version\":1", "\"version\":9");

@@ -13,7 +13,7 @@ const AT_ONCE: TickOptions = TickOptions { at_once: true };
 /// How many bins the published snapshot lists, and how many of them by hash.
 fn bins_listed(index: &Repository, version: u64) -> (usize, usize) {
     let path = format!("metadata/{version}.snapshot.json");
-    let file = fs::read(index.store_folder().join(path)).unwrap();
+    let file = fs::read(index.store_folder().unwrap().join(path)).unwrap();
     let snapshot = Snapshot::parse(Wire::parse(&file, 9).unwrap().signed).unwrap();
     let bins: Vec<_> = snapshot
         .entries()

@@ -183,7 +183,10 @@ fn who_reads_the_timestamp_sees_the_old_one_or_the_new() {
     let folder = tempfile::tempdir().unwrap();
     let ceremony = Ceremony::new();
     let mut index = support::published(folder.path(), &ceremony);
-    let path = index.store_folder().join("metadata/timestamp.json");
+    let path = index
+        .store_folder()
+        .unwrap()
+        .join("metadata/timestamp.json");
     let old = fs::read(&path).unwrap();
     let mut reader = File::open(&path).unwrap();
     index.add_files(&samples(), start()).unwrap();

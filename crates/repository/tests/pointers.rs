@@ -28,7 +28,7 @@ fn each_pointer_is_put_again_whatever_happened_to_it() {
         "simple/countersign-sample-cli/index.json",
     ];
     for pointer in pointers {
-        let path = index.store_folder().join(pointer);
+        let path = index.store_folder().unwrap().join(pointer);
         let published = fs::read(&path).unwrap();
         let longer = [&*published, b"more"].concat();
         for damage in [None, Some(&b""[..]), Some(&published[1..]), Some(&longer)] {
@@ -54,7 +54,10 @@ fn an_older_timestamp_is_replaced_by_the_one_published_last() {
     let folder = tempfile::tempdir().unwrap();
     let ceremony = Ceremony::new();
     let mut index = with_samples(folder.path(), &ceremony);
-    let path = index.store_folder().join("metadata/timestamp.json");
+    let path = index
+        .store_folder()
+        .unwrap()
+        .join("metadata/timestamp.json");
     let old = fs::read(&path).unwrap();
     let later = start() + TimeDelta::minutes(6);
     index.tick(&ceremony.online(), later, AT_ONCE).unwrap();

@@ -33,7 +33,7 @@ fn lose_power(writes: usize, seed: u64) -> Option<usize> {
     let folder = tempfile::tempdir().unwrap();
     let ceremony = Ceremony::new();
     let mut index = support::published(folder.path(), &ceremony);
-    let mut checker = Checker::new(&index.store_folder());
+    let mut checker = Checker::new(index.store_folder().unwrap());
     index.add_files(&samples()[..2], start()).unwrap();
     index.tick(&ceremony.online(), start(), AT_ONCE).unwrap();
     let before = checker.look(start()).unwrap();

@@ -23,7 +23,7 @@ fn names() -> Vec<String> {
 /// The bins that a snapshot lists.
 fn bins_listed(index: &Repository, version: u64) -> usize {
     let path = format!("metadata/{version}.snapshot.json");
-    let file = fs::read(index.store_folder().join(path)).unwrap();
+    let file = fs::read(index.store_folder().unwrap().join(path)).unwrap();
     let snapshot = Snapshot::parse(Wire::parse(&file, 9).unwrap().signed).unwrap();
     let bins = snapshot
         .entries()
@@ -295,7 +295,7 @@ fn tombstones_stay_until_both_online_keys_are_new() {
     let mut index = Repository::open(folder.path()).unwrap();
     let listed = |index: &Repository, version: u64| {
         let path = format!("metadata/{version}.snapshot.json");
-        let file = fs::read(index.store_folder().join(path)).unwrap();
+        let file = fs::read(index.store_folder().unwrap().join(path)).unwrap();
         String::from_utf8(file)
             .unwrap()
             .contains("project-gone.json")

@@ -149,7 +149,10 @@ fn a_lasting_conflict_costs_a_number_and_no_more() {
     let folder = tempfile::tempdir().unwrap();
     let ceremony = Ceremony::new();
     let mut index = support::published(folder.path(), &ceremony);
-    let obstacle = index.store_folder().join("metadata/2.snapshot.json");
+    let obstacle = index
+        .store_folder()
+        .unwrap()
+        .join("metadata/2.snapshot.json");
     fs::create_dir(obstacle).unwrap();
     index.add_files(&samples(), start()).unwrap();
     let error = index
@@ -175,7 +178,7 @@ fn a_blocked_upload_does_not_hold_up_renewals() {
     index.add_files(&[upload], start()).unwrap();
     let filename = index::DistributionFilename::parse(&name).unwrap();
     let path = index::file_path(&filename);
-    let obstacle = index.store_folder().join(path.as_str());
+    let obstacle = index.store_folder().unwrap().join(path.as_str());
     fs::create_dir_all(&obstacle).unwrap();
     let due = start() + TimeDelta::minutes(6);
     assert!(index.tick(&ceremony.online(), due, AT_ONCE).is_err());

@@ -63,7 +63,10 @@ fn recovery_takes_over_what_is_published_and_goes_forward() {
     let ceremony = Ceremony::new();
     let mut index = restored(folder.path(), &ceremony);
     // A file that a cycle put and died before anybody could see it.
-    let orphan = index.store_folder().join("metadata/9.snapshot.json");
+    let orphan = index
+        .store_folder()
+        .unwrap()
+        .join("metadata/9.snapshot.json");
     fs::write(orphan, b"signed by a cycle that died").unwrap();
     let warm = Warm::of(&index, start());
 
@@ -142,7 +145,10 @@ fn a_forged_timestamp_does_not_stop_the_signer() {
     let folder = tempfile::tempdir().unwrap();
     let ceremony = Ceremony::new();
     let mut index = support::published(folder.path(), &ceremony);
-    let path = index.store_folder().join("metadata/timestamp.json");
+    let path = index
+        .store_folder()
+        .unwrap()
+        .join("metadata/timestamp.json");
     let text = fs::read_to_string(&path).unwrap();
     for forged in [
         text.replace("\"version\":1}", "\"version\":99}"),

@@ -90,7 +90,14 @@ fn an_altered_store_shows() {
     let folder = tempfile::tempdir().unwrap();
     let ceremony = Ceremony::new();
     let index = support::published(folder.path(), &ceremony);
-    fs::write(index.store_folder().join("metadata/1.targets.json"), b"{}").unwrap();
+    fs::write(
+        index
+            .store_folder()
+            .unwrap()
+            .join("metadata/1.targets.json"),
+        b"{}",
+    )
+    .unwrap();
     let status = index.status(start()).unwrap();
     let path = StorePath::parse("metadata/1.targets.json").unwrap();
     assert_eq!(status.store, StoreHealth::Altered(path));

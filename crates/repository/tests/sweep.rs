@@ -31,7 +31,7 @@ fn objects(index: &Repository) -> BTreeSet<String> {
         }
     }
     let mut found = BTreeSet::new();
-    walk(&index.store_folder(), &mut found);
+    walk(index.store_folder().unwrap(), &mut found);
     found
 }
 

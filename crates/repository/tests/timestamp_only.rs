@@ -21,8 +21,8 @@ fn tick(
     signers: &OnlineSigners,
     now: DateTime<Utc>,
 ) -> Result<TimestampReport, RepositoryError> {
-    let root = fs::read(index.store_folder().join("metadata/1.root.json")).unwrap();
-    let mut store = LocalStore::open(index.store_folder()).unwrap();
+    let root = fs::read(index.store_folder().unwrap().join("metadata/1.root.json")).unwrap();
+    let mut store = LocalStore::open(index.store_folder().unwrap()).unwrap();
     TimestampOnly {
         store: &mut store,
         root: &root,
@@ -84,7 +84,10 @@ fn it_renews_when_due_with_its_key_and_the_signer_goes_on_from_there() {
 fn it_follows_neither_an_older_nor_a_forged_snapshot() {
     let folder = tempfile::tempdir().unwrap();
     let (ceremony, mut index) = apart(folder.path());
-    let path = index.store_folder().join("metadata/timestamp.json");
+    let path = index
+        .store_folder()
+        .unwrap()
+        .join("metadata/timestamp.json");
     let old = fs::read(&path).unwrap();
     index.add_files(&samples(), start()).unwrap();
     index.tick(&ceremony.online(), start(), AT_ONCE).unwrap();
@@ -99,7 +102,10 @@ fn it_follows_neither_an_older_nor_a_forged_snapshot() {
     );
 
     fs::remove_file(folder.path().join("floor.json")).unwrap();
-    let snapshot = index.store_folder().join("metadata/1.snapshot.json");
+    let snapshot = index
+        .store_folder()
+        .unwrap()
+        .join("metadata/1.snapshot.json");
     let forged = fs::read_to_string(&snapshot)
         .unwrap()
         .replace("\"version\":1", "\"version\":7");

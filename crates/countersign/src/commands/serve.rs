@@ -2,12 +2,11 @@
 
 use std::net::SocketAddr;
 
-use repository::Repository;
-
 use crate::config::{Config, Given};
 use crate::console::Console;
 use crate::data_dir::DataDirArgs;
 use crate::failure::Failure;
+use crate::places;
 use crate::runtime::{self, Shutdown};
 use crate::serve::{listen, serve};
 
@@ -27,7 +26,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
     let data_dir = args.data_dir.open();
-    let folder = Repository::open(data_dir.path())?.store_folder();
+    let folder = places::served_folder(&data_dir)?;
     let given = Given {
         listen: args.listen,
         ..Given::default()

@@ -11,6 +11,7 @@ use keys::KeyUri;
 use serde::Deserialize;
 
 use crate::config::ConfigError;
+use crate::places::{StorageArgs, StorePlace};
 
 /// Longest file read; ours have some hundred bytes.
 const MAX_BYTES: u64 = 65_536;
@@ -23,6 +24,8 @@ struct Document {
     online: Online,
     #[serde(default)]
     serve: Serve,
+    #[serde(default)]
+    storage: Storage,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -41,12 +44,19 @@ struct Serve {
     listen: Option<SocketAddr>,
 }
 
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Storage {
+    store: Option<String>,
+}
+
 /// What the file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ConfigFile {
     online: Online,
     /// Where the repository is served.
     pub(crate) listen: Option<SocketAddr>,
+    storage: Storage,
 }
 
 impl ConfigFile {
@@ -70,6 +80,7 @@ impl ConfigFile {
         Ok(Self {
             online: document.online,
             listen: document.serve.listen,
+            storage: document.storage,
         })
     }
 
@@ -87,6 +98,14 @@ impl ConfigFile {
         self.online.keys.iter().enumerate().map(parse).collect()
     }
 
+    /// Where the store is, with a path relative to the index made usable.
+    pub(crate) fn store_in(&self, data_dir: &Path) -> Option<StorePlace> {
+        let text = self.storage.store.as_ref()?;
+        // What names no other place is a folder, so this cannot fail.
+        let Ok(place) = text.parse::<StorePlace>();
+        Some(place.below(data_dir))
+    }
+
     /// Where the passphrases are, with paths relative to the index made usable.
     pub(crate) fn passphrases_in(&self, data_dir: &Path) -> Vec<Source> {
         let files = self.online.passphrase_files.iter();
@@ -102,12 +121,13 @@ pub(crate) fn write_new(
     keys: &[KeyUri],
     passphrases: &[Source],
     listen: Option<SocketAddr>,
+    storage: &StorageArgs,
 ) -> Result<(), ConfigError> {
     let failed = |source| ConfigError::Write {
         path: path.to_owned(),
         source,
     };
-    let text = render(keys, passphrases, listen);
+    let text = render(keys, passphrases, listen, storage);
     fs::File::create_new(path)
         .and_then(|mut file| {
             file.write_all(text.as_bytes())?;
@@ -116,7 +136,12 @@ pub(crate) fn write_new(
         .map_err(failed)
 }
 
-fn render(keys: &[KeyUri], passphrases: &[Source], listen: Option<SocketAddr>) -> String {
+fn render(
+    keys: &[KeyUri],
+    passphrases: &[Source],
+    listen: Option<SocketAddr>,
+    storage: &StorageArgs,
+) -> String {
     let mut out = String::from(
         "# Settings of this index. Paths are relative to this folder. Options and COUNTERSIGN_*\n\
          # variables win over this file; `countersign config show` says where each value came from.\n\
@@ -145,6 +170,9 @@ fn render(keys: &[KeyUri], passphrases: &[Source], listen: Option<SocketAddr>) -
     if let Some(listen) = listen {
         let _ = write!(out, "\n[serve]\nlisten = {}\n", quoted(&listen.to_string()));
     }
+    if let Some(store) = &storage.store {
+        let _ = write!(out, "\n[storage]\nstore = {}\n", quoted(&store.to_string()));
+    }
     out
 }
 
@@ -164,8 +192,11 @@ mod tests {
         let keys = [KeyUri::File("keys/a \"b\".pem".into())];
         let sources = [Source::File("keys/p".into())];
         let listen = "127.0.0.1:8431".parse().ok();
-        write_new(&path, &keys, &sources, listen).expect("a new file");
-        assert!(write_new(&path, &keys, &sources, listen).is_err());
+        let storage = StorageArgs {
+            store: "served".parse().ok(),
+        };
+        write_new(&path, &keys, &sources, listen, &storage).expect("a new file");
+        assert!(write_new(&path, &keys, &sources, listen, &storage).is_err());
         let read = ConfigFile::read(&path).expect("what was written");
         let base = Path::new("/data");
         let expected = [KeyUri::File("/data/keys/a \"b\".pem".into())];
@@ -175,6 +206,8 @@ mod tests {
             [Source::File("/data/keys/p".into())]
         );
         assert_eq!(read.listen, listen);
+        let store = StorePlace::Folder("/data/served".into());
+        assert_eq!(read.store_in(base), Some(store));
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub(crate) use file::{ConfigFile, write_new};
 
 use crate::data_dir::DataDir;
 use crate::online_keys::OnlineKeyArgs;
+use crate::places::StorePlace;
 
 /// Port of the repository where nothing else is said; the proxy of `quickstart` has the next one.
 /// Fixed, since installers know a cached file by its URL.
@@ -28,6 +29,8 @@ pub(crate) struct Config {
     pub(crate) passphrases: Setting<Vec<Source>>,
     /// Where the repository is served.
     pub(crate) listen: Setting<SocketAddr>,
+    /// Where the store is.
+    pub(crate) store: Setting<StorePlace>,
 }
 
 /// One setting.
@@ -78,6 +81,7 @@ impl Config {
         let file = ConfigFile::read(&path)?;
         let from_file = || Origin::File(path.clone());
         let listen = file.listen;
+        let store = file.store_in(data_dir.path());
         let keys = file.keys_in(data_dir.path(), &path)?;
         let passphrases = file.passphrases_in(data_dir.path());
         let origin = |is_set: bool| {
@@ -95,6 +99,17 @@ impl Config {
             listen: Setting {
                 origin: origin(listen.is_some()),
                 value: listen.unwrap_or((Ipv4Addr::LOCALHOST, PORT).into()),
+            },
+            store: match (data_dir.storage().store.clone(), store) {
+                (Some(given), _) => Setting::given(given),
+                (None, Some(store)) => Setting {
+                    value: store,
+                    origin: from_file(),
+                },
+                (None, None) => Setting {
+                    value: StorePlace::Folder(data_dir.repository()),
+                    origin: Origin::Default,
+                },
             },
         })
     }

@@ -103,3 +103,18 @@ fn a_leftover_temporary_is_never_written_into() {
         assert_eq!(std::fs::read(root.join(name)).unwrap(), bytes, "{name}");
     }
 }
+
+#[test]
+fn pointers_are_put_by_one_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut one = LocalStore::open_shared(folder.path()).unwrap();
+    let mut other = LocalStore::open_shared(folder.path()).unwrap();
+    one.begin_pointers().unwrap();
+    let refused = other.begin_pointers();
+    assert!(matches!(refused, Err(StoreError::Locked { .. })));
+    one.end_pointers();
+    other.begin_pointers().unwrap();
+    assert!(one.begin_pointers().is_err());
+    drop(other);
+    one.begin_pointers().unwrap();
+}

@@ -1,17 +1,13 @@
 //! What became of changes, and the record of the last publications.
 
-use metadata::Role;
+use metadata::Version;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use crate::change::{ChangeId, Outcome};
 use crate::error::RepositoryError;
 use crate::record::{Publication, Staged};
-use crate::sqlite::body::{OutcomeBody, decode, read_version};
-use crate::sqlite::{damaged, failed, to_time};
-use crate::status::is_bin;
-
-/// How many publications are remembered.
-const REMEMBERED: u64 = 100;
+use crate::rows::{self, damaged, signed, to_time};
+use crate::sqlite::failed;
 
 pub(super) fn answers(
     db: &Connection,
@@ -29,7 +25,7 @@ pub(super) fn answers(
             .map_err(failed(DOING))?;
         let body = body.ok_or_else(|| damaged("a change"))?;
         if let Some(body) = body {
-            let outcome = decode::<OutcomeBody>(&body, "an outcome")?.read()?;
+            let outcome = rows::read_outcome(&body)?;
             answers.push((*id, outcome));
         }
     }
@@ -45,31 +41,25 @@ pub(super) fn answers(
 
 /// Notes a publication, in the transaction that moves the head to it.
 pub(super) fn remember(db: &Transaction<'_>, staged: &Staged) -> Result<(), RepositoryError> {
-    let version = |role: &Role| {
-        let record = staged.roles.iter().find(|record| record.role == *role);
-        record.map(|record| signed(record.version.get()))
-    };
-    let bins = staged
-        .roles
-        .iter()
-        .filter(|record| is_bin(&record.role))
-        .count();
-    let generation = staged.base + 1;
+    let record = rows::publication(staged);
+    let version = |version: Option<Version>| version.map(|version| signed(version.get()));
     db.execute(
         "INSERT OR REPLACE INTO publications VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         params![
-            signed(generation),
-            staged.signed.timestamp(),
-            version(&Role::Timestamp),
-            version(&Role::Snapshot),
-            signed(bins as u64),
-            signed(staged.outcomes.len() as u64)
+            signed(record.generation),
+            record.signed.timestamp(),
+            version(record.timestamp),
+            version(record.snapshot),
+            signed(record.bins),
+            signed(record.changes)
         ],
     )
     .and_then(|_| {
         db.execute(
             "DELETE FROM publications WHERE generation <= ?1",
-            [signed(generation.saturating_sub(REMEMBERED))],
+            [signed(
+                record.generation.saturating_sub(Publication::REMEMBERED),
+            )],
         )
     })
     .map(drop)
@@ -99,10 +89,11 @@ pub(super) fn publications(
         rows.collect()
     };
     let what = "a publication";
-    let number = |value: i64| u64::try_from(value).map_err(|_| damaged(what));
-    let version = |value: Option<i64>| value.map(|value| read_version(number(value)?)).transpose();
-    let rows = read().map_err(failed("reading the last publications"))?;
-    rows.into_iter()
+    let number = |value: i64| rows::unsigned(value, what);
+    let version = |value: Option<i64>| value.map(|value| rows::version(value, what)).transpose();
+    let found = read().map_err(failed("reading the last publications"))?;
+    found
+        .into_iter()
         .map(|(generation, time, timestamp, snapshot, bins, changes)| {
             Ok(Publication {
                 generation: number(generation)?,
@@ -114,8 +105,4 @@ pub(super) fn publications(
             })
         })
         .collect()
-}
-
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }

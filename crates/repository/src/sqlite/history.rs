@@ -4,15 +4,14 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use index::{file_path, metadata_path};
-use metadata::{Role, Sha256, TargetPath};
+use metadata::{Role, Sha256};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::error::RepositoryError;
 use crate::history::{History, Superseded};
-use crate::record::{FileRecord, RoleRecord, Staged};
-use crate::sqlite::body::{FileBody, decode};
-use crate::sqlite::{damaged, failed, read, to_time};
+use crate::record::Staged;
+use crate::rows::{self, damaged, to_time};
+use crate::sqlite::{failed, read};
 use crate::store::StorePath;
 
 const DOING: &str = "recording what is replaced";
@@ -27,9 +26,9 @@ pub(super) fn supersede(db: &Connection, staged: &Staged) -> Result<(), Reposito
                 .map_err(failed(DOING))?;
         }
     }
-    for path in named(staged) {
+    for path in rows::named(staged) {
         db.prepare_cached("DELETE FROM superseded WHERE path = ?1")
-            .and_then(|mut delete| delete.execute(params![path]))
+            .and_then(|mut delete| delete.execute(params![path.as_str()]))
             .map_err(failed(DOING))?;
     }
     for record in &staged.roles {
@@ -61,8 +60,7 @@ fn replaced(db: &Connection, staged: &Staged) -> Result<Vec<String>, RepositoryE
             continue;
         }
         if let Some(version) = published_version(db, &record.role)? {
-            let version = u64::try_from(version).map_err(|_| damaged("a role"))?;
-            let version = super::body::read_version(version)?;
+            let version = rows::version(version, "a role")?;
             paths.extend(StorePath::metadata(
                 &record.role.versioned_file_name(version),
             ));
@@ -70,8 +68,7 @@ fn replaced(db: &Connection, staged: &Staged) -> Result<Vec<String>, RepositoryE
     }
     for role in &staged.dropped {
         if let Some(version) = published_version(db, role)? {
-            let version = u64::try_from(version).map_err(|_| damaged("a role"))?;
-            let version = super::body::read_version(version)?;
+            let version = rows::version(version, "a role")?;
             paths.extend(StorePath::metadata(&role.versioned_file_name(version)));
         }
     }
@@ -98,54 +95,22 @@ fn replaced(db: &Connection, staged: &Staged) -> Result<Vec<String>, RepositoryE
             })
             .map_err(failed(DOING))?;
         if let Some(body) = body {
-            paths.extend(file_objects(&decode::<FileBody>(&body, "a file")?.read()?));
+            paths.extend(rows::file_objects(&rows::read_file(&body)?));
         }
     }
     Ok(paths.iter().map(|path| path.as_str().to_owned()).collect())
 }
 
-/// The objects that `staged` names.
-fn named(staged: &Staged) -> impl Iterator<Item = String> {
-    let roles = staged.roles.iter().filter_map(role_object);
-    let targets = staged.targets.iter().filter_map(|target| {
-        let (_, digest) = target.file.as_ref()?;
-        StorePath::target(&target.path, digest)
-    });
-    let files = staged.files.iter().flat_map(file_objects);
-    roles
-        .chain(targets)
-        .chain(files)
-        .map(|path| path.as_str().to_owned())
-}
-
-fn role_object(record: &RoleRecord) -> Option<StorePath> {
-    StorePath::metadata(&record.role.versioned_file_name(record.version))
-}
-
-/// Where a file and its core metadata lie.
-fn file_objects(file: &FileRecord) -> Vec<StorePath> {
-    let mut paths = Vec::new();
-    let mut push = |path: &TargetPath, digest: &Sha256| {
-        paths.extend(StorePath::target(path, digest));
-        paths.push(StorePath::plain(path));
-    };
-    push(&file_path(&file.filename), &file.sha256);
-    if let Some((digest, _)) = &file.core_metadata {
-        push(&metadata_path(&file.filename), digest);
-    }
-    paths
-}
-
 pub(super) fn read(db: &Connection) -> Result<History, RepositoryError> {
     let mut named = BTreeSet::new();
     for record in read::roles(db)? {
-        named.extend(role_object(&record));
+        named.extend(rows::role_object(&record));
     }
     for (path, digest) in read::all_targets(db)? {
         named.extend(StorePath::target(&path, &digest));
     }
     for file in read::all_files(db)? {
-        named.extend(file_objects(&file));
+        named.extend(rows::file_objects(&file));
     }
     let superseded = read::superseded(db)?
         .into_iter()

@@ -12,7 +12,7 @@ use crate::claim_record::ClaimRecord;
 use crate::error::RepositoryError;
 use crate::offline_set::OfflineFile;
 use crate::record::{FileRecord, Phase, Source, Staged};
-use crate::sqlite::body::{ChangeBody, FileBody, OutcomeBody, StagedBody, encode};
+use crate::rows::{self, signed};
 use crate::sqlite::{answers, claims, failed, history, rebin};
 
 /// Runs `work` in a transaction that takes the write lock at once.
@@ -27,11 +27,6 @@ pub(super) fn transact<T>(
     let done = work(&transaction)?;
     transaction.commit().map_err(failed(doing))?;
     Ok(done)
-}
-
-/// A length or version as SQLite holds it; both are far below 2^63.
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 pub(super) fn enqueue(
@@ -55,7 +50,7 @@ pub(super) fn enqueue(
             if let Change::Claim(granted) = change {
                 claims::use_up(db, granted)?;
             }
-            let body = encode(&ChangeBody::of(change))?;
+            let body = rows::change(change)?;
             let sql = "INSERT INTO changes (accepted, body) VALUES (?1, ?2)";
             db.execute(sql, params![now.timestamp(), body])
                 .map_err(failed(DOING))?;
@@ -115,7 +110,7 @@ pub(super) fn stage(db: &mut Connection, staged: &Staged) -> Result<(), Reposito
         let row = params![
             signed(staged.base),
             staged.signed.timestamp(),
-            encode(&StagedBody::of(staged))?
+            rows::staged(staged)?
         ];
         db.execute("INSERT INTO staged VALUES (1, ?1, ?2, ?3)", row)
             .map_err(failed(DOING))?;
@@ -125,23 +120,9 @@ pub(super) fn stage(db: &mut Connection, staged: &Staged) -> Result<(), Reposito
             )
             .map_err(failed(DOING))?;
         for object in &staged.objects {
-            let phase = match object.phase {
-                Phase::Immutable => "immutable",
-                Phase::Root => "root",
-                Phase::Timestamp => "timestamp",
-                Phase::Mirror => "mirror",
-            };
-            let digest;
-            let (kind, bytes): (&str, &[u8]) = match &object.source {
-                Source::Bytes(bytes) => ("bytes", bytes),
-                Source::Incoming(sha256) => {
-                    digest = sha256.to_string();
-                    ("incoming", digest.as_bytes())
-                }
-                Source::Link(path) => ("link", path.as_bytes()),
-            };
+            let (phase, path, kind, bytes) = rows::object(object);
             insert
-                .execute(params![phase, object.path, kind, bytes])
+                .execute(params![phase, path, kind, bytes])
                 .map_err(failed(DOING))?;
         }
         Ok(())
@@ -228,12 +209,12 @@ fn apply_rows(db: &Transaction<'_>, staged: &Staged) -> Result<(), RepositoryErr
                 record.sha256.to_string(),
                 signed(record.length),
                 record.expires.timestamp(),
-                encode(&record.listing)?
+                rows::listing(record.listing)?
             ],
         )?;
     }
     for file in &staged.files {
-        let body = encode(&FileBody::of(file))?;
+        let body = rows::file(file)?;
         let project = file.project().as_str();
         run(
             "INSERT OR IGNORE INTO projects VALUES (?1)",
@@ -296,7 +277,7 @@ fn record_outcomes(
 ) -> Result<(), RepositoryError> {
     const DOING: &str = "answering changes";
     for (id, outcome) in outcomes {
-        let row = params![id.0, encode(&OutcomeBody::of(outcome))?];
+        let row = params![id.0, rows::outcome(outcome)?];
         db.execute("UPDATE changes SET outcome = ?2 WHERE id = ?1", row)
             .map_err(failed(DOING))?;
     }

@@ -1,7 +1,6 @@
 //! The state in an embedded SQLite database: one machine, one writer.
 
 mod answers;
-mod body;
 mod claims;
 mod history;
 mod journal;
@@ -12,7 +11,7 @@ mod schema;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use chrono::{DateTime, TimeZone, Utc};
+use chrono::{DateTime, Utc};
 use index::ProjectName;
 use metadata::{Role, Sha256, TargetPath, Version};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -23,6 +22,7 @@ use crate::error::RepositoryError;
 use crate::history::History;
 use crate::offline_set::{OfflineFile, OfflineSet};
 use crate::record::{FileRecord, Publication, RoleRecord, Settings, Staged};
+use crate::rows::{self, damaged, to_time};
 use crate::state::{HeadRecord, State};
 use crate::store::StorePath;
 
@@ -68,23 +68,16 @@ impl SqliteState {
     }
 }
 
-pub(crate) fn failed(doing: &'static str) -> impl FnOnce(rusqlite::Error) -> RepositoryError {
-    move |source| RepositoryError::State { doing, source }
-}
-
-pub(crate) fn damaged(what: impl Into<String>) -> RepositoryError {
-    RepositoryError::Damaged { what: what.into() }
-}
-
-pub(crate) fn to_time(seconds: i64, what: &str) -> Result<DateTime<Utc>, RepositoryError> {
-    Utc.timestamp_opt(seconds, 0)
-        .single()
-        .ok_or_else(|| damaged(what))
+fn failed(doing: &'static str) -> impl FnOnce(rusqlite::Error) -> RepositoryError {
+    move |source| RepositoryError::State {
+        doing,
+        source: source.into(),
+    }
 }
 
 impl State for SqliteState {
     fn settings(&self) -> Result<Settings, RepositoryError> {
-        Settings::decode(|name| {
+        rows::read_settings(|name| {
             self.db
                 .query_row(
                     "SELECT value FROM settings WHERE name = ?1",
@@ -105,7 +98,7 @@ impl State for SqliteState {
             )
             .map_err(failed("reading the head"))?;
         Ok(HeadRecord {
-            generation: u64::try_from(generation).map_err(|_| damaged("the head"))?,
+            generation: rows::unsigned(generation, "the head")?,
             signed: signed
                 .map(|seconds| to_time(seconds, "the head"))
                 .transpose()?,

@@ -10,9 +10,9 @@ use rusqlite::{Connection, OptionalExtension, Params};
 use crate::change::{ChangeId, Queued};
 use crate::error::RepositoryError;
 use crate::offline_set::{OfflineFile, OfflineSet};
-use crate::record::{FileRecord, Object, Phase, RoleRecord, Source, Staged};
-use crate::sqlite::body::{ChangeBody, FileBody, RoleBody, StagedBody, decode, read_version};
-use crate::sqlite::{damaged, failed, to_time};
+use crate::record::{FileRecord, RoleRecord, Staged};
+use crate::rows::{self as columns, damaged, to_time};
+use crate::sqlite::failed;
 
 /// Runs a query and collects its rows.
 pub(super) fn rows<T>(
@@ -47,29 +47,17 @@ pub(super) fn roles_where(
     let sql =
         format!("SELECT role, version, sha256, length, expires, listing FROM roles {condition}");
     rows(db, "reading roles", &sql, params, |row| {
-        let listing: String = row.get(5)?;
-        let body = (
+        Ok((
             row.get(0)?,
-            row.get::<_, i64>(1)?,
+            row.get(1)?,
             row.get(2)?,
-            row.get::<_, i64>(3)?,
+            row.get(3)?,
             row.get(4)?,
-        );
-        Ok((body, listing))
+            row.get(5)?,
+        ))
     })?
     .into_iter()
-    .map(|((role, version, sha256, length, expires), listing)| {
-        let unsigned = |number: i64| u64::try_from(number).map_err(|_| damaged("a role"));
-        RoleBody {
-            role,
-            version: unsigned(version)?,
-            sha256,
-            length: unsigned(length)?,
-            expires,
-            listing: decode(&listing, "a role")?,
-        }
-        .read()
-    })
+    .map(columns::read_role)
     .collect()
 }
 
@@ -83,9 +71,10 @@ pub(super) fn allocated(db: &Connection) -> Result<BTreeMap<Role, Version>, Repo
     )?
     .into_iter()
     .map(|(role, version)| {
-        let number = u64::try_from(version).map_err(|_| damaged("a version"))?;
-        let role = Role::parse(&role).map_err(|_| damaged(role))?;
-        Ok((role, read_version(number)?))
+        Ok((
+            columns::role(&role)?,
+            columns::version(version, "a version")?,
+        ))
     })
     .collect()
 }
@@ -104,7 +93,7 @@ pub(super) fn pending(db: &Connection) -> Result<Vec<Queued>, RepositoryError> {
         Ok(Queued {
             id: ChangeId(id),
             accepted: to_time(accepted, "a change")?,
-            change: decode::<ChangeBody>(&body, "a change")?.read()?,
+            change: columns::read_change(&body)?,
         })
     })
     .collect()
@@ -119,7 +108,7 @@ pub(super) fn files(
         row.get::<_, String>(0)
     })?
     .iter()
-    .map(|body| decode::<FileBody>(body, "a file")?.read())
+    .map(|body| columns::read_file(body))
     .collect()
 }
 
@@ -128,7 +117,7 @@ pub(super) fn all_files(db: &Connection) -> Result<Vec<FileRecord>, RepositoryEr
     let sql = "SELECT body FROM files";
     rows(db, "reading files", sql, [], |row| row.get::<_, String>(0))?
         .iter()
-        .map(|body| decode::<FileBody>(body, "a file")?.read())
+        .map(|body| columns::read_file(body))
         .collect()
 }
 
@@ -247,11 +236,9 @@ pub(super) fn waiting_sets(db: &Connection) -> Result<Vec<OfflineSet>, Repositor
             let files = files
                 .into_iter()
                 .map(|(role, version, bytes)| {
-                    let number = u64::try_from(version).map_err(|_| damaged("a set"))?;
-                    let role = Role::parse(&role).map_err(|_| damaged("a set"))?;
                     Ok(OfflineFile {
-                        role,
-                        version: read_version(number)?,
+                        role: columns::role(&role)?,
+                        version: columns::version(version, "a set")?,
                         bytes,
                     })
                 })
@@ -273,12 +260,7 @@ pub(super) fn staged(db: &Connection) -> Result<Option<(Staged, bool)>, Reposito
     let Some((base, signed, body, generation)) = row else {
         return Ok(None);
     };
-    let mut staged = Staged {
-        base: u64::try_from(base).map_err(|_| damaged("journalled work"))?,
-        signed: to_time(signed, "journalled work")?,
-        ..Staged::default()
-    };
-    decode::<StagedBody>(&body, "journalled work")?.read_into(&mut staged)?;
+    let mut staged = columns::read_staged(base, signed, &body)?;
     let sql = "SELECT phase, path, kind, bytes FROM staged_objects ORDER BY ord";
     staged.objects = rows(db, "reading journalled work", sql, [], |row| {
         let (phase, path): (String, String) = pair(row)?;
@@ -290,28 +272,7 @@ pub(super) fn staged(db: &Connection) -> Result<Option<(Staged, bool)>, Reposito
         ))
     })?
     .into_iter()
-    .map(|(phase, path, kind, bytes)| {
-        let unreadable = || damaged(format!("object {path}"));
-        let phase = match phase.as_str() {
-            "immutable" => Phase::Immutable,
-            "root" => Phase::Root,
-            "timestamp" => Phase::Timestamp,
-            "mirror" => Phase::Mirror,
-            _ => return Err(unreadable()),
-        };
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).map_err(|_| unreadable());
-        let source = match kind.as_str() {
-            "bytes" => Source::Bytes(bytes),
-            "incoming" => Source::Incoming(Sha256::parse(&text(bytes)?).map_err(|_| unreadable())?),
-            "link" => Source::Link(text(bytes)?),
-            _ => return Err(unreadable()),
-        };
-        Ok(Object {
-            phase,
-            path,
-            source,
-        })
-    })
+    .map(|(phase, path, kind, bytes)| columns::read_object(&phase, path, &kind, bytes))
     .collect::<Result<_, _>>()?;
     Ok(Some((staged, generation == base + 1)))
 }

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
 use countersign_repository::{
-    Change, ChangeId, ClaimRecord, FileRecord, HeadRecord, History, LocalStore, OfflineFile,
-    OfflineSet, Publication, Queued, Repository, RepositoryError, RoleRecord, Settings,
-    SqliteState, Staged, State, Store, StoreError, StorePath,
+    Change, ChangeId, ClaimRecord, FileRecord, HeadRecord, History, OfflineFile, OfflineSet, Parts,
+    Publication, Queued, Repository, RepositoryError, RoleRecord, Settings, Staged, State, Store,
+    StoreError, StorePath, UploadPlace,
 };
 use index::ProjectName;
 use metadata::{Role, Sha256, TargetPath, Version};
@@ -48,20 +48,20 @@ impl Fuse {
 }
 
 struct FailingStore {
-    inner: LocalStore,
+    inner: Box<dyn Store>,
     fuse: Fuse,
 }
 
 impl FailingStore {
     fn run(
         &mut self,
-        write: impl FnOnce(&mut LocalStore) -> Result<(), StoreError>,
+        write: impl FnOnce(&mut dyn Store) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         match self.fuse.burn() {
-            None => write(&mut self.inner),
+            None => write(self.inner.as_mut()),
             Some(failure) => {
                 if failure == Failure::Reported {
-                    write(&mut self.inner)?;
+                    write(self.inner.as_mut())?;
                 }
                 let path = StorePath::parse("fuse").unwrap();
                 let source = io::Error::other("the fuse blew");
@@ -79,11 +79,15 @@ impl Store for FailingStore {
     fn put_new(&mut self, path: &StorePath, bytes: &[u8]) -> Result<(), StoreError> {
         self.run(|store| store.put_new(path, bytes))
     }
-    fn put_new_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError> {
-        self.run(|store| store.put_new_file(path, file))
+    fn put_new_upload(&mut self, path: &StorePath, upload: &UploadPlace) -> Result<(), StoreError> {
+        self.run(|store| store.put_new_upload(path, upload))
     }
-    fn replace_by_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError> {
-        self.run(|store| store.replace_by_file(path, file))
+    fn replace_by_upload(
+        &mut self,
+        path: &StorePath,
+        upload: &UploadPlace,
+    ) -> Result<(), StoreError> {
+        self.run(|store| store.replace_by_upload(path, upload))
     }
     fn relink(&mut self, existing: &StorePath, path: &StorePath) -> Result<(), StoreError> {
         self.run(|store| store.relink(existing, path))
@@ -95,7 +99,16 @@ impl Store for FailingStore {
         self.run(|store| store.put_pointer(path, bytes))
     }
     fn flush(&mut self) -> Result<(), StoreError> {
-        self.run(Store::flush)
+        self.run(|store| store.flush())
+    }
+    fn begin_pointers(&mut self) -> Result<(), StoreError> {
+        self.inner.begin_pointers()
+    }
+    fn end_pointers(&mut self) {
+        self.inner.end_pointers();
+    }
+    fn folder(&self) -> Option<&Path> {
+        self.inner.folder()
     }
     fn get(&self, path: &StorePath, limit: u64) -> Result<Option<Vec<u8>>, StoreError> {
         self.inner.get(path, limit)
@@ -109,19 +122,19 @@ impl Store for FailingStore {
 }
 
 struct FailingState {
-    inner: SqliteState,
+    inner: Box<dyn State>,
     fuse: Fuse,
 }
 
 type Outcome<T> = Result<T, RepositoryError>;
 
 impl FailingState {
-    fn run(&mut self, write: impl FnOnce(&mut SqliteState) -> Outcome<()>) -> Outcome<()> {
+    fn run(&mut self, write: impl FnOnce(&mut dyn State) -> Outcome<()>) -> Outcome<()> {
         match self.fuse.burn() {
-            None => write(&mut self.inner),
+            None => write(self.inner.as_mut()),
             Some(failure) => {
                 if failure == Failure::Reported {
-                    write(&mut self.inner)?;
+                    write(self.inner.as_mut())?;
                 }
                 Err(RepositoryError::Damaged {
                     what: "the fuse".to_owned(),
@@ -132,6 +145,9 @@ impl FailingState {
 }
 
 impl State for FailingState {
+    fn check_writer(&self) -> Outcome<()> {
+        self.inner.check_writer()
+    }
     fn settings(&self) -> Outcome<Settings> {
         self.inner.settings()
     }
@@ -224,7 +240,7 @@ impl State for FailingState {
         self.run(|state| state.move_head(staged))
     }
     fn clear_staged(&mut self) -> Outcome<()> {
-        self.run(State::clear_staged)
+        self.run(|state| state.clear_staged())
     }
     fn give_up(
         &mut self,
@@ -241,19 +257,23 @@ impl State for FailingState {
     }
 }
 
+/// The repository of a folder, whose writes burn the fuse.
 pub fn failing(folder: &Path, fuse: &Fuse) -> Repository {
-    let state = SqliteState::open(&folder.join("state.sqlite")).unwrap();
-    let store = LocalStore::open(folder.join("repository")).unwrap();
-    Repository::assemble(
-        folder,
-        Box::new(FailingState {
-            inner: state,
+    failing_parts(Parts::of_folder(folder).unwrap(), fuse)
+}
+
+/// The same of any parts.
+pub fn failing_parts(parts: Parts, fuse: &Fuse) -> Repository {
+    Repository::assemble(Parts {
+        state: Box::new(FailingState {
+            inner: parts.state,
             fuse: fuse.clone(),
         }),
-        Box::new(FailingStore {
-            inner: store,
+        store: Box::new(FailingStore {
+            inner: parts.store,
             fuse: fuse.clone(),
         }),
-    )
+        ..parts
+    })
     .unwrap()
 }

@@ -7,7 +7,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use countersign_repository::{LocalStore, Repository, SqliteState, Store, StoreError, StorePath};
+use countersign_repository::{
+    LocalStore, Parts, Repository, Store, StoreError, StorePath, UploadPlace,
+};
 
 /// A small generator of numbers that are the same for one seed.
 pub struct Dice(u64);
@@ -148,12 +150,18 @@ impl Store for LossyStore {
     fn put_new(&mut self, path: &StorePath, bytes: &[u8]) -> Result<(), StoreError> {
         self.run(path, Write::New, |store| store.put_new(path, bytes))
     }
-    fn put_new_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError> {
-        self.run(path, Write::Synced, |store| store.put_new_file(path, file))
-    }
-    fn replace_by_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError> {
+    fn put_new_upload(&mut self, path: &StorePath, upload: &UploadPlace) -> Result<(), StoreError> {
         self.run(path, Write::Synced, |store| {
-            store.replace_by_file(path, file)
+            store.put_new_upload(path, upload)
+        })
+    }
+    fn replace_by_upload(
+        &mut self,
+        path: &StorePath,
+        upload: &UploadPlace,
+    ) -> Result<(), StoreError> {
+        self.run(path, Write::Synced, |store| {
+            store.replace_by_upload(path, upload)
         })
     }
     fn relink(&mut self, existing: &StorePath, path: &StorePath) -> Result<(), StoreError> {
@@ -173,6 +181,15 @@ impl Store for LossyStore {
         self.power.0.lock().unwrap().writes.clear();
         Ok(())
     }
+    fn begin_pointers(&mut self) -> Result<(), StoreError> {
+        self.inner.begin_pointers()
+    }
+    fn end_pointers(&mut self) {
+        self.inner.end_pointers();
+    }
+    fn folder(&self) -> Option<&Path> {
+        self.inner.folder()
+    }
     fn get(&self, path: &StorePath, limit: u64) -> Result<Option<Vec<u8>>, StoreError> {
         self.inner.get(path, limit)
     }
@@ -186,10 +203,13 @@ impl Store for LossyStore {
 
 /// Opens a repository whose store is on such a file system.
 pub fn lossy(folder: &Path, power: &Power) -> Repository {
-    let state = SqliteState::open(&folder.join("state.sqlite")).unwrap();
     let store = LossyStore {
         inner: LocalStore::open(folder.join("repository")).unwrap(),
         power: power.clone(),
     };
-    Repository::assemble(folder, Box::new(state), Box::new(store)).unwrap()
+    let parts = Parts {
+        store: Box::new(store),
+        ..Parts::of_folder(folder).unwrap()
+    };
+    Repository::assemble(parts).unwrap()
 }

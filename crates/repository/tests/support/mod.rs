@@ -19,8 +19,8 @@ use std::sync::{Arc, LazyLock};
 
 use chrono::{DateTime, TimeZone, Utc};
 use countersign_repository::{
-    LocalStore, OnlineSigners, Repository, Settings, SqliteState, Store, StoreError, StorePath,
-    TickOptions,
+    OnlineSigners, Parts, Repository, Settings, Store, StoreError, StorePath, TickOptions,
+    UploadPlace,
 };
 use draft::{BinLayout, Draft, DraftDocument, Setting, bins_role, first_root, top_targets};
 use index::{BinCount, DistributionFilename, file_path, page_path};
@@ -308,12 +308,12 @@ pub struct Reader {
 impl Reader {
     /// A full update from the first root; panics if anything is refused.
     pub fn of(index: &Repository, _: &Ceremony, now: DateTime<Utc>) -> Self {
-        let folder = index.store_folder();
+        let folder = index.store_folder().unwrap();
         let root = fs::read(folder.join("metadata/1.root.json")).unwrap();
         Self::update(folder, &root, Held::default(), now)
     }
 
-    fn update(folder: PathBuf, root: &[u8], held: Held<'_>, now: DateTime<Utc>) -> Self {
+    fn update(folder: &Path, root: &[u8], held: Held<'_>, now: DateTime<Utc>) -> Self {
         let read = |name: String| fs::read(folder.join("metadata").join(name));
         let mut chain = RootChain::pinned(root, Rules::default()).unwrap();
         while let Ok(next) = read(format!("{}.root.json", chain.next_version().unwrap())) {
@@ -332,7 +332,7 @@ impl Reader {
         let file = read(request.role.versioned_file_name(request.version)).unwrap();
         let targets = Arc::new(snapped.targets(&file).unwrap());
         Self {
-            folder,
+            folder: folder.to_owned(),
             snapped,
             targets,
         }
@@ -344,7 +344,7 @@ impl Reader {
             timestamp: Some(&warm.timestamp),
             snapshot: Some(&warm.snapshot),
         };
-        Self::update(index.store_folder(), &warm.root, held, now)
+        Self::update(index.store_folder().unwrap(), &warm.root, held, now)
     }
 
     /// The bytes of a distribution file, if it is a target and on its project's page.
@@ -412,7 +412,7 @@ pub struct Warm {
 
 impl Warm {
     pub fn of(index: &Repository, now: DateTime<Utc>) -> Self {
-        let folder = index.store_folder();
+        let folder = index.store_folder().unwrap();
         let root = fs::read(folder.join("metadata/1.root.json")).unwrap();
         let session = Reader::update(folder, &root, Held::default(), now);
         Self {
@@ -434,18 +434,18 @@ impl Warm {
 /// Asked before each write, by path: an error fails it.
 pub type Watcher = Box<dyn FnMut(&str) -> std::io::Result<()> + Send>;
 
-/// A local store whose writes are watched.
+/// A store whose writes are watched.
 pub struct WatchedStore {
-    inner: LocalStore,
+    inner: Box<dyn Store>,
     watcher: Watcher,
 }
 
 /// Opens a repository with a watched store.
 pub fn watched(folder: &Path, watcher: Watcher) -> Repository {
-    let state = SqliteState::open(&folder.join("state.sqlite")).unwrap();
-    let inner = LocalStore::open(folder.join("repository")).unwrap();
-    let store = WatchedStore { inner, watcher };
-    Repository::assemble(folder, Box::new(state), Box::new(store)).unwrap()
+    let mut parts = Parts::of_folder(folder).unwrap();
+    let inner = parts.store;
+    parts.store = Box::new(WatchedStore { inner, watcher });
+    Repository::assemble(parts).unwrap()
 }
 
 impl WatchedStore {
@@ -463,13 +463,17 @@ impl Store for WatchedStore {
         self.ask(path)?;
         self.inner.put_new(path, bytes)
     }
-    fn put_new_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError> {
+    fn put_new_upload(&mut self, path: &StorePath, upload: &UploadPlace) -> Result<(), StoreError> {
         self.ask(path)?;
-        self.inner.put_new_file(path, file)
+        self.inner.put_new_upload(path, upload)
     }
-    fn replace_by_file(&mut self, path: &StorePath, file: &Path) -> Result<(), StoreError> {
+    fn replace_by_upload(
+        &mut self,
+        path: &StorePath,
+        upload: &UploadPlace,
+    ) -> Result<(), StoreError> {
         self.ask(path)?;
-        self.inner.replace_by_file(path, file)
+        self.inner.replace_by_upload(path, upload)
     }
     fn relink(&mut self, existing: &StorePath, path: &StorePath) -> Result<(), StoreError> {
         self.ask(path)?;
@@ -485,6 +489,15 @@ impl Store for WatchedStore {
     }
     fn flush(&mut self) -> Result<(), StoreError> {
         self.inner.flush()
+    }
+    fn begin_pointers(&mut self) -> Result<(), StoreError> {
+        self.inner.begin_pointers()
+    }
+    fn end_pointers(&mut self) {
+        self.inner.end_pointers();
+    }
+    fn folder(&self) -> Option<&Path> {
+        self.inner.folder()
     }
     fn get(&self, path: &StorePath, limit: u64) -> Result<Option<Vec<u8>>, StoreError> {
         self.inner.get(path, limit)

@@ -75,6 +75,11 @@ pub(crate) fn run(args: &Args, matches: &ArgMatches, console: &Console) -> Resul
             origin: origin(&config.passphrases.origin, matches, &passphrase_ids),
         },
         Line {
+            name: "storage.store",
+            value: config.store.value.to_string(),
+            origin: origin(&config.store.origin, matches, &["store"]),
+        },
+        Line {
             name: "serve.listen",
             value: config.listen.value.to_string(),
             origin: origin(&config.listen.origin, matches, &["listen"]),

@@ -12,6 +12,7 @@ use crate::clock;
 use crate::console::Console;
 use crate::data_dir::DataDirArgs;
 use crate::failure::Failure;
+use crate::places;
 
 /// Take over the roles a key ceremony signed
 ///
@@ -40,7 +41,7 @@ struct RoleReport {
 }
 
 pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
-    let mut repository = Repository::open(args.data_dir.open().path())?;
+    let mut repository = places::open(&args.data_dir.open())?;
     let roles = apply(&mut repository, &args.set, clock::now())?;
     let roles = roles.iter().map(|(role, version)| RoleReport {
         role: role.to_string(),

@@ -16,6 +16,7 @@ use crate::console::Console;
 use crate::data_dir::{DataDir, DataDirArgs, make_folder};
 use crate::failure::{Failure, UsageError};
 use crate::online_keys::{OnlineKeyArgs, open_key};
+use crate::places::{self, StorageArgs, StorePlace};
 
 /// Make an empty index
 ///
@@ -95,14 +96,15 @@ pub(crate) fn init(data_dir: &DataDir, new: &NewIndex<'_>) -> Result<Repository,
     let sources = new.passphrases.iter().map(|one| keep_source(one, data_dir));
     let sources = sources.collect::<Result<Vec<_>, _>>()?;
     make_folder(data_dir.path())?;
-    let repository = Repository::init(data_dir.path(), &settings).map_err(|error| match error {
+    let storage = keep_storage(data_dir)?;
+    let repository = places::init(data_dir, &settings).map_err(|failure| match failure {
         // The state's own file says less to people than the folder they named.
-        RepositoryError::Exists { .. } => Failure::Taken {
+        Failure::Repository(RepositoryError::Exists { .. }) => Failure::Taken {
             path: data_dir.path().to_owned(),
         },
-        other => other.into(),
+        other => other,
     })?;
-    write_new(&data_dir.config(), &keys, &sources, new.listen)?;
+    write_new(&data_dir.config(), &keys, &sources, new.listen, &storage)?;
     Ok(repository)
 }
 
@@ -161,6 +163,19 @@ fn keep_key(key: &KeyUri, data_dir: &DataDir) -> Result<KeyUri, Failure> {
         KeyUri::File(path) => Ok(KeyUri::File(keep_path(path, data_dir)?)),
         elsewhere => Ok(elsewhere.clone()),
     }
+}
+
+/// Where the parts of the index lie, as the settings name it.
+fn keep_storage(data_dir: &DataDir) -> Result<StorageArgs, Failure> {
+    let mut storage = data_dir.storage().clone();
+    if let Some(StorePlace::Folder(path)) = &mut storage.store {
+        *path = portable(path, data_dir.path()).map_err(|source| Failure::Io {
+            doing: "find",
+            path: path.clone(),
+            source,
+        })?;
+    }
+    Ok(storage)
 }
 
 fn keep_source(source: &Source, data_dir: &DataDir) -> Result<Source, Failure> {

@@ -29,6 +29,7 @@ pub(crate) use status::alarm_text;
 use crate::console::Console;
 use crate::data_dir::DataDirArgs;
 use crate::failure::Failure;
+use crate::places;
 
 /// Set up an index, change what is on it, see where it stands
 #[derive(clap::Args)]
@@ -73,5 +74,5 @@ pub(crate) fn run(args: Args, console: &Console) -> Result<(), Failure> {
 }
 
 fn open(data_dir: &DataDirArgs) -> Result<Repository, Failure> {
-    Ok(Repository::open(data_dir.open().path())?)
+    places::open(&data_dir.open())
 }

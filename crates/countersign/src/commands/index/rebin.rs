@@ -17,6 +17,7 @@ use crate::console::Console;
 use crate::data_dir::DataDirArgs;
 use crate::failure::{Failure, UsageError};
 use crate::online_keys::{OnlineKeyArgs, open_key};
+use crate::places;
 use crate::progress::Progress;
 
 /// Try another number of bins, for a ceremony that decides it
@@ -70,7 +71,7 @@ struct RoomReport {
 }
 
 pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
-    let repository = Repository::open(args.data_dir.open().path())?;
+    let repository = places::open(&args.data_dir.open())?;
     let layout = BinLayout {
         count: args.bins,
         encoding: args.encoding(&repository),

@@ -1,12 +1,12 @@
 //! `countersign index upgrade`: brings an older index to what this program reads.
 
-use repository::Repository;
 use serde::Serialize;
 
 use crate::cli::JsonArgs;
 use crate::console::Console;
 use crate::data_dir::DataDirArgs;
 use crate::failure::Failure;
+use crate::places;
 
 /// Bring an index of an older version to this one
 ///
@@ -28,8 +28,8 @@ struct Report {
 
 pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
     let data_dir = args.data_dir.open();
-    let from = Repository::upgrade(data_dir.path())?;
-    let to = Repository::upgrade(data_dir.path())?;
+    let from = places::upgrade(&data_dir)?;
+    let to = places::upgrade(&data_dir)?;
     let report = Report { from, to };
     console.report(args.json.json, &report, || {
         if from == to {

@@ -10,12 +10,13 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use chrono::{DateTime, Utc};
-use repository::{Repository, prometheus_text};
+use repository::prometheus_text;
 
 use crate::clock;
 use crate::console::in_one_line;
 use crate::data_dir::DataDir;
 use crate::failure::Failure;
+use crate::places;
 use crate::replace_file::replace_file;
 use crate::runtime::{GRACE, Shutdown};
 use crate::serve::online;
@@ -85,7 +86,7 @@ impl Cycles {
 /// The index and this process, as Prometheus reads them.
 fn text(data_dir: &DataDir, cycles: &Cycles) -> Result<String, Failure> {
     let now = clock::now();
-    let status = Repository::open(data_dir.path())?.status(now)?;
+    let status = places::open(data_dir)?.status(now)?;
     Ok(prometheus_text(&status, now) + &cycles.text())
 }
 

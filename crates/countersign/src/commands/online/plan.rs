@@ -6,7 +6,7 @@ use std::str::FromStr;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use clap::builder::FalseyValueParser;
 use draft::{Plan, Reason};
-use repository::{Repository, TickOptions};
+use repository::TickOptions;
 use serde::Serialize;
 
 use crate::cli::JsonArgs;
@@ -14,6 +14,7 @@ use crate::clock;
 use crate::console::Console;
 use crate::data_dir::DataDirArgs;
 use crate::failure::Failure;
+use crate::places;
 
 /// Show what the cycle at some time would do, as things stand
 ///
@@ -92,7 +93,7 @@ struct Report {
 }
 
 pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
-    let repository = Repository::open(args.data_dir.open().path())?;
+    let repository = places::open(&args.data_dir.open())?;
     let now = clock::now();
     let at = args.at.map_or(Some(now), |at| at.from(now)).unwrap_or(now);
     let options = TickOptions {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
-use repository::{Repository, SweepReport};
+use repository::SweepReport;
 use serde::Serialize;
 
 use crate::cli::JsonArgs;
@@ -11,6 +11,7 @@ use crate::clock;
 use crate::console::Console;
 use crate::data_dir::DataDirArgs;
 use crate::failure::Failure;
+use crate::places;
 use crate::progress::Progress;
 
 /// Delete what no timestamp that a client may still hold leads to
@@ -39,7 +40,7 @@ struct Report {
 }
 
 pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
-    let mut repository = Repository::open(args.data_dir.open().path())?;
+    let mut repository = places::open(&args.data_dir.open())?;
     let progress = Progress::spinner(console, "sweeping");
     let swept = if args.dry_run {
         repository.plan_sweep(clock::now())?

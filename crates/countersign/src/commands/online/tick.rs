@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use repository::{OnlineSigners, Outcome, Repository, TickOptions, TickReport};
+use repository::{OnlineSigners, Outcome, TickOptions, TickReport};
 use serde::Serialize;
 
 use super::metrics::{self, Cycles};
@@ -15,6 +15,7 @@ use crate::console::Console;
 use crate::data_dir::{DataDir, DataDirArgs};
 use crate::failure::Failure;
 use crate::online_keys::{self, OnlineKeyArgs};
+use crate::places;
 use crate::progress;
 
 use clap::builder::FalseyValueParser;
@@ -112,7 +113,7 @@ pub(crate) fn tick(
     options: TickOptions,
     console: Option<&Console>,
 ) -> Result<TickReport, Failure> {
-    let mut repository = Repository::open(data_dir.path())?;
+    let mut repository = places::open(data_dir)?;
     let watch = |console| progress::watching(&mut repository, console, "signing");
     let _progress = console.map(watch);
     let report = repository.tick(signers, now, options)?;

@@ -1,5 +1,4 @@
-//! Records as they stand in the database: JSON in text columns, digests and times in their plain
-//! forms, so that a person with the `sqlite3` shell can read them.
+//! The documents that stand in text columns.
 
 use draft::BinLayout;
 use index::{BinCount, DistributionFilename, Yanked};
@@ -10,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::change::{Change, ChangeId, Outcome};
 use crate::error::RepositoryError;
 use crate::record::{FileRecord, Listing, RoleRecord, Staged, TargetRecord};
-use crate::sqlite::claims::{ClaimRows, GrantedBody, TransactionBody, read_rows, rows_of};
-use crate::sqlite::{damaged, to_time};
+use crate::rows::claims::{ClaimRows, GrantedBody, TransactionBody, read_rows, rows_of};
+use crate::rows::{damaged, to_time};
 
 /// A file of the index.
 #[derive(Serialize, Deserialize)]
@@ -174,7 +173,7 @@ impl OutcomeBody {
     }
 }
 
-pub(super) fn read_version(number: u64) -> Result<Version, RepositoryError> {
+pub(crate) fn read_version(number: u64) -> Result<Version, RepositoryError> {
     Version::new(number).map_err(|_| damaged("a version"))
 }
 
@@ -336,15 +335,4 @@ fn read_layout((count, is_succinct): (u32, bool)) -> Result<BinLayout, Repositor
         Encoding::PathHashPrefixes
     };
     Ok(BinLayout { count, encoding })
-}
-
-pub(super) fn encode<T: Serialize>(body: &T) -> Result<String, RepositoryError> {
-    serde_json::to_string(body).map_err(|_| damaged("a record about to be written"))
-}
-
-pub(super) fn decode<'a, T: Deserialize<'a>>(
-    text: &'a str,
-    what: &str,
-) -> Result<T, RepositoryError> {
-    serde_json::from_str(text).map_err(|_| damaged(what))
 }
