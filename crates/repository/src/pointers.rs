@@ -3,10 +3,11 @@
 
 use chrono::{DateTime, Utc};
 use index::{SimplePage, Status, mirror_url, page_path};
-use metadata::{Sha256, Timestamp, Wire};
+use metadata::{Sha256, TargetPath, Timestamp, Wire};
 
 use crate::error::RepositoryError;
 use crate::pages::page_file;
+use crate::record::FileRecord;
 use crate::repository::Repository;
 use crate::store::StorePath;
 
@@ -34,8 +35,18 @@ impl Repository {
         let count = self.state.project_count()?;
         if let Some(turns) = count.div_ceil(PROJECTS).checked_sub(1) {
             let turn = now.timestamp().div_euclid(TURN).unsigned_abs() % (turns + 1);
-            for project in self.state.some_projects(turn * PROJECTS, PROJECTS)? {
-                self.mend_mirror(&project, &mut mended)?;
+            let projects = self.state.some_projects(turn * PROJECTS, PROJECTS)?;
+            let pages: Vec<_> = projects.iter().map(page_path).collect();
+            let bin = |page: &TargetPath| self.settings.layout.count.bin_of(&page.hash()).get();
+            let places: Vec<_> = pages.iter().map(|page| (bin(page), page)).collect();
+            let targets = self.state.targets_at(&places)?;
+            let projects: Vec<_> = projects.iter().collect();
+            let mut files = self.state.files_of(&projects)?;
+            for (project, page) in projects.into_iter().zip(&pages) {
+                if let Some(target) = targets.get(page) {
+                    let files = files.remove(project).unwrap_or_default();
+                    self.mend_mirror(project, *target, &files, &mut mended)?;
+                }
             }
         }
         if !mended.is_empty() {
@@ -76,13 +87,10 @@ impl Repository {
     fn mend_mirror(
         &mut self,
         project: &index::ProjectName,
+        (length, digest): (u64, Sha256),
+        files: &[FileRecord],
         mended: &mut Vec<StorePath>,
     ) -> Result<(), RepositoryError> {
-        let target = page_path(project);
-        let bin = self.settings.layout.count.bin_of(&target.hash()).get();
-        let Some((length, digest)) = self.state.target(bin, &target)? else {
-            return Ok(());
-        };
         let json_path = StorePath::mirror_page(project, "index.json");
         let html_path = StorePath::mirror_page(project, "index.html");
         let (Some(json_path), Some(html_path)) = (json_path, html_path) else {
@@ -90,7 +98,6 @@ impl Repository {
         };
         let json = self.store.get(&json_path, length).unwrap_or_default();
         let is_good = json.is_some_and(|json| Sha256::of(&json) == digest);
-        let files = self.state.files(project)?;
         let page = SimplePage::new(
             project.clone(),
             files.iter().map(page_file).collect(),
