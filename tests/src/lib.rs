@@ -5,6 +5,7 @@
 pub mod checker;
 pub mod environment;
 pub mod fuzz_bodies;
+pub mod postgres;
 pub mod published;
 pub mod simulator;
 pub mod user;
