@@ -95,6 +95,9 @@ impl Address {
                 return Err(AddressError::WithoutTls { text });
             }
             config.ssl_mode(SslMode::Require);
+        } else if !text.contains("sslmode") {
+            // What distributions install answers with a certificate that nobody vouches for.
+            config.ssl_mode(SslMode::Disable);
         }
         match password {
             Some(password) => {

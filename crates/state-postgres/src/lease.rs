@@ -67,7 +67,7 @@ fn take(transaction: &mut Transaction<'_>, holder: &str, life: Duration) -> Resu
     let seconds = life.as_secs_f64();
     let sql = "UPDATE lease SET number = number + 1, holder = $1,
                    until = clock_timestamp() + make_interval(secs => $2)
-               WHERE holder IS NULL OR until < clock_timestamp() RETURNING number";
+               WHERE until IS NULL OR until < clock_timestamp() RETURNING number";
     let taken = row(
         transaction,
         sql,
@@ -95,7 +95,7 @@ fn is_lock_timeout(error: &postgres::Error) -> bool {
     error.code() == Some(&postgres::error::SqlState::LOCK_NOT_AVAILABLE)
 }
 
-/// Who has the lease, with its number, and until when.
+/// Who has the lease, or had it last, with its number, and until when.
 fn holder_of(client: &mut impl GenericClient) -> Result<(String, DateTime<Utc>), Fault> {
     let sql =
         "SELECT number, coalesce(holder, 'nobody'), coalesce(until, clock_timestamp()) FROM lease";
@@ -147,7 +147,7 @@ impl Drop for Held {
         drop(self.renewal.take());
         set(&self.number, None);
         let given_back = self.session.read("giving the lease back", |client| {
-            let sql = "UPDATE lease SET holder = NULL, until = NULL WHERE number = $1";
+            let sql = "UPDATE lease SET until = NULL WHERE number = $1";
             run(client, sql, &[(&self.taken, Type::INT8)])
         });
         if let Err(error) = given_back {
@@ -219,7 +219,7 @@ fn keep(session: &Session, number: i64, (stopped, wake): &(Mutex<bool>, Condvar)
 fn renew(session: &Session, number: i64, life: Duration) -> Result<bool, RepositoryError> {
     session.read("renewing the lease", |client| {
         let sql = "UPDATE lease SET until = clock_timestamp() + make_interval(secs => $2)
-                   WHERE number = $1 AND holder IS NOT NULL";
+                   WHERE number = $1 AND until IS NOT NULL";
         let seconds = life.as_secs_f64();
         let params = [
             (&number as &(dyn postgres::types::ToSql + Sync), Type::INT8),

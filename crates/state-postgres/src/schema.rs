@@ -30,8 +30,8 @@ const TABLES: &str = r#"
     );
     INSERT INTO head VALUES (1, 0, NULL, NULL);
 
-    -- One line: who is the writer, and until when, by this server's clock. The number grows with every
-    -- writer; each transaction of a cycle asks for it.
+    -- One line: who is the writer, and until when, by this server's clock; without a time, who was. The
+    -- number grows with every writer; each transaction of a cycle asks for it.
     CREATE TABLE lease (
         one smallint PRIMARY KEY CHECK (one = 1),
         number bigint NOT NULL,

@@ -236,9 +236,9 @@ impl Patience {
 /// place to another, two transactions in each other's way.
 fn may_pass(error: &postgres::Error) -> bool {
     let Some(code) = error.code() else {
-        // Not said by the server: the connection. What cannot be connected to for good, for want of a
-        // certificate for example, is tried for as long as a broken one.
-        return true;
+        // Not said by the server. What cannot be connected to for good, for want of a certificate for
+        // example, is tried for as long as a broken connection.
+        return error.is_closed() || is_of_the_system(error);
     };
     [
         SqlState::ADMIN_SHUTDOWN,
@@ -252,6 +252,18 @@ fn may_pass(error: &postgres::Error) -> bool {
     ]
     .contains(code)
         || code.code().starts_with("08")
+}
+
+/// Whether an error comes from the system: a connection that was refused, reset or is too slow.
+fn is_of_the_system(error: &postgres::Error) -> bool {
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        if cause.is::<std::io::Error>() {
+            return true;
+        }
+        next = cause.source();
+    }
+    false
 }
 
 /// The rows a query finds.

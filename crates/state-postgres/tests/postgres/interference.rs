@@ -31,15 +31,18 @@ impl Poller {
         let stopped = Arc::clone(&stop);
         let thread = thread::spawn(move || {
             let mut last = 0;
-            while !stopped.load(Ordering::Relaxed) {
+            loop {
+                let is_last = stopped.load(Ordering::SeqCst);
                 let file = std::fs::read(&path).unwrap();
                 let wire = Wire::parse(&file, 10).unwrap();
                 let version = Timestamp::parse(wire.signed).unwrap().version.get();
                 assert!(version >= last, "went back from {last} to {version}");
                 last = version;
-                thread::yield_now();
+                if is_last {
+                    return last;
+                }
+                thread::sleep(std::time::Duration::from_millis(1));
             }
-            last
         });
         Self {
             stop,
@@ -49,7 +52,7 @@ impl Poller {
 
     /// The last version seen.
     fn stop(mut self) -> u64 {
-        self.stop.store(true, Ordering::Relaxed);
+        self.stop.store(true, Ordering::SeqCst);
         self.thread.take().unwrap().join().unwrap()
     }
 }
