@@ -159,7 +159,11 @@ pub(crate) fn of_code(code: &str) -> Option<&'static str> {
             "the operator grants it with `countersign index claims grant`, with the key named here"
         }
         "unregistered" => "claim the project first: `countersign project claim`",
-        "claimed" => "the keys of a claimed project change in a ceremony: ask the operator",
+        "claimed" => "ask those who hold the keys of `claimed`: they plan it with `--release`",
+        "awaits-ceremony" => {
+            "sign with the old keys, too; if nobody has them, hand the file to the operator, for \
+             `countersign index apply SET --transaction FILE`"
+        }
         "name-taken" | "file-reused" => {
             "a name never comes back with other bytes: build a new version"
         }
@@ -229,6 +233,19 @@ fn of_repository(error: &RepositoryError) -> Option<&'static str> {
             "a set is the folder `publish-set` that a ceremony's `combine` leaves; \
              one set at a time waits for `countersign online tick`"
         }
+        RepositoryError::Shard { flaw, .. } => match **flaw {
+            draft::ShardFlaw::TooEarly { .. } => {
+                "wait; until then the old keys can still register others, which ends it"
+            }
+            _ => {
+                "nothing was changed; `countersign index claims export`, and have the ceremony for this \
+                 shard planned anew from that"
+            }
+        },
+        RepositoryError::NotResigned { .. } => {
+            "have its developers sign a release with the new keys, and add `--transaction FILE`"
+        }
+        RepositoryError::WithSet { source, .. } => return of_code(source.code()),
         RepositoryError::SetPublished { .. } => {
             "nothing has to be done; `countersign index status` shows what is published"
         }

@@ -26,7 +26,7 @@ mod source;
 mod values;
 
 pub use attestation::Attestation;
-pub use claims::{Claims, MAX_CLAIM_LIFETIME};
+pub use claims::{Claims, LOST_KEYS_WAIT, MAX_CLAIM_LIFETIME};
 pub use client::ClientLimits;
 pub use contradiction::Contradiction;
 pub use duration::{DurationError, DurationText};

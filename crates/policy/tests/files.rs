@@ -243,6 +243,7 @@ fn the_claims_in_the_readme_can_be_added_to_a_policy() {
         (16, 1_000)
     );
     assert_eq!(claims.longest_walk(), 12);
+    assert_eq!(claims.lost_keys_wait, countersign_policy::LOST_KEYS_WAIT);
 }
 
 #[test]

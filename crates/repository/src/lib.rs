@@ -12,6 +12,7 @@ mod apply_set;
 mod batch;
 mod change;
 mod claim_record;
+mod claim_set;
 mod cores;
 mod cycle;
 mod developers;
@@ -53,10 +54,9 @@ mod writer_lock;
 
 pub use alarm::Alarm;
 pub use change::{Answer, Change, ChangeId, Outcome, Queued};
-pub use claim_record::{
-    ClaimRecord, ClaimStage, ClaimsExport, Evidence, Granted, TransactionRecord,
-};
+pub use claim_record::{ClaimRecord, ClaimStage, Evidence, Granted, TransactionRecord};
 pub use cycle::{TickOptions, TickReport};
+pub use draft::{ClaimsExport, ProjectChange};
 pub use error::{IntakeError, RepositoryError, StoreError};
 pub use history::{History, Superseded};
 pub use intake::{Accepted, Intake};

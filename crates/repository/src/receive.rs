@@ -15,14 +15,16 @@ use claims::{
     Accepted, ClaimLimits, Operator, ProjectRole, Published, Registration, Transaction,
     check_claim, verify_transaction,
 };
+use draft::ClaimsExport;
 use index::{DistributionFilename, ProjectName, Yanked, file_path, metadata_path};
 use metadata::{DelegatedRoles, Document, Role, RoleName, TargetFile, TargetPath, Targets, Wire};
+use trust::Authority;
 
 pub use error::ReceiveError;
 
 use crate::batch::recently_claimed_keys;
 use crate::change::{Change, ChangeId};
-use crate::claim_record::{ClaimStage, ClaimsExport, Evidence, Granted, TransactionRecord};
+use crate::claim_record::{ClaimStage, Evidence, Granted, TransactionRecord, exported};
 use crate::error::RepositoryError;
 use crate::outlook::published;
 use crate::pages::Project;
@@ -53,6 +55,15 @@ pub enum Received {
     },
     /// A transaction.
     Transaction(Box<Accepted>),
+}
+
+/// By whose keys a transaction has to be signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SignedBy {
+    /// By those that clients are shown now, and by those that are to come, if these vouch for them.
+    KeysInForce,
+    /// By those that a set brings with it.
+    KeysToCome,
 }
 
 /// What receiving one file or pair of files came to.
@@ -90,9 +101,6 @@ impl Repository {
         let mut standing = self.standing()?;
         let before = standing.project(self, &project)?.developers.claim.as_ref();
         let stage = before.map(|claim| claim.stage);
-        if stage == Some(ClaimStage::Claimed) {
-            return Ok(Err(ReceiveError::Claimed { project }));
-        }
         if stage.is_none()
             && let Err(full) = self.room_for_a_claim(&standing)?
         {
@@ -116,6 +124,24 @@ impl Repository {
 
     /// Takes a transaction in: one archive.
     pub fn receive_transaction(&mut self, path: &Path, now: DateTime<Utc>) -> Answer {
+        let (change, accepted) =
+            match self.verified_transaction(path, SignedBy::KeysInForce, now)? {
+                Ok(verified) => verified,
+                Err(error) => return Ok(Err(error)),
+            };
+        self.sync_incoming()?;
+        self.queued(accepted.project.clone(), &[change], now, |_| {
+            Received::Transaction(accepted)
+        })
+    }
+
+    /// Verifies a transaction and keeps its files; what is left is to queue the change.
+    pub(crate) fn verified_transaction(
+        &self,
+        path: &Path,
+        signed_by: SignedBy,
+        now: DateTime<Utc>,
+    ) -> Result<Result<(Change, Box<Accepted>), ReceiveError>, RepositoryError> {
         let Some(limits) = self.claim_limits()? else {
             return Ok(Err(ReceiveError::NobodySigns));
         };
@@ -130,14 +156,24 @@ impl Repository {
         let project = transaction.project().clone();
         let mut standing = self.standing()?;
         let before = standing.project(self, &project)?;
-        let Some(known) = self.known(before)? else {
+        let Some(known) = self.known(before, signed_by)? else {
             return Ok(Err(ReceiveError::Unregistered { project }));
+        };
+        let in_force = match &before.developers.claim {
+            Some(claim) if claim.stage == ClaimStage::Claimed => claim.in_force.clone(),
+            _ => None,
         };
         let basis = before.developers.basis(&before.now);
         let accepted = match verify_transaction(&known, &mut transaction, now) {
             Ok(accepted) => accepted,
             Err(reason) => return Ok(Err(reason.into())),
         };
+        if signed_by == SignedBy::KeysInForce
+            && let Some(in_force) = in_force
+            && !self.is_signed_in_force(&accepted, &in_force)
+        {
+            return Ok(Err(ReceiveError::AwaitsCeremony { project }));
+        }
         for new in &accepted.new_files {
             let taken = self.state.digest_of_name(new.filename.as_str())?;
             let sha256 = new.file.hashes.get_sha256();
@@ -160,11 +196,19 @@ impl Repository {
             files,
             withdrawn: accepted.withdrawn.iter().cloned().collect(),
         };
-        self.sync_incoming()?;
-        let changes = [Change::Transaction(Box::new(record))];
-        self.queued(project, &changes, now, |_| {
-            Received::Transaction(Box::new(accepted))
-        })
+        Ok(Ok((
+            Change::Transaction(Box::new(record)),
+            Box::new(accepted),
+        )))
+    }
+
+    /// Whether the keys that an offline role lists have signed the project's role, too, if it is new.
+    fn is_signed_in_force(&self, accepted: &Accepted, in_force: &Granted) -> bool {
+        let registration = &in_force.registration;
+        let authority = Authority::new("claimed", &registration.keys, &registration.role_keys);
+        let own = ProjectRole::of(registration.project.clone()).name();
+        let new = accepted.roles.iter().find(|role| role.name == own);
+        new.is_none_or(|role| self.is_signed_by(&Role::Delegated(own), &role.file, &authority))
     }
 
     /// Queues that the index speaks for a project again: after a theft of the online key (reference C.9),
@@ -189,9 +233,9 @@ impl Repository {
         })
     }
 
-    /// Every claim as one document with a digest, as published: what a ceremony freezes.
+    /// Every claim whose developers sign, as published: what a ceremony freezes.
     pub fn export_claims(&self) -> Result<ClaimsExport, RepositoryError> {
-        Ok(ClaimsExport::of(&self.state.claims()?))
+        Ok(exported(&self.state.claims()?))
     }
 
     /// Every claim, as published.
@@ -241,12 +285,23 @@ impl Repository {
     }
 
     /// What a transaction is verified against; nothing if nobody has registered keys.
-    fn known(&self, project: &Project) -> Result<Option<Published>, RepositoryError> {
+    fn known(
+        &self,
+        project: &Project,
+        signed_by: SignedBy,
+    ) -> Result<Option<Published>, RepositoryError> {
         let developers = &project.developers;
         let Some(claim) = &developers.claim else {
             return Ok(None);
         };
-        let Some(registration) = claim.next_registration().cloned() else {
+        // Keys that nobody vouches for have no say before a ceremony gives it to them.
+        let registration = match (&claim.in_force, signed_by) {
+            (Some(granted), SignedBy::KeysInForce) if claim.waits_unvouched() => {
+                Some(&granted.registration)
+            }
+            _ => claim.next_registration(),
+        };
+        let Some(registration) = registration.cloned() else {
             return Ok(None);
         };
         let mut last_versions = BTreeMap::new();
