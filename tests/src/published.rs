@@ -18,6 +18,7 @@ use ring::rand::SystemRandom;
 pub struct PublishedIndex {
     repository: Repository,
     online: Arc<dyn Signer>,
+    targets: Arc<FileKey>,
     root: PathBuf,
 }
 
@@ -111,6 +112,7 @@ impl PublishedIndex {
         let mut index = Self {
             repository,
             online,
+            targets,
             root,
         };
         index.tick(made.now);
@@ -128,6 +130,12 @@ impl PublishedIndex {
     /// The repository.
     pub fn repository(&mut self) -> &mut Repository {
         &mut self.repository
+    }
+
+    /// The offline key of targets.
+    #[must_use]
+    pub fn targets_key(&self) -> &FileKey {
+        &self.targets
     }
 
     /// The folder a web server serves.
