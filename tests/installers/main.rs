@@ -1,12 +1,18 @@
 //! pip and uv, as released, install what is signed and nothing else.
 
 mod attacks;
+mod dependencies;
 mod exec;
 mod forward;
+mod large;
 mod leaks;
 mod machine;
+mod matrix;
+mod operator;
+mod poetry;
 mod private;
 mod projects;
 mod proxied;
+mod real;
 mod stage;
 mod upstreams;
