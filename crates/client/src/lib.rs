@@ -106,6 +106,7 @@
 
 pub mod conformance;
 mod datastore;
+mod delta;
 mod download;
 mod error;
 mod fetch;

@@ -36,6 +36,7 @@ mod rehearse;
 mod repository;
 mod restore;
 mod signers;
+mod snapshot_deltas;
 mod sqlite;
 mod standing;
 mod state;
