@@ -1,7 +1,9 @@
 //! Other people's TUF clients read what we publish: python-tuf, tuf-js, and tough through `audit`.
 
 mod conformance;
+mod forms;
 mod mirror;
+mod read_only;
 mod second_opinion;
 mod specifiers;
 
