@@ -82,7 +82,7 @@ async fn bomb_listed_by_a_thief() {
     let before = most_memory();
     is_up_to_date(&user, &repository).await;
     let grown = most_memory() - before;
-    fails(grown < 64 << 20, grown);
+    fails(grown < 128 << 20, grown);
     let asked = repository.server().take_requests();
     assert_eq!(asked[2..], [TO_THIRD, "metadata/3.snapshot.json"]);
 }

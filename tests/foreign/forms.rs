@@ -1,9 +1,12 @@
 //! Whole repositories in the forms that other tools write: the real client reads each in the lenient dialect, and the
 //! strict one, which is the default, takes of them what TUF 4 itself allows.
 
-use client::Kind;
+use base64ct::{Base64, Encoding};
+use client::{ClientError, Datastore, Kind, init};
+use countersign_tests::environment::prepared;
 use countersign_tests::{BinEncoding, Key, Simulator, User, files};
-use metadata::DelegatedRoles;
+use metadata::{DelegatedRoles, Document, Role, Root, Wire};
+use trust::{Dialect, Rejection, Rules};
 
 /// Every role that has keys of its own in the standard repository.
 const ROLES: [&str; 7] = [
@@ -208,4 +211,47 @@ async fn targets_with_sha512_alone() {
     repository.server().put(name(&digest), b"bytez".to_vec());
     let refused = User::of(&repository).download(&repository, path).await;
     assert_eq!(refused.unwrap_err().kind(), Kind::Digest);
+}
+
+/// The root of a public repository in use, as the registry of npm delivers it: members nobody else knows in keys and
+/// roles, key ids that are no digest of their key, an empty signature.
+#[tokio::test]
+async fn a_production_root() {
+    let seeds = std::fs::read(prepared("node/node_modules/@sigstore/tuf/seeds.json")).unwrap();
+    let seeds: serde_json::Value = serde_json::from_slice(&seeds).unwrap();
+    let repository = seeds.as_object().unwrap().values().next().unwrap();
+    let file = Base64::decode_vec(repository["root.json"].as_str().unwrap()).unwrap();
+    let root = Root::parse(Wire::parse(&file, 64).unwrap().signed).unwrap();
+    assert_eq!((root.version.get(), root.root.threshold), (14, 3));
+
+    let lenient = Rules {
+        dialect: Dialect::Lenient,
+        ..Rules::default()
+    };
+    let trusts = async |file: &[u8], rules: Rules| {
+        let folder = tempfile::tempdir().unwrap();
+        let datastore = Datastore::open(folder.path()).unwrap();
+        init(&datastore, file, &rules).await
+    };
+    trusts(&file, lenient).await.unwrap();
+    let refused = trusts(&file, Rules::default()).await.unwrap_err();
+    let named = matches!(
+        &refused,
+        ClientError::Rejected(Rejection::NotStrict {
+            role: Role::Root,
+            ..
+        })
+    );
+    assert!(named, "{refused}");
+
+    // Four of its five signatures are good; with two of them left it is nobody's root.
+    let mut json: serde_json::Value = serde_json::from_slice(&file).unwrap();
+    let signatures = json["signatures"].as_array_mut().unwrap();
+    signatures.retain(|signature| signature["sig"] != "");
+    assert_eq!(signatures.len(), 4);
+    signatures.truncate(2);
+    let refused = trusts(json.to_string().as_bytes(), lenient)
+        .await
+        .unwrap_err();
+    assert_eq!(refused.kind(), Kind::Signatures, "{refused}");
 }
