@@ -1,6 +1,7 @@
 //! Other people's TUF clients read what we publish: python-tuf, tuf-js, and tough through `audit`.
 
 mod conformance;
+mod deltas;
 mod forms;
 mod mirror;
 mod read_only;
