@@ -187,7 +187,8 @@ fn held(holder: &str, key: &dyn Signer) -> HeldKey {
 }
 
 /// The small-index policy with this many bins.
-fn policy_text((count, encoding): (u64, Encoding)) -> String {
+#[must_use]
+pub fn policy_text((count, encoding): (u64, Encoding)) -> String {
     let encoding = match encoding {
         Encoding::PathHashPrefixes => "path-hash-prefixes",
         Encoding::Succinct => "succinct",

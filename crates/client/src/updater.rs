@@ -211,7 +211,10 @@ impl Updater {
             }
             Err(timed) => *timed,
         };
-        let file = self.fetch(&timed.snapshot_request(), consistent).await?;
+        let file = match self.snapshot_by_delta(&timed).await {
+            Some(file) => file,
+            None => self.fetch(&timed.snapshot_request(), consistent).await?,
+        };
         let snapped = timed.snapshot(&file)?;
         self.shared
             .config

@@ -33,7 +33,7 @@ pub use duration::{DurationError, DurationText};
 pub use error::PolicyError;
 pub use index::{Bins, Encoding, EncodingChoice, IndexPolicy, MAX_BINS, TargetProfile};
 pub use keys::{Kdf, KeyPolicy, Scheme};
-pub use online::{OnlinePolicy, Retention};
+pub use online::{DeltaPolicy, OnlinePolicy, Retention};
 pub use repository::RepositoryLimits;
 pub use roles::{KeyKind, RolePolicy, Roles};
 pub use signers::SignerLimits;
@@ -58,6 +58,8 @@ pub struct Policy {
     pub online: OnlinePolicy,
     /// How long what nobody should need any more is kept.
     pub retention: Retention,
+    /// Deltas between snapshots; `None` where the plain snapshots are small enough.
+    pub deltas: Option<DeltaPolicy>,
     /// What a client refuses to read, follow or wait for.
     pub client: ClientLimits,
     /// What the repository refuses to publish.
@@ -117,6 +119,10 @@ impl Policy {
                 .transpose()?,
             online: OnlinePolicy::read(&document.section("online", online::KEYS)?)?,
             retention: Retention::read(&document.section("retention", online::RETENTION_KEYS)?)?,
+            deltas: document
+                .optional_section("deltas", online::DELTA_KEYS)?
+                .map(|section| DeltaPolicy::read(&section))
+                .transpose()?,
             client: ClientLimits::read(&document.section("client", client::KEYS)?)?,
             repository: RepositoryLimits::read(&document.section("repository", repository::KEYS)?)?,
             keys: KeyPolicy::read(&document.section("keys", keys::KEYS)?)?,
@@ -141,6 +147,7 @@ const KEYS: &[&str] = &[
     "claims",
     "online",
     "retention",
+    "deltas",
     "client",
     "repository",
     "keys",

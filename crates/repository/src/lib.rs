@@ -38,6 +38,7 @@ mod repository;
 mod restore;
 pub mod rows;
 mod signers;
+mod snapshot_deltas;
 mod sqlite;
 mod standing;
 mod state;

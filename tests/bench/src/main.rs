@@ -5,6 +5,7 @@
 #![allow(clippy::missing_panics_doc)]
 
 mod client_rows;
+mod delta_rows;
 mod meter;
 mod scene;
 mod sign_rows;
@@ -85,6 +86,8 @@ fn measure(row: &str, who: &str) -> Meter {
         "timestamp" => sign_rows::timestamp(run),
         "snapshot" => sign_rows::snapshot(run),
         "rehearse-1000" => sign_rows::rehearse(run, 1_000),
+        "delta-make" => delta_rows::make(run.targets.into()),
+        "delta-apply" => delta_rows::apply(run.targets.into()),
         "tick-first" => tick_rows::tick(Cycle::First, run.key),
         "tick-3" => tick_rows::tick(Cycle::Files(3), run.key),
         "tick-1000" => tick_rows::tick(Cycle::Files(1_000), run.key),
