@@ -88,6 +88,11 @@ impl Stage {
         Self::of(made, &files)
     }
 
+    /// An index with these files alone.
+    pub(crate) fn with_files(files: &[PathBuf]) -> Self {
+        Self::of(Made::small(Encoding::PathHashPrefixes), files)
+    }
+
     /// An index of these files and no others.
     pub(crate) fn of(made: Made, files: &[PathBuf]) -> Self {
         let home = tempfile::tempdir().unwrap();

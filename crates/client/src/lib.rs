@@ -132,12 +132,14 @@ mod minimum;
 mod mirror;
 mod page;
 mod pin;
+mod projects;
 mod promised;
 mod resume;
 mod session;
 #[cfg(test)]
 mod testing;
 mod transport;
+mod unverified;
 mod updater;
 mod verified_file;
 
@@ -154,6 +156,7 @@ pub use page::{Listing, ProjectPage, Withheld};
 pub use pin::{init, init_again};
 pub use promised::{Kept, Promise, PromiseError};
 pub use session::Session;
-pub use transport::{Body, Transport, TransportError, without_credentials};
+pub use transport::{Body, Transport, TransportError, is_safe_on_the_way, without_credentials};
+pub use unverified::{UnverifiedAnswer, UnverifiedIndex, UnverifiedLimits};
 pub use updater::{Updater, UpdaterConfig};
 pub use verified_file::{Check, VerifiedFile};

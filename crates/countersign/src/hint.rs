@@ -50,7 +50,8 @@ pub(crate) fn of(failure: &Failure) -> Option<String> {
         }
         Failure::Rules { .. } => {
             "write [[rule]] tables: `projects = [\"acme-*\", \"tool\"]` and `upstream = \"NAME\"`; the \
-             first that matches a project counts"
+             first that matches a project counts. An index that signs nothing can have single names: \
+             `unverified = \"https://…/simple/\"`"
         }
         Failure::Project(error) => return of_project(error).map(str::to_owned),
         Failure::Key(error) | Failure::Ceremony(ceremony::CeremonyError::Key(error)) => {

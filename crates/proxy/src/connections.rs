@@ -7,11 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+
+use crate::interim::{Interim, WithInterim};
 
 /// Wait after a failure to accept that is not one connection's own, such as too many open files.
 const AFTER_FAILURE: Duration = Duration::from_millis(200);
@@ -24,15 +28,18 @@ pub struct ConnectionLimits {
     pub header: Duration,
     /// Connections open at a time; further ones wait.
     pub connections: u32,
+    /// How often an installer that waits for a file is told so, where that helps.
+    pub interim: Duration,
 }
 
 impl Default for ConnectionLimits {
     /// 30 s, and 512 connections: twice what the busiest installers open, on as many cores as there
-    /// are.
+    /// are; and each 5 s, a third of what pip and poetry wait for.
     fn default() -> Self {
         Self {
             header: Duration::from_secs(30),
             connections: 512,
+            interim: Duration::from_secs(5),
         }
     }
 }
@@ -86,10 +93,19 @@ async fn answer(
 ) {
     // Without it small answers wait for the acknowledgement of the ones before.
     let _ = stream.set_nodelay(true);
+    let interim = Interim::new(limits.interim);
+    let stream = WithInterim::new(stream, interim.clone());
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        if Interim::helps(request.version(), request.headers()) {
+            request.extensions_mut().insert(interim.clone());
+        }
+        router.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(connection);
     let ended = tokio::select! {
@@ -125,6 +141,7 @@ mod tests {
     const LIMITS: ConnectionLimits = ConnectionLimits {
         header: Duration::from_millis(300),
         connections: 2,
+        interim: Duration::from_secs(5),
     };
 
     async fn served(shutdown: impl Future<Output = ()> + Send + 'static) -> SocketAddr {
