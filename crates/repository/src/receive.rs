@@ -28,6 +28,7 @@ use crate::outlook::published;
 use crate::pages::Project;
 use crate::record::{FileRecord, Listing, RoleRecord};
 use crate::repository::Repository;
+use crate::standing::Standing;
 use crate::store::StorePath;
 
 /// What was taken in.
@@ -87,14 +88,14 @@ impl Repository {
         if self.state.is_request_used(&claim.request)? {
             return Ok(Err(ReceiveError::Used { project }));
         }
-        let mut standing = self.standing()?;
+        let mut standing = Standing::default();
         let before = standing.project(self, &project)?.developers.claim.as_ref();
         let stage = before.map(|claim| claim.stage);
         if stage == Some(ClaimStage::Claimed) {
             return Ok(Err(ReceiveError::Claimed { project }));
         }
         if stage.is_none()
-            && let Err(full) = self.room_for_a_claim(&standing)?
+            && let Err(full) = self.room_for_a_claim()?
         {
             return Ok(Err(full));
         }
@@ -116,19 +117,50 @@ impl Repository {
 
     /// Takes a transaction in: one archive.
     pub fn receive_transaction(&mut self, path: &Path, now: DateTime<Utc>) -> Answer {
-        let Some(limits) = self.claim_limits()? else {
-            return Ok(Err(ReceiveError::NobodySigns));
-        };
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) => return Ok(Err(ReceiveError::Unreadable(error))),
+        };
+        let (change, accepted) = match self.keep_transaction(file, now)? {
+            Ok(kept) => kept,
+            Err(error) => return Ok(Err(error)),
+        };
+        let project = change.project().clone();
+        self.queued(project, &[change], now, |_| {
+            Received::Transaction(Box::new(accepted))
+        })
+    }
+
+    /// The project that a transaction says it is of; nothing of it is verified.
+    pub fn project_of_transaction(
+        &self,
+        file: File,
+    ) -> Result<Result<ProjectName, ReceiveError>, RepositoryError> {
+        let Some(limits) = self.claim_limits()? else {
+            return Ok(Err(ReceiveError::NobodySigns));
+        };
+        let opened = Transaction::open(file, limits);
+        Ok(opened
+            .map(|transaction| transaction.project().clone())
+            .map_err(ReceiveError::from))
+    }
+
+    /// Verifies a transaction against what will be published, keeps its roles and files, and says what
+    /// to queue.
+    pub(crate) fn keep_transaction(
+        &self,
+        file: File,
+        now: DateTime<Utc>,
+    ) -> Result<Result<(Change, Accepted), ReceiveError>, RepositoryError> {
+        let Some(limits) = self.claim_limits()? else {
+            return Ok(Err(ReceiveError::NobodySigns));
         };
         let mut transaction = match Transaction::open(file, limits) {
             Ok(transaction) => transaction,
             Err(reason) => return Ok(Err(reason.into())),
         };
         let project = transaction.project().clone();
-        let mut standing = self.standing()?;
+        let mut standing = Standing::default();
         let before = standing.project(self, &project)?;
         let Some(known) = self.known(before)? else {
             return Ok(Err(ReceiveError::Unregistered { project }));
@@ -154,23 +186,20 @@ impl Repository {
             Err(error) => return Ok(Err(error)),
         };
         let record = TransactionRecord {
-            project: project.clone(),
+            project,
             basis,
             roles: self.keep_roles(&accepted)?,
             files,
             withdrawn: accepted.withdrawn.iter().cloned().collect(),
         };
         self.sync_incoming()?;
-        let changes = [Change::Transaction(Box::new(record))];
-        self.queued(project, &changes, now, |_| {
-            Received::Transaction(Box::new(accepted))
-        })
+        Ok(Ok((Change::Transaction(Box::new(record)), accepted)))
     }
 
     /// Queues that the index speaks for a project again: after a theft of the online key (reference C.9),
     /// or when its developers have lost their keys.
     pub fn release_claim(&mut self, project: &ProjectName, now: DateTime<Utc>) -> Answer {
-        let mut standing = self.standing()?;
+        let mut standing = Standing::default();
         let claim = &standing.project(self, project)?.developers.claim;
         let project = project.clone();
         let stage = match claim.as_ref().map(|claim| claim.stage) {

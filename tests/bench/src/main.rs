@@ -5,10 +5,12 @@
 #![allow(clippy::missing_panics_doc)]
 
 mod client_rows;
+mod intake_rows;
 mod meter;
 mod scene;
 mod sign_rows;
 mod tick_rows;
+mod web_head;
 mod work;
 
 use std::path::Path;
@@ -23,6 +25,7 @@ use crate::work::Who;
 
 const USAGE: &str = "usage: countersign-bench row NAME ours|floor
        countersign-bench repository FOLDER TARGETS BINS prefixes|succinct
+       countersign-bench intake | latency | churn DAYS MINUTES-BETWEEN-PUBLICATIONS
        countersign-bench row client-warm|client-cold|verify-bin ours FOLDER";
 
 fn main() {
@@ -40,6 +43,11 @@ fn main() {
         ["row", row, who, repository] => {
             let meter = measure_client(row, Path::new(repository));
             println!("{}", meter.report(row, who));
+        }
+        ["intake"] => intake_rows::acknowledgements(),
+        ["latency"] => intake_rows::latency(),
+        ["churn", days, minutes] => {
+            intake_rows::churn(days.parse().unwrap(), minutes.parse().unwrap());
         }
         ["row", row, who] => println!("{}", measure(row, who).report(row, who)),
         _ => println!("{USAGE}"),
