@@ -7,3 +7,4 @@ mod door;
 mod slow;
 mod stage;
 mod tokens;
+mod transactions;

@@ -32,20 +32,32 @@ fn clock() -> DateTime<Utc> {
     }
 }
 
+/// Where web heads find the intake, and the token they have.
+#[derive(Clone)]
+struct Door {
+    address: SocketAddr,
+    token: String,
+}
+
+impl Door {
+    fn head(&self) -> WebHead {
+        WebHead::connect(self.address, &self.token)
+    }
+}
+
 /// An index, and an intake on loopback.
 struct Site {
     home: tempfile::TempDir,
     index: PublishedIndex,
-    address: SocketAddr,
-    token: String,
+    door: Door,
     // Serves until it is dropped.
     _runtime: tokio::runtime::Runtime,
 }
 
 fn policy(wait: &str) -> String {
-    Policy::built_in_text("pep458")
+    Policy::built_in_text("small-index")
         .unwrap()
-        .replace("bins = 16_384 ", "bins = 1_024 ")
+        .replace("bins = \"auto\" ", "bins = 1_024 ")
         .replace(
             "batch_wait = \"60s\" ",
             &format!("batch_wait = \"{wait}\" "),
@@ -106,14 +118,12 @@ impl Site {
         Self {
             home,
             index,
-            address,
-            token: secret.expose().to_owned(),
+            door: Door {
+                address,
+                token: secret.expose().to_owned(),
+            },
             _runtime: runtime,
         }
-    }
-
-    fn head(&self) -> WebHead {
-        WebHead::connect(self.address, &self.token)
     }
 
     fn folder(&self) -> PathBuf {
@@ -124,13 +134,14 @@ impl Site {
 /// Acknowledgements a second, by how many heads ask at once.
 pub(crate) fn acknowledgements() {
     let site = Site::new("60s", Utc::now());
-    site.head()
+    site.door
+        .head()
         .upload("target-1.0.tar.gz", &sdist("target", "1.0"));
     println!("| what | heads | acknowledged | a second | median | 99 % |");
     println!("|---|---|---|---|---|---|");
     for (heads, each) in [(1, 1_000), (16, 1_000), (64, 500), (256, 200)] {
         let yank = |head: &mut WebHead, n: u64| head.yank("target-1.0.tar.gz", &n.to_string());
-        row("no bytes", &site, heads, each, yank);
+        row("no bytes", &site.door, heads, each, yank);
     }
     for (heads, each) in [(1, 200), (64, 50)] {
         let add = |head: &mut WebHead, n: u64| {
@@ -138,13 +149,13 @@ pub(crate) fn acknowledgements() {
             let name = format!("{}-1.0.tar.gz", project.replace('-', "_"));
             head.upload(&name, &sdist(&project, "1.0"))
         };
-        row("a file of 400 B", &site, heads, each, add);
+        row("a file of 400 B", &site.door, heads, each, add);
     }
 }
 
 fn row(
     what: &str,
-    site: &Site,
+    door: &Door,
     heads: u64,
     each: u64,
     ask: impl Fn(&mut WebHead, u64) -> u64 + Sync,
@@ -155,7 +166,7 @@ fn row(
         let threads: Vec<_> = (0..heads)
             .map(|_| {
                 scope.spawn(|| {
-                    let mut head = site.head();
+                    let mut head = door.head();
                     let once = |_| {
                         let begin = Instant::now();
                         ask(&mut head, number.fetch_add(1, Ordering::Relaxed));
@@ -171,10 +182,10 @@ fn row(
     let wall = begin.elapsed().as_secs_f64();
     took.sort();
     let (median, late) = (took[took.len() / 2], took[took.len() * 99 / 100]);
-    let count = took.len();
+    let count = u32::try_from(took.len()).unwrap();
     println!(
         "| {what} | {heads} | {count} | {:.0} | {:.1} ms | {:.1} ms |",
-        count as f64 / wall,
+        f64::from(count) / wall,
         median.as_secs_f64() * 1e3,
         late.as_secs_f64() * 1e3
     );
@@ -188,7 +199,7 @@ pub(crate) fn latency() {
     for (rate, seconds) in [(1, 30), (20, 30)] {
         let mut site = Site::new("1s", Utc::now());
         let done = std::sync::atomic::AtomicBool::new(false);
-        let (address, token) = (site.address, site.token.clone());
+        let door = site.door.clone();
         let index = &mut site.index;
         let mut took: Vec<Duration> = std::thread::scope(|scope| {
             let done = &done;
@@ -196,12 +207,12 @@ pub(crate) fn latency() {
                 let uploads: Vec<_> = (0..rate * seconds)
                     .map(|n| {
                         std::thread::sleep(Duration::from_secs(1) / rate);
-                        let token = token.clone();
+                        let door = door.clone();
                         std::thread::spawn(move || {
                             let (name, bytes) =
                                 (format!("p{n}-1.0.tar.gz"), sdist(&format!("p{n}"), "1.0"));
                             let begin = Instant::now();
-                            WebHead::connect(address, &token).upload_and_wait(&name, &bytes);
+                            door.head().upload_and_wait(&name, &bytes);
                             begin.elapsed()
                         })
                     })
@@ -244,7 +255,7 @@ pub(crate) fn churn(days: u64, minutes: u64) {
                 start + TimeDelta::minutes(((day * rounds + round + 1) * minutes).cast_signed());
             SIMULATED.store(now.timestamp(), Ordering::Relaxed);
             let due = FILES_A_DAY * (day * rounds + round + 1) / rounds;
-            hand_in(&site, files, due);
+            hand_in(&site.door, files, due);
             files = due;
             site.index.tick(now);
             publications += 1;
@@ -275,11 +286,11 @@ pub(crate) fn churn(days: u64, minutes: u64) {
 
 /// Uploads of the projects number `from` up to `to`, eight heads at once; every tenth project gets its
 /// second release.
-fn hand_in(site: &Site, from: u64, to: u64) {
+fn hand_in(door: &Door, from: u64, to: u64) {
     std::thread::scope(|scope| {
         for head in 0..8 {
             scope.spawn(move || {
-                let mut connection = site.head();
+                let mut connection = door.head();
                 for n in (from..to).filter(|n| n % 8 == head) {
                     let (project, version) = (n / 10 * 10, format!("1.{}", n % 10));
                     let name = format!("churn{project}-{version}.tar.gz");
@@ -292,7 +303,7 @@ fn hand_in(site: &Site, from: u64, to: u64) {
 }
 
 fn mega(bytes: u64) -> String {
-    format!("{:.1} MB", bytes as f64 / 1e6)
+    format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10)
 }
 
 /// Bytes and number of the files below a path.

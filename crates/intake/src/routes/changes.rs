@@ -4,6 +4,7 @@ use std::fs::File;
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -106,7 +107,7 @@ struct Asked {
 )]
 pub(crate) async fn submit(
     State(intake): State<Arc<Intake>>,
-    parameters: Query<Parameters>,
+    parameters: Result<Query<Parameters>, QueryRejection>,
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
@@ -120,7 +121,9 @@ pub(crate) async fn submit(
     if intake.metrics.last_waiting() >= u64::from(intake.policy.intake.waiting_changes) {
         return Err(Problem::busy("too many changes wait for the signer"));
     }
-    let answer = match (asked.content_type.as_str(), parameters.0.filename) {
+    let Query(Parameters { filename }) = parameters
+        .map_err(|_| Problem::malformed("the query may name one file, as `?filename=`"))?;
+    let answer = match (asked.content_type.as_str(), filename) {
         (EDITS, None) => asked.edits(&intake, body).await?,
         (DISTRIBUTION, Some(filename)) => asked.distribution(&intake, &filename, body).await?,
         (TRANSACTION, None) => asked.transaction(&intake, body).await?,

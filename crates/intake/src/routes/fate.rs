@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
@@ -48,11 +49,12 @@ use crate::token::Token;
 )]
 pub(crate) async fn fate(
     State(intake): State<Arc<Intake>>,
-    id: Path<String>,
+    id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let token = authenticate(&intake, &headers)?;
-    let id = id.0.parse().map_err(|_| Problem::no_change())?;
+    let Path(id) = id.map_err(|_| Problem::no_change())?;
+    let id = id.parse().map_err(|_| Problem::no_change())?;
     let found = intake
         .pool
         .run(move |index| index.submission(SubmissionId(id)));
@@ -74,7 +76,8 @@ pub(crate) async fn fate(
 
 fn may_see(token: &Token, record: &SubmissionRecord) -> bool {
     let mut projects = record.entries.iter().map(|entry| &entry.project);
-    token.name == record.sender || projects.all(|project| token.allows(Verb::Read, project))
+    let is_readable = projects.all(|project| token.allows(Verb::Read, project));
+    token.name == record.sender || (is_readable && !record.entries.is_empty())
 }
 
 /// The fate once nothing more will happen to it, if that is within so long.

@@ -11,7 +11,7 @@ use proxy::{ConnectionLimits, serve_router, serve_router_tls};
 use super::token::TokensArgs;
 use crate::certificate;
 use crate::clock;
-use crate::console::Console;
+use crate::console::{Console, in_one_line};
 use crate::data_dir::DataDirArgs;
 use crate::failure::Failure;
 use crate::places;
@@ -72,7 +72,10 @@ pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
         .transpose()?;
     let policy = places::open(&data_dir)?.settings().policy.clone();
     let opened = data_dir.clone();
-    let open: OpenRepository = Arc::new(move || Ok(places::open(&opened)?));
+    let open: OpenRepository = Arc::new(move || {
+        let repository = places::open(&opened);
+        repository.map_err(|failure| in_one_line(&failure).into())
+    });
     let config = IntakeConfig {
         open,
         tokens: args.tokens.file(&data_dir),
