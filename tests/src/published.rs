@@ -127,6 +127,13 @@ impl PublishedIndex {
             .unwrap();
     }
 
+    /// Publishes what is due at `now`, and what waits once the policy's batch is full or old enough.
+    pub fn tick_waiting(&mut self, now: DateTime<Utc>) {
+        let signers = OnlineSigners::new(vec![Arc::clone(&self.online)]);
+        let options = TickOptions { at_once: false };
+        self.repository.tick(&signers, now, options).unwrap();
+    }
+
     /// The repository.
     pub fn repository(&mut self) -> &mut Repository {
         &mut self.repository

@@ -62,6 +62,16 @@ pub(crate) fn of(failure: &Failure) -> Option<String> {
         Failure::Config(_) => {
             "`countersign config show` shows every setting and where it comes from"
         }
+        Failure::TokensInTheClear { .. } => {
+            "give --tls-certificate and --tls-key, listen on 127.0.0.1, or say --behind-proxy if a \
+             proxy in front has TLS"
+        }
+        Failure::Tokens(intake::TokenFileError::Taken { .. }) => {
+            "idempotency keys belong to the name: give the new token another, such as hooks-2"
+        }
+        Failure::Tokens(intake::TokenFileError::Unknown { .. }) => {
+            "`countersign online token list` lists them"
+        }
         Failure::UnknownPolicy { .. } => {
             let known: Vec<_> = policy::Policy::built_in_names().collect();
             return Some(format!("shipped are {}; or name a file", known.join(", ")));

@@ -16,6 +16,7 @@ mod contradiction;
 mod duration;
 mod error;
 mod index;
+mod intake;
 mod keys;
 mod online;
 mod reader;
@@ -32,6 +33,7 @@ pub use contradiction::Contradiction;
 pub use duration::{DurationError, DurationText};
 pub use error::PolicyError;
 pub use index::{Bins, Encoding, EncodingChoice, IndexPolicy, MAX_BINS, TargetProfile};
+pub use intake::IntakeLimits;
 pub use keys::{Kdf, KeyPolicy, Scheme};
 pub use online::{DeltaPolicy, OnlinePolicy, Retention};
 pub use repository::RepositoryLimits;
@@ -68,6 +70,8 @@ pub struct Policy {
     pub keys: KeyPolicy,
     /// How long keys outside files are waited for, and how hard they are asked.
     pub signers: SignerLimits,
+    /// What the intake over HTTP takes, from whom how much.
+    pub intake: IntakeLimits,
     /// Whose word counts that an offline key was made in hardware; `None` for nobody's.
     pub attestation: Option<Attestation>,
 }
@@ -131,6 +135,11 @@ impl Policy {
                 .map(|section| SignerLimits::read(&section))
                 .transpose()?
                 .unwrap_or_default(),
+            intake: document
+                .optional_section("intake", intake::KEYS)?
+                .map(|section| IntakeLimits::read(&section))
+                .transpose()?
+                .unwrap_or_default(),
             attestation: document
                 .optional_section("attestation", attestation::KEYS)?
                 .map(|section| Attestation::read(&section))
@@ -152,5 +161,6 @@ const KEYS: &[&str] = &[
     "repository",
     "keys",
     "signers",
+    "intake",
     "attestation",
 ];

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 
 use chrono::TimeDelta;
 use countersign_policy::{
-    Bins, ClientLimits, Encoding, KeyKind, Policy, RolePolicy, SignerLimits, TargetProfile,
+    Bins, ClientLimits, Encoding, IntakeLimits, KeyKind, Policy, RolePolicy, SignerLimits,
+    TargetProfile,
 };
 
 /// Headings of PEP 458 that the files cite.
@@ -176,6 +177,7 @@ fn signer_defaults_are_those_of_small_index_and_of_older_policies() {
     let text = Policy::built_in_text("small-index").unwrap();
     let small = Policy::parse(text).unwrap();
     assert_eq!(small.signers, SignerLimits::default());
+    assert_eq!(small.intake, IntakeLimits::default());
     let (older, _) = text.split_once("[signers]").unwrap();
     assert_eq!(Policy::parse(older).unwrap(), small);
 }

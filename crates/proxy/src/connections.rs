@@ -12,8 +12,10 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
 
 use crate::interim::{Interim, WithInterim};
 
@@ -51,6 +53,28 @@ pub async fn serve_router(
     limits: ConnectionLimits,
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
+    serve(listener, router, limits, None, shutdown).await
+}
+
+/// The same over TLS. The time for a header includes the handshake.
+pub async fn serve_router_tls(
+    listener: TcpListener,
+    router: Router,
+    limits: ConnectionLimits,
+    tls: Arc<rustls::ServerConfig>,
+    shutdown: impl Future<Output = ()> + Send,
+) -> io::Result<()> {
+    let tls = TlsAcceptor::from(tls);
+    serve(listener, router, limits, Some(tls), shutdown).await
+}
+
+async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: ConnectionLimits,
+    tls: Option<TlsAcceptor>,
+    shutdown: impl Future<Output = ()> + Send,
+) -> io::Result<()> {
     let places = Arc::new(Semaphore::new(limits.connections as usize));
     let (stop, stopped) = watch::channel(());
     tokio::pin!(shutdown);
@@ -72,9 +96,21 @@ pub async fn serve_router(
                 continue;
             }
         };
-        let answered = answer(stream, router.clone(), limits, stopped.clone());
+        // Without it small answers wait for the acknowledgement of the ones before.
+        let _ = stream.set_nodelay(true);
+        let (router, stopped, tls) = (router.clone(), stopped.clone(), tls.clone());
         tokio::spawn(async move {
-            answered.await;
+            match tls {
+                None => answer(stream, router, limits, stopped).await,
+                Some(tls) => {
+                    let shaken = tokio::time::timeout(limits.header, tls.accept(stream)).await;
+                    match shaken {
+                        Ok(Ok(stream)) => answer(stream, router, limits, stopped).await,
+                        Ok(Err(error)) => tracing::debug!(%error, "a handshake failed"),
+                        Err(_) => tracing::debug!("a handshake did not come to its end"),
+                    }
+                }
+            }
             drop(place);
         });
     }
@@ -86,13 +122,11 @@ pub async fn serve_router(
 }
 
 async fn answer(
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: Router,
     limits: ConnectionLimits,
     mut stopped: watch::Receiver<()>,
 ) {
-    // Without it small answers wait for the acknowledgement of the ones before.
-    let _ = stream.set_nodelay(true);
     let interim = Interim::new(limits.interim);
     let stream = WithInterim::new(stream, interim.clone());
     let router = TowerToHyperService::new(router);
@@ -134,6 +168,7 @@ mod tests {
 
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
     use tokio::time::{Instant, timeout};
 
     use super::*;

@@ -54,7 +54,7 @@ mod views;
 pub use authority::{AuthorityError, LocalAuthority, local_authorities_in};
 pub use canonical::Canonical;
 pub use config::{Clock, ProxyConfig};
-pub use connections::{ConnectionLimits, serve_router};
+pub use connections::{ConnectionLimits, serve_router, serve_router_tls};
 pub use forward::AllowedHost;
 pub use identity::{Challenge, Identity, new_key};
 pub use negotiate::Form;

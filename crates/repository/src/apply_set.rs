@@ -1,6 +1,7 @@
 //! `index apply`: the only way offline-signed roles reach the repository (DESIGN §5).
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -11,7 +12,7 @@ use crate::cycle::offline_versions;
 use crate::error::RepositoryError;
 use crate::offline_set::{OfflineFile, OfflineSet, bins_role};
 use crate::outlook::{in_force, published};
-use crate::receive::SignedBy;
+use crate::receive::{ReceiveError, SignedBy};
 use crate::record::RoleRecord;
 use crate::repository::Repository;
 
@@ -97,11 +98,13 @@ impl Repository {
         now: DateTime<Utc>,
     ) -> Result<Vec<Change>, RepositoryError> {
         let verified = |path: &PathBuf| {
-            let verified = self.verified_transaction(path, SignedBy::KeysToCome, now)?;
-            let (change, _) = verified.map_err(|source| RepositoryError::WithSet {
+            let refused = |source| RepositoryError::WithSet {
                 path: path.clone(),
                 source: Box::new(source),
-            })?;
+            };
+            let file = File::open(path).map_err(|error| refused(ReceiveError::Unreadable(error)))?;
+            let kept = self.keep_transaction(file, SignedBy::KeysToCome, now)?;
+            let (change, _) = kept.map_err(refused)?;
             Ok(change)
         };
         transactions.iter().map(verified).collect()

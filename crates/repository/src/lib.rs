@@ -45,6 +45,7 @@ mod state;
 mod status;
 mod status_page;
 mod store;
+mod submission;
 mod sweep;
 mod sync;
 mod take_over;
@@ -78,6 +79,10 @@ pub use state::{HeadRecord, State};
 pub use status::{ClaimCounts, HeadRoom, RoleSigners, RoleStatus, Status, StoreHealth};
 pub use status_page::html as status_html;
 pub use store::{Store, StorePath};
+pub use submission::{
+    Action, DecidedSubmission, Entry, Queueing, RequestKey, Sender, Submission, SubmissionAnswer,
+    SubmissionError, SubmissionId, SubmissionRecord, Wish,
+};
 pub use sweep::SweepReport;
 pub use sync::{SyncOptions, SyncPlan, SyncReport};
 pub use timestamp_only::{TimestampOnly, TimestampReport};

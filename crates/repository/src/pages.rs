@@ -113,6 +113,7 @@ pub(crate) fn apply(
 }
 
 /// A project's files by name, and its developers' part, as published and as they will be.
+#[derive(Clone)]
 pub(crate) struct Project {
     before: BTreeMap<String, FileRecord>,
     pub(crate) now: BTreeMap<String, FileRecord>,

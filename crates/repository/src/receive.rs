@@ -30,6 +30,7 @@ use crate::outlook::published;
 use crate::pages::Project;
 use crate::record::{FileRecord, Listing, RoleRecord};
 use crate::repository::Repository;
+use crate::standing::Standing;
 use crate::store::StorePath;
 
 /// What was taken in.
@@ -98,11 +99,11 @@ impl Repository {
         if self.state.is_request_used(&claim.request)? {
             return Ok(Err(ReceiveError::Used { project }));
         }
-        let mut standing = self.standing()?;
+        let mut standing = Standing::default();
         let before = standing.project(self, &project)?.developers.claim.as_ref();
         let stage = before.map(|claim| claim.stage);
         if stage.is_none()
-            && let Err(full) = self.room_for_a_claim(&standing)?
+            && let Err(full) = self.room_for_a_claim()?
         {
             return Ok(Err(full));
         }
@@ -124,37 +125,49 @@ impl Repository {
 
     /// Takes a transaction in: one archive.
     pub fn receive_transaction(&mut self, path: &Path, now: DateTime<Utc>) -> Answer {
-        let (change, accepted) =
-            match self.verified_transaction(path, SignedBy::KeysInForce, now)? {
-                Ok(verified) => verified,
-                Err(error) => return Ok(Err(error)),
-            };
-        self.sync_incoming()?;
-        self.queued(accepted.project.clone(), &[change], now, |_| {
-            Received::Transaction(accepted)
-        })
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) => return Ok(Err(ReceiveError::Unreadable(error))),
+        };
+        let (change, accepted) = match self.keep_transaction(file, SignedBy::KeysInForce, now)? {
+            Ok(kept) => kept,
+            Err(error) => return Ok(Err(error)),
+        };
+        let project = change.project().clone();
+        self.queued(project, &[change], now, |_| Received::Transaction(accepted))
     }
 
-    /// Verifies a transaction and keeps its files; what is left is to queue the change.
-    pub(crate) fn verified_transaction(
+    /// The project that a transaction says it is of; nothing of it is verified.
+    pub fn project_of_transaction(
         &self,
-        path: &Path,
+        file: File,
+    ) -> Result<Result<ProjectName, ReceiveError>, RepositoryError> {
+        let Some(limits) = self.claim_limits()? else {
+            return Ok(Err(ReceiveError::NobodySigns));
+        };
+        let opened = Transaction::open(file, limits);
+        Ok(opened
+            .map(|transaction| transaction.project().clone())
+            .map_err(ReceiveError::from))
+    }
+
+    /// Verifies a transaction against what will be published, keeps its roles and files, and says what
+    /// to queue.
+    pub(crate) fn keep_transaction(
+        &self,
+        file: File,
         signed_by: SignedBy,
         now: DateTime<Utc>,
     ) -> Result<Result<(Change, Box<Accepted>), ReceiveError>, RepositoryError> {
         let Some(limits) = self.claim_limits()? else {
             return Ok(Err(ReceiveError::NobodySigns));
         };
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) => return Ok(Err(ReceiveError::Unreadable(error))),
-        };
         let mut transaction = match Transaction::open(file, limits) {
             Ok(transaction) => transaction,
             Err(reason) => return Ok(Err(reason.into())),
         };
         let project = transaction.project().clone();
-        let mut standing = self.standing()?;
+        let mut standing = Standing::default();
         let before = standing.project(self, &project)?;
         let Some(known) = self.known(before, signed_by)? else {
             return Ok(Err(ReceiveError::Unregistered { project }));
@@ -190,12 +203,13 @@ impl Repository {
             Err(error) => return Ok(Err(error)),
         };
         let record = TransactionRecord {
-            project: project.clone(),
+            project,
             basis,
             roles: self.keep_roles(&accepted)?,
             files,
             withdrawn: accepted.withdrawn.iter().cloned().collect(),
         };
+        self.sync_incoming()?;
         Ok(Ok((
             Change::Transaction(Box::new(record)),
             Box::new(accepted),
@@ -214,7 +228,7 @@ impl Repository {
     /// Queues that the index speaks for a project again: after a theft of the online key (reference C.9),
     /// or when its developers have lost their keys.
     pub fn release_claim(&mut self, project: &ProjectName, now: DateTime<Utc>) -> Answer {
-        let mut standing = self.standing()?;
+        let mut standing = Standing::default();
         let claim = &standing.project(self, project)?.developers.claim;
         let project = project.clone();
         let stage = match claim.as_ref().map(|claim| claim.stage) {

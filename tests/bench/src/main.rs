@@ -6,10 +6,12 @@
 
 mod client_rows;
 mod delta_rows;
+mod intake_rows;
 mod meter;
 mod scene;
 mod sign_rows;
 mod tick_rows;
+mod web_head;
 mod work;
 
 use std::path::Path;
@@ -24,6 +26,7 @@ use crate::work::Who;
 
 const USAGE: &str = "usage: countersign-bench row NAME ours|floor
        countersign-bench repository FOLDER TARGETS BINS prefixes|succinct
+       countersign-bench intake | latency | churn DAYS MINUTES-BETWEEN-PUBLICATIONS
        countersign-bench row client-warm|client-cold|verify-bin ours FOLDER";
 
 fn main() {
@@ -41,6 +44,11 @@ fn main() {
         ["row", row, who, repository] => {
             let meter = measure_client(row, Path::new(repository));
             println!("{}", meter.report(row, who));
+        }
+        ["intake"] => intake_rows::acknowledgements(),
+        ["latency"] => intake_rows::latency(),
+        ["churn", days, minutes] => {
+            intake_rows::churn(days.parse().unwrap(), minutes.parse().unwrap());
         }
         ["row", row, who] => println!("{}", measure(row, who).report(row, who)),
         _ => println!("{USAGE}"),
