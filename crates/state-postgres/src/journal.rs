@@ -19,18 +19,27 @@ const COPY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
 pub(crate) fn enqueue(
     transaction: &mut Transaction<'_>,
-    changes: &[Change],
+    changes: &[&Change],
     now: DateTime<Utc>,
 ) -> Result<Vec<ChangeId>, Fault> {
     take_names(transaction, changes)?;
     use_requests_up(transaction, changes)?;
-    let bodies = changes.iter().map(rows::change);
+    let bodies = changes.iter().map(|change| rows::change(change));
     let bodies = bodies.collect::<Result<Vec<_>, _>>()?;
-    let sql = "INSERT INTO changes (accepted, body)
-               SELECT $1, body FROM unnest($2) WITH ORDINALITY AS queued (body, place)
+    let projects: Vec<&str> = changes
+        .iter()
+        .map(|change| change.project().as_str())
+        .collect();
+    let sql = "INSERT INTO changes (accepted, body, project)
+               SELECT $1, body, project
+               FROM unnest($2, $3) WITH ORDINALITY AS queued (body, project, place)
                ORDER BY place RETURNING id";
     let now = now.timestamp();
-    let params: [Param<'_>; 2] = [(&now, Type::INT8), (&bodies, Type::TEXT_ARRAY)];
+    let params: [Param<'_>; 3] = [
+        (&now, Type::INT8),
+        (&bodies, Type::TEXT_ARRAY),
+        (&projects, Type::TEXT_ARRAY),
+    ];
     let found = query(transaction, sql, &params)?;
     let mut ids = found
         .iter()
@@ -42,9 +51,9 @@ pub(crate) fn enqueue(
 }
 
 /// A name stands for the bytes it was first taken for, whoever asked at the same moment (reference F7).
-fn take_names(transaction: &mut Transaction<'_>, changes: &[Change]) -> Result<(), Fault> {
+fn take_names(transaction: &mut Transaction<'_>, changes: &[&Change]) -> Result<(), Fault> {
     let mut wanted: BTreeMap<&str, String> = BTreeMap::new();
-    for file in changes.iter().flat_map(Change::files) {
+    for file in changes.iter().flat_map(|change| change.files()) {
         let digest = file.sha256.to_string();
         let taken = wanted
             .entry(file.filename.as_str())
@@ -81,7 +90,7 @@ fn name_taken(filename: &str, published: String) -> RepositoryError {
 }
 
 /// Notes requests as used up, with the keys they ask for.
-fn use_requests_up(transaction: &mut Transaction<'_>, changes: &[Change]) -> Result<(), Fault> {
+fn use_requests_up(transaction: &mut Transaction<'_>, changes: &[&Change]) -> Result<(), Fault> {
     for change in changes {
         let Change::Claim(granted) = change else {
             continue;

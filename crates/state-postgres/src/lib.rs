@@ -18,6 +18,7 @@ mod read;
 mod schema;
 mod session;
 mod state;
+mod submissions;
 
 pub use address::{Address, AddressError};
 pub use lease::Lease;

@@ -80,8 +80,15 @@ pub(crate) fn allocated(session: &Session) -> Result<BTreeMap<Role, Version>, Re
     })
 }
 
-pub(crate) fn pending(session: &Session) -> Result<Vec<Queued>, RepositoryError> {
-    let sql = "SELECT id, accepted, body FROM changes WHERE outcome IS NULL ORDER BY id";
+/// Changes not yet published that a further condition picks, in the order accepted.
+pub(crate) fn pending(
+    session: &Session,
+    condition: &str,
+    params: &[Param<'_>],
+) -> Result<Vec<Queued>, RepositoryError> {
+    let sql = format!(
+        "SELECT id, accepted, body FROM changes WHERE outcome IS NULL {condition} ORDER BY id"
+    );
     session.read("reading the journal", |client| {
         let read = |row: &Row| {
             let body: String = row.try_get(2)?;
@@ -91,7 +98,7 @@ pub(crate) fn pending(session: &Session) -> Result<Vec<Queued>, RepositoryError>
                 change: rows::read_change(&body)?,
             })
         };
-        rows(client, sql, &[])?.iter().map(read).collect()
+        rows(client, &sql, params)?.iter().map(read).collect()
     })
 }
 

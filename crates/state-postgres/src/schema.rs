@@ -60,9 +60,22 @@ const TABLES: &str = r#"
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         accepted bigint NOT NULL,
         body text NOT NULL,
-        outcome text
+        outcome text,
+        project text COLLATE "C" NOT NULL
     );
     CREATE INDEX changes_pending ON changes (id) WHERE outcome IS NULL;
+    CREATE INDEX changes_pending_by_project ON changes (project, id) WHERE outcome IS NULL;
+
+    -- Every request taken in over HTTP, with what it came to; with a key it gets that answer for ever.
+    CREATE TABLE submissions (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        accepted bigint NOT NULL,
+        sender text COLLATE "C" NOT NULL,
+        key text COLLATE "C",
+        digest text,
+        body text NOT NULL,
+        UNIQUE (sender, key)
+    );
 
     -- Every file name ever taken, removed ones too.
     CREATE TABLE names (filename text COLLATE "C" PRIMARY KEY, sha256 text NOT NULL);

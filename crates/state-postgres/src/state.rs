@@ -10,14 +10,15 @@ use policy::StateLimits;
 use postgres::Transaction;
 use postgres::types::Type;
 use repository::{
-    Change, ChangeId, ClaimRecord, FileRecord, HeadRecord, History, OfflineFile, OfflineSet,
-    Outcome, Publication, Queued, RepositoryError, RoleRecord, Settings, Staged, State, StorePath,
+    Change, ChangeId, ClaimRecord, DecidedSubmission, FileRecord, HeadRecord, History, OfflineFile,
+    OfflineSet, Outcome, Publication, Queued, Queueing, RepositoryError, RoleRecord, Settings,
+    Staged, State, StorePath, SubmissionId, SubmissionRecord,
 };
 
 use crate::address::Address;
 use crate::lease::{Lease, Number, check};
 use crate::session::{Fault, Session, run};
-use crate::{claims, head, history, journal, read, schema};
+use crate::{claims, head, history, journal, read, schema, submissions};
 
 /// A [`State`] in a PostgreSQL database, with one signer by [`Lease`].
 pub struct PostgresState {
@@ -106,13 +107,46 @@ impl State for PostgresState {
         if changes.is_empty() {
             return Ok(Vec::new());
         }
+        let changes: Vec<&Change> = changes.iter().collect();
         self.session.transact("queueing changes", |transaction| {
-            journal::enqueue(transaction, changes, now)
+            journal::enqueue(transaction, &changes, now)
         })
     }
 
+    fn submit(
+        &mut self,
+        submissions: &[DecidedSubmission],
+        now: DateTime<Utc>,
+    ) -> Answer<Vec<Queueing>> {
+        self.session
+            .transact("queueing submissions", |transaction| {
+                submissions::submit(transaction, submissions, now)
+            })
+    }
+
+    fn submission(&self, id: SubmissionId) -> Answer<Option<SubmissionRecord>> {
+        submissions::submission(&self.session, id)
+    }
+
+    fn submission_under(
+        &self,
+        sender: &str,
+        key: &str,
+    ) -> Answer<Option<(Sha256, SubmissionRecord)>> {
+        submissions::under(&self.session, sender, key)
+    }
+
     fn pending(&self) -> Answer<Vec<Queued>> {
-        read::pending(&self.session)
+        read::pending(&self.session, "", &[])
+    }
+
+    fn pending_of(&self, project: &ProjectName) -> Answer<Vec<Queued>> {
+        let project = project.as_str();
+        read::pending(&self.session, "AND project = $1", &[(&project, Type::TEXT)])
+    }
+
+    fn pending_count(&self) -> Answer<u64> {
+        read::count(&self.session, "changes WHERE outcome IS NULL")
     }
 
     fn answers(&self, ids: &[ChangeId]) -> Answer<(Vec<(ChangeId, Outcome)>, bool)> {
