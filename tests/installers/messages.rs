@@ -89,7 +89,9 @@ fn told(output: &Output, names: &[(String, &str)]) -> String {
     ];
     let shown = all.lines().filter(|line| {
         let line = line.trim_start();
-        words.iter().any(|word| line.contains(word)) && !line.starts_with("warning: ")
+        // poetry shows lines of its own source.
+        let is_source = line.starts_with(|c: char| c.is_ascii_digit() || "→│".contains(c));
+        words.iter().any(|word| line.contains(word)) && !is_source && !line.starts_with("warning: ")
     });
     for line in shown {
         let mut line = line.trim().to_owned();
