@@ -1,5 +1,5 @@
 //! What somebody reads whose installation fails, for the five failures that happen most, from each of the
-//! installers of today: recorded in `messages.md`, which is read as a page. With COUNTERSIGN_RECORD=1 it is
+//! installers of today: recorded in `messages.md`, which is read as a page. With `COUNTERSIGN_RECORD=1` it is
 //! written anew.
 
 use std::fmt::Write;
