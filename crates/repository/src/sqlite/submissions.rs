@@ -124,8 +124,7 @@ pub(super) fn under(
         .map_err(failed("looking up an idempotency key"))?;
     row.map(|(id, accepted, digest, body)| {
         let digest = Sha256::parse(&digest).map_err(|_| rows::damaged("a submission"))?;
-        let record =
-            rows::read_submission(SubmissionId(id), accepted, sender.to_owned(), &body)?;
+        let record = rows::read_submission(SubmissionId(id), accepted, sender.to_owned(), &body)?;
         Ok((digest, record))
     })
     .transpose()
