@@ -14,6 +14,11 @@ use crate::failure::Failure;
 pub(crate) const EXPIRED: &str = "`countersign online tick` renews timestamp, snapshot and bins; \
      root, targets and bins (the role) take a key ceremony";
 
+/// What a file of rules looks like.
+const RULES: &str = "write [[rule]] tables: `projects = [\"acme-*\", \"tool\"]` and `upstream = \"NAME\"`; the \
+     first that matches a project counts. An index that signs nothing can have single names: \
+     `unverified = \"https://…/simple/\"`";
+
 /// The hint for a failure.
 pub(crate) fn of(failure: &Failure) -> Option<String> {
     let hint = match failure {
@@ -48,11 +53,7 @@ pub(crate) fn of(failure: &Failure) -> Option<String> {
         Failure::NotADistribution { .. } => {
             "name a wheel or sdist, by the file name under which the index lists it"
         }
-        Failure::Rules { .. } => {
-            "write [[rule]] tables: `projects = [\"acme-*\", \"tool\"]` and `upstream = \"NAME\"`; the \
-             first that matches a project counts. An index that signs nothing can have single names: \
-             `unverified = \"https://…/simple/\"`"
-        }
+        Failure::Rules { .. } => RULES,
         Failure::Project(error) => return of_project(error).map(str::to_owned),
         Failure::Key(error) | Failure::Ceremony(ceremony::CeremonyError::Key(error)) => {
             of_key(error)?
