@@ -102,7 +102,8 @@ impl Repository {
                 path: path.clone(),
                 source: Box::new(source),
             };
-            let file = File::open(path).map_err(|error| refused(ReceiveError::Unreadable(error)))?;
+            let file =
+                File::open(path).map_err(|error| refused(ReceiveError::Unreadable(error)))?;
             let kept = self.keep_transaction(file, SignedBy::KeysToCome, now)?;
             let (change, _) = kept.map_err(refused)?;
             Ok(change)
