@@ -8,6 +8,7 @@ use keys::KeyError;
 use keys_kms::KmsError;
 use repository::RepositoryError;
 
+use crate::commands::DeliveryError;
 use crate::failure::Failure;
 
 /// What renews which role.
@@ -73,6 +74,7 @@ pub(crate) fn of(failure: &Failure) -> Option<String> {
             }
             _ => "an address looks like `postgres://USER@HOST/DATABASE`",
         },
+        Failure::Delivery(error) => of_delivery(error)?,
         Failure::TokensInTheClear { .. } => {
             "give --tls-certificate and --tls-key, listen on 127.0.0.1, or say --behind-proxy if a \
              proxy in front has TLS"
@@ -230,6 +232,24 @@ pub(crate) fn of_code(code: &str) -> Option<&'static str> {
             "make a new key, and destroy the one that was written where it can be read"
         }
         _ => return None,
+    })
+}
+
+fn of_delivery(error: &DeliveryError) -> Option<&'static str> {
+    Some(match error {
+        DeliveryError::InTheClear { .. } => "give an https:// address",
+        DeliveryError::Unreachable { .. } => "check the address, then send the same archive again",
+        DeliveryError::Nonsense { .. } => {
+            "--intake-url is where `countersign online serve` listens"
+        }
+        DeliveryError::NotPublished { .. } => "say `countersign project refused` and sign again",
+        DeliveryError::Refused { problem } => match problem.code.as_deref() {
+            Some(code) => of_code(code)?,
+            None if problem.status == 401 || problem.status == 403 => {
+                "ask the operator of the index for a token that may `transaction` for this project"
+            }
+            None => return None,
+        },
     })
 }
 
