@@ -23,6 +23,7 @@ mod repository;
 mod roles;
 mod signers;
 mod source;
+mod store;
 mod values;
 
 pub use attestation::Attestation;
@@ -37,6 +38,7 @@ pub use online::{OnlinePolicy, Retention};
 pub use repository::RepositoryLimits;
 pub use roles::{KeyKind, RolePolicy, Roles};
 pub use signers::SignerLimits;
+pub use store::StoreLimits;
 
 use reader::Section;
 
@@ -66,6 +68,8 @@ pub struct Policy {
     pub keys: KeyPolicy,
     /// How long keys outside files are waited for, and how hard they are asked.
     pub signers: SignerLimits,
+    /// How a store in a bucket is written, and how long its answers are waited for.
+    pub store: StoreLimits,
     /// Whose word counts that an offline key was made in hardware; `None` for nobody's.
     pub attestation: Option<Attestation>,
 }
@@ -125,6 +129,11 @@ impl Policy {
                 .map(|section| SignerLimits::read(&section))
                 .transpose()?
                 .unwrap_or_default(),
+            store: document
+                .optional_section("store", store::KEYS)?
+                .map(|section| StoreLimits::read(&section))
+                .transpose()?
+                .unwrap_or_default(),
             attestation: document
                 .optional_section("attestation", attestation::KEYS)?
                 .map(|section| Attestation::read(&section))
@@ -145,5 +154,6 @@ const KEYS: &[&str] = &[
     "repository",
     "keys",
     "signers",
+    "store",
     "attestation",
 ];
