@@ -3,17 +3,18 @@
 
 use chrono::{DateTime, Utc};
 use index::{SimplePage, Status, mirror_url, page_path};
-use metadata::{Sha256, Timestamp, Wire};
+use metadata::{Timestamp, Wire};
 
 use crate::error::RepositoryError;
 use crate::pages::page_file;
 use crate::repository::Repository;
 use crate::store::StorePath;
 
-/// How many projects' mirror pages one cycle looks at.
-const PROJECTS: u64 = 200;
-/// How long it looks at the same ones, in seconds.
+/// How long a cycle looks at the mirror pages of the same projects, in seconds.
 const TURN: i64 = 60;
+
+/// A page of the plain mirror: where it lies, and its bytes.
+pub(crate) type Page = (StorePath, Vec<u8>);
 
 impl Repository {
     /// Puts `timestamp.json` again if it is not what was published, and pages of the plain mirror: some
@@ -32,9 +33,10 @@ impl Repository {
         self.state.check_writer()?;
         let mut mended: Vec<StorePath> = self.mend_timestamp()?.into_iter().collect();
         let count = self.state.project_count()?;
-        if let Some(turns) = count.div_ceil(PROJECTS).checked_sub(1) {
+        let at_once = self.store.pages_per_cycle();
+        if let Some(turns) = count.div_ceil(at_once).checked_sub(1) {
             let turn = now.timestamp().div_euclid(TURN).unsigned_abs() % (turns + 1);
-            for project in self.state.some_projects(turn * PROJECTS, PROJECTS)? {
+            for project in self.state.some_projects(turn * at_once, at_once)? {
                 self.mend_mirror(&project, &mut mended)?;
             }
         }
@@ -78,18 +80,31 @@ impl Repository {
         project: &index::ProjectName,
         mended: &mut Vec<StorePath>,
     ) -> Result<(), RepositoryError> {
+        for (path, bytes) in self.mirror_pages(project)?.into_iter().flatten() {
+            let found = self.store.get(&path, bytes.len() as u64);
+            if found.unwrap_or_default().as_ref() != Some(&bytes) {
+                self.store.put_pointer(&path, &bytes)?;
+                mended.push(path);
+            }
+        }
+        Ok(())
+    }
+
+    /// The pages of the plain mirror of a project, if it has any, and where they lie.
+    pub(crate) fn mirror_pages(
+        &self,
+        project: &index::ProjectName,
+    ) -> Result<Option<[Page; 2]>, RepositoryError> {
         let target = page_path(project);
         let bin = self.settings.layout.count.bin_of(&target.hash()).get();
-        let Some((length, digest)) = self.state.target(bin, &target)? else {
-            return Ok(());
-        };
+        if self.state.target(bin, &target)?.is_none() {
+            return Ok(None);
+        }
         let json_path = StorePath::mirror_page(project, "index.json");
         let html_path = StorePath::mirror_page(project, "index.html");
         let (Some(json_path), Some(html_path)) = (json_path, html_path) else {
-            return Ok(());
+            return Ok(None);
         };
-        let json = self.store.get(&json_path, length).unwrap_or_default();
-        let is_good = json.is_some_and(|json| Sha256::of(&json) == digest);
         let files = self.state.files(project)?;
         let page = SimplePage::new(
             project.clone(),
@@ -97,15 +112,6 @@ impl Repository {
             Status::default(),
         )?;
         let html = page.render_html(mirror_url).into_bytes();
-        let found = self.store.get(&html_path, html.len() as u64);
-        if found.unwrap_or_default().as_ref() != Some(&html) {
-            self.store.put_pointer(&html_path, &html)?;
-            mended.push(html_path);
-        }
-        if !is_good {
-            self.store.put_pointer(&json_path, &page.render_json())?;
-            mended.push(json_path);
-        }
-        Ok(())
+        Ok(Some([(html_path, html), (json_path, page.render_json())]))
     }
 }
