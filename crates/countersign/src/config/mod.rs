@@ -10,11 +10,13 @@ use std::path::{Path, PathBuf};
 use ceremony::key_command::Source;
 use keys::{KeyUri, UriError};
 
-pub(crate) use file::{ConfigFile, write_new};
+pub(crate) use file::{ConfigFile, keep_store, write_new};
 
+use crate::bucket_options::BucketOptions;
 use crate::data_dir::DataDir;
 use crate::online_keys::OnlineKeyArgs;
 use crate::places::StorePlace;
+use store_bucket::{BucketError, BucketPlace};
 
 /// Port of the repository where nothing else is said; the proxy of `quickstart` has the next one.
 /// Fixed, since installers know a cached file by its URL.
@@ -31,6 +33,10 @@ pub(crate) struct Config {
     pub(crate) listen: Setting<SocketAddr>,
     /// Where the store is.
     pub(crate) store: Setting<StorePlace>,
+    /// Where the uploads are, if not in the index's folder.
+    pub(crate) uploads: Setting<Option<BucketPlace>>,
+    /// What is said of buckets, by whomever.
+    pub(crate) bucket: BucketOptions,
 }
 
 /// One setting.
@@ -81,7 +87,10 @@ impl Config {
         let file = ConfigFile::read(&path)?;
         let from_file = || Origin::File(path.clone());
         let listen = file.listen;
-        let store = file.store_in(data_dir.path());
+        let store = file.store_in(data_dir.path(), &path)?;
+        let uploads = file.uploads(&path)?;
+        let bucket = data_dir.storage().bucket.clone();
+        let bucket = bucket.or(&file.bucket(), data_dir.path());
         let keys = file.keys_in(data_dir.path(), &path)?;
         let passphrases = file.passphrases_in(data_dir.path());
         let origin = |is_set: bool| {
@@ -111,6 +120,14 @@ impl Config {
                     origin: Origin::Default,
                 },
             },
+            uploads: match data_dir.storage().uploads.clone() {
+                Some(given) => Setting::given(Some(given)),
+                None => Setting {
+                    origin: origin(uploads.is_some()),
+                    value: uploads,
+                },
+            },
+            bucket,
         })
     }
 
@@ -135,7 +152,7 @@ impl Config {
 }
 
 impl<T> Setting<T> {
-    fn given(value: T) -> Self {
+    pub(crate) fn given(value: T) -> Self {
         Self {
             value,
             origin: Origin::Given,
@@ -169,6 +186,22 @@ pub(crate) enum ConfigError {
         path: PathBuf,
         /// What is wrong, with its line.
         source: Box<toml::de::Error>,
+    },
+    /// A bucket that is none.
+    #[error("`{key}` in {path} is no place", path = path.display())]
+    Bucket {
+        /// The file.
+        path: PathBuf,
+        /// The setting.
+        key: &'static str,
+        /// What is wrong.
+        source: BucketError,
+    },
+    /// Settings that could not be changed by lines.
+    #[error("{path} cannot be changed: `store` does not stand below `[storage]`", path = path.display())]
+    Unedited {
+        /// The file.
+        path: PathBuf,
     },
     /// A key that is none.
     #[error("`online.keys` in {path}: entry {entry} is no key", path = path.display())]
