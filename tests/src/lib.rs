@@ -4,8 +4,11 @@
 
 pub mod checker;
 pub mod environment;
+pub mod faults;
 pub mod fuzz_bodies;
+pub mod poller;
 pub mod published;
+pub mod s3;
 pub mod simulator;
 pub mod user;
 
