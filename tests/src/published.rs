@@ -18,6 +18,7 @@ use ring::rand::SystemRandom;
 pub struct PublishedIndex {
     repository: Repository,
     online: Arc<dyn Signer>,
+    targets: Arc<FileKey>,
     root: PathBuf,
 }
 
@@ -50,6 +51,8 @@ pub struct Genesis {
     pub set: PathBuf,
     /// The file to trust: the first root.
     pub root: PathBuf,
+    /// The key of targets.
+    pub targets: Arc<FileKey>,
 }
 
 impl Genesis {
@@ -90,6 +93,7 @@ impl Genesis {
         Self {
             root: set.folder.join("1.root.json"),
             set: set.folder,
+            targets,
         }
     }
 }
@@ -131,6 +135,7 @@ impl PublishedIndex {
         let mut index = Self {
             repository,
             online,
+            targets: genesis.targets,
             root: genesis.root,
         };
         index.tick(made.now);
@@ -145,9 +150,22 @@ impl PublishedIndex {
             .unwrap();
     }
 
+    /// Publishes what is due at `now`, and what waits once the policy's batch is full or old enough.
+    pub fn tick_waiting(&mut self, now: DateTime<Utc>) {
+        let signers = OnlineSigners::new(vec![Arc::clone(&self.online)]);
+        let options = TickOptions { at_once: false };
+        self.repository.tick(&signers, now, options).unwrap();
+    }
+
     /// The repository.
     pub fn repository(&mut self) -> &mut Repository {
         &mut self.repository
+    }
+
+    /// The offline key of targets.
+    #[must_use]
+    pub fn targets_key(&self) -> &FileKey {
+        &self.targets
     }
 
     /// The folder a web server serves.

@@ -2,11 +2,13 @@
 
 mod authorities;
 mod bucket_options;
+mod certificate;
 mod cli;
 mod clock;
 mod commands;
 mod config;
 mod console;
+mod credentials;
 mod data_dir;
 mod exit_code;
 mod failure;
@@ -14,6 +16,7 @@ mod hint;
 mod installed;
 mod installers;
 mod key_service;
+mod keyring;
 mod logging;
 mod netrc;
 mod online_keys;

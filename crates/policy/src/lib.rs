@@ -16,6 +16,7 @@ mod contradiction;
 mod duration;
 mod error;
 mod index;
+mod intake;
 mod keys;
 mod online;
 mod reader;
@@ -27,14 +28,15 @@ mod store;
 mod values;
 
 pub use attestation::Attestation;
-pub use claims::{Claims, MAX_CLAIM_LIFETIME};
+pub use claims::{Claims, LOST_KEYS_WAIT, MAX_CLAIM_LIFETIME};
 pub use client::ClientLimits;
 pub use contradiction::Contradiction;
 pub use duration::{DurationError, DurationText};
 pub use error::PolicyError;
 pub use index::{Bins, Encoding, EncodingChoice, IndexPolicy, MAX_BINS, TargetProfile};
+pub use intake::IntakeLimits;
 pub use keys::{Kdf, KeyPolicy, Scheme};
-pub use online::{OnlinePolicy, Retention};
+pub use online::{DeltaPolicy, OnlinePolicy, Retention};
 pub use repository::RepositoryLimits;
 pub use roles::{KeyKind, RolePolicy, Roles};
 pub use signers::SignerLimits;
@@ -60,6 +62,8 @@ pub struct Policy {
     pub online: OnlinePolicy,
     /// How long what nobody should need any more is kept.
     pub retention: Retention,
+    /// Deltas between snapshots; `None` where the plain snapshots are small enough.
+    pub deltas: Option<DeltaPolicy>,
     /// What a client refuses to read, follow or wait for.
     pub client: ClientLimits,
     /// What the repository refuses to publish.
@@ -70,6 +74,8 @@ pub struct Policy {
     pub signers: SignerLimits,
     /// How a store in a bucket is written, and how long its answers are waited for.
     pub store: StoreLimits,
+    /// What the intake over HTTP takes, from whom how much.
+    pub intake: IntakeLimits,
     /// Whose word counts that an offline key was made in hardware; `None` for nobody's.
     pub attestation: Option<Attestation>,
 }
@@ -121,6 +127,10 @@ impl Policy {
                 .transpose()?,
             online: OnlinePolicy::read(&document.section("online", online::KEYS)?)?,
             retention: Retention::read(&document.section("retention", online::RETENTION_KEYS)?)?,
+            deltas: document
+                .optional_section("deltas", online::DELTA_KEYS)?
+                .map(|section| DeltaPolicy::read(&section))
+                .transpose()?,
             client: ClientLimits::read(&document.section("client", client::KEYS)?)?,
             repository: RepositoryLimits::read(&document.section("repository", repository::KEYS)?)?,
             keys: KeyPolicy::read(&document.section("keys", keys::KEYS)?)?,
@@ -132,6 +142,11 @@ impl Policy {
             store: document
                 .optional_section("store", store::KEYS)?
                 .map(|section| StoreLimits::read(&section))
+                .transpose()?
+                .unwrap_or_default(),
+            intake: document
+                .optional_section("intake", intake::KEYS)?
+                .map(|section| IntakeLimits::read(&section))
                 .transpose()?
                 .unwrap_or_default(),
             attestation: document
@@ -150,10 +165,12 @@ const KEYS: &[&str] = &[
     "claims",
     "online",
     "retention",
+    "deltas",
     "client",
     "repository",
     "keys",
     "signers",
     "store",
+    "intake",
     "attestation",
 ];

@@ -4,12 +4,13 @@ use std::io;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
-use draft::{Refused, Unsigned};
+use draft::{Refused, ShardFlaw, Unsigned};
 use index::{FilenameError, InspectError, PageError, ProjectName, ProjectNameError};
 use keys::KeyError;
 use metadata::{MetadataError, Role, Sha256, Version};
 use trust::Rejection;
 
+use crate::receive::ReceiveError;
 use crate::store::StorePath;
 
 /// Why a cycle, or a command on the repository, failed.
@@ -178,6 +179,39 @@ pub enum RepositoryError {
         /// Why.
         why: String,
     },
+    /// A shard that does not follow from what is registered.
+    #[error("the set was refused: {role} v{version} does not hold any more: {flaw}")]
+    Shard {
+        /// The shard.
+        role: Role,
+        /// Its version.
+        version: Version,
+        /// Why.
+        flaw: Box<ShardFlaw>,
+    },
+    /// Two roles would delegate to one, and clients could read either (reference F31).
+    #[error("{role} would have two delegators in one snapshot")]
+    TwoDelegators {
+        /// The role.
+        role: Role,
+    },
+    /// A claimed project would get keys that have not signed its role.
+    #[error(
+        "the set was refused: project-{project} is not signed by the keys that {project} would get, and all \
+         its files would be refused"
+    )]
+    NotResigned {
+        /// The project.
+        project: ProjectName,
+    },
+    /// What should come with a set was refused.
+    #[error("nothing was queued: `{}` was refused ({})", path.display(), source.code())]
+    WithSet {
+        /// The transaction.
+        path: PathBuf,
+        /// Why.
+        source: Box<ReceiveError>,
+    },
     /// Every role of a set was published before, or a later one.
     #[error("nothing is new in the set: {roles} published already")]
     SetPublished {
@@ -291,6 +325,10 @@ impl RepositoryError {
                     ..
                 }
                 | Self::Set { .. }
+                | Self::Shard { .. }
+                | Self::NotResigned { .. }
+                | Self::TwoDelegators { .. }
+                | Self::WithSet { .. }
                 | Self::SetRejected { .. }
         )
     }

@@ -9,7 +9,6 @@ use super::ReceiveError;
 use crate::claim_record::ClaimStage;
 use crate::error::RepositoryError;
 use crate::repository::Repository;
-use crate::standing::Standing;
 
 /// Bytes of a snapshot's entry besides the role's name: version, length, SHA-256 and punctuation, the
 /// numbers as long as they get.
@@ -21,16 +20,13 @@ const ROLES_BEFORE_A_PROJECT: usize = 3;
 
 impl Repository {
     /// Whether one more project can be claimed before a ceremony has moved others.
-    pub(super) fn room_for_a_claim(
-        &self,
-        standing: &Standing,
-    ) -> Result<Result<(), ReceiveError>, RepositoryError> {
+    pub(super) fn room_for_a_claim(&self) -> Result<Result<(), ReceiveError>, RepositoryError> {
         let claims = self.state.claims()?;
         let recent = claims
             .values()
             .filter(|claim| claim.stage != ClaimStage::Claimed)
             .count();
-        let needed = (recent + standing.queued_claims(&claims)) as u64 + 1;
+        let needed = (recent + self.queued_claims(&claims)?) as u64 + 1;
         let policy = self.settings.policy.claims.as_ref();
         let limit = policy.map_or(0, |claims| claims.recently_claimed_projects.into());
         Ok(at_most("projects in `recently-claimed`", needed, limit))

@@ -6,6 +6,7 @@ mod completions;
 mod cron;
 mod kubernetes;
 mod man;
+mod openapi;
 mod systemd;
 mod units;
 
@@ -13,7 +14,7 @@ use clap::Subcommand;
 
 use crate::failure::Failure;
 
-/// Write units, crontabs, manifests, alert rules, shell completions and man pages
+/// Write units, crontabs, manifests, alert rules, shell completions, man pages and API descriptions
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -29,6 +30,7 @@ enum Command {
     BucketPolicy(bucket_policy::Args),
     Completions(completions::Args),
     Man(man::Args),
+    Openapi(openapi::Args),
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
@@ -40,5 +42,6 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Command::BucketPolicy(args) => bucket_policy::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
+        Command::Openapi(args) => openapi::run(&args),
     }
 }
