@@ -81,7 +81,11 @@ impl Repository {
         let expected = self.digests()?;
         let mut wanted = self.marks(now)?.kept;
         wanted.extend(self.root_paths()?);
-        wanted.retain(|path| !path.is_pointer() && !copies.done.contains(path));
+        // Clients do without deltas, and later publications bring new ones.
+        let is_delta = |path: &StorePath| path.as_str().starts_with("metadata/deltas/");
+        wanted.retain(|path| {
+            !path.is_pointer() && !is_delta(path) && !copies.done.contains(path)
+        });
         let (mut missing, mut files) = (None, Vec::new());
         let count = wanted.len() as u64;
         for (done, path) in wanted.into_iter().enumerate() {
