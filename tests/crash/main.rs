@@ -2,6 +2,7 @@
 //! short policy, sweeps and kills at once. Judged by the checker, python-tuf and pip. Short here; `tests/long`
 //! gives it time.
 
+mod machines;
 mod stage;
 
 use std::time::{Duration, Instant};

@@ -7,6 +7,7 @@ pub mod environment;
 pub mod faults;
 pub mod fuzz_bodies;
 pub mod poller;
+pub mod postgres;
 pub mod published;
 pub mod s3;
 pub mod simulator;

@@ -72,6 +72,17 @@ pub(crate) enum Failure {
         /// Why.
         source: PolicyError,
     },
+    /// The address of a database cannot be used.
+    #[error(transparent)]
+    Database(#[from] state_postgres::AddressError),
+    /// The password of a database could not be had.
+    #[error("the password of {address} could not be had")]
+    DatabasePassword {
+        /// The database.
+        address: String,
+        /// Why.
+        source: keys::PassphraseError,
+    },
     /// A policy that is neither shipped nor a file.
     #[error("there is no policy `{name}`")]
     UnknownPolicy {

@@ -67,6 +67,16 @@ pub(crate) fn of(failure: &Failure) -> Option<String> {
         Failure::Config(_) => {
             "`countersign config show` shows every setting and where it comes from"
         }
+        Failure::Database(error) => match error {
+            state_postgres::AddressError::Password => {
+                "leave it out; --state-password-file, a systemd credential or ~/.pgpass hold it"
+            }
+            state_postgres::AddressError::WithoutTls { .. } => {
+                "leave `sslmode` out: another machine is asked over TLS, by a certificate of an authority \
+                 that the system or --state-authorities knows"
+            }
+            _ => "an address looks like `postgres://USER@HOST/DATABASE`",
+        },
         Failure::TokensInTheClear { .. } => {
             "give --tls-certificate and --tls-key, listen on 127.0.0.1, or say --behind-proxy if a \
              proxy in front has TLS"
@@ -258,6 +268,9 @@ fn of_repository(error: &RepositoryError) -> Option<&'static str> {
         }
         RepositoryError::Key { source, .. } => return of_key(source),
         error if error.is_busy() => "it is nothing to worry about; try again in a moment",
+        RepositoryError::State { .. } => {
+            "`countersign config show` says which database is used, and where its password is from"
+        }
         RepositoryError::NoRoles => {
             "hold a key ceremony, then `countersign index apply` with its publish-set"
         }

@@ -4,11 +4,14 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use ceremony::key_command::Source;
+use keys::PassphraseSource;
 use policy::StoreLimits;
 use repository::{
     LocalStore, LockFile, Parts, Repository, RepositoryError, Settings, SqliteState, State, Store,
-    UploadFolder, Uploads,
+    UploadFolder, Uploads, WriterLock,
 };
+use state_postgres::{Address, AddressError, PostgresState};
 use store_bucket::{Bucket, BucketError, BucketPlace, BucketUploads};
 
 use crate::bucket_options::BucketOptions;
@@ -22,6 +25,32 @@ const STORAGE: &str = "Storage";
 /// Where an index keeps its parts, if not in its folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
 pub(crate) struct StorageArgs {
+    /// Database that holds the state, as `postgres://USER@HOST/DATABASE`, without a password [default:
+    /// `state.sqlite` in the data directory]
+    #[arg(long, value_name = "URL", env = "COUNTERSIGN_STATE")]
+    #[arg(help_heading = STORAGE, hide_short_help = true)]
+    pub(crate) state: Option<StatePlace>,
+
+    /// File whose first line is the database's password [default: PGPASSFILE or ~/.pgpass]
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_STATE_PASSWORD_FILE")]
+    #[arg(help_heading = STORAGE, hide_short_help = true)]
+    pub(crate) state_password_file: Option<PathBuf>,
+
+    /// Name of the systemd credential that holds the database's password (`LoadCredential=`)
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "COUNTERSIGN_STATE_PASSWORD_CREDENTIAL"
+    )]
+    #[arg(help_heading = STORAGE, hide_short_help = true)]
+    #[arg(conflicts_with = "state_password_file")]
+    pub(crate) state_password_credential: Option<String>,
+
+    /// File of certificates to believe in the database's stead [default: the system's]
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_STATE_AUTHORITIES")]
+    #[arg(help_heading = STORAGE, hide_short_help = true)]
+    pub(crate) state_authorities: Option<PathBuf>,
+
     /// What clients fetch: a folder, or `s3://BUCKET/PREFIX` [default: `repository` in the data
     /// directory]
     #[arg(long, value_name = "DIR|URL", env = "COUNTERSIGN_STORE")]
@@ -36,6 +65,46 @@ pub(crate) struct StorageArgs {
 
     #[command(flatten)]
     pub(crate) bucket: BucketOptions,
+}
+
+impl StorageArgs {
+    /// Where the password of the state's database is.
+    pub(crate) fn state_password(&self) -> Option<Source> {
+        let file = self.state_password_file.clone().map(Source::File);
+        file.or_else(|| {
+            self.state_password_credential
+                .clone()
+                .map(Source::Credential)
+        })
+    }
+}
+
+/// Where the state is: what must not be lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StatePlace {
+    /// A SQLite file of this machine: `state.sqlite` in the data directory.
+    File(PathBuf),
+    /// A PostgreSQL database.
+    Postgres(String),
+}
+
+impl FromStr for StatePlace {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        // Read once to refuse a password before anything shows it.
+        Address::new(text, None, Some(b"none"))?;
+        Ok(Self::Postgres(text.to_owned()))
+    }
+}
+
+impl fmt::Display for StatePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Postgres(url) => f.write_str(url),
+        }
+    }
 }
 
 /// Where the store is: what clients fetch.
@@ -99,19 +168,28 @@ pub(crate) fn open(data_dir: &DataDir) -> Result<Repository, Failure> {
 
 /// Makes the parts of a new index.
 pub(crate) fn init(data_dir: &DataDir, settings: &Settings) -> Result<Repository, Failure> {
-    let path = data_dir.path().join(Parts::STATE);
-    SqliteState::create(&path, settings)?;
-    if let Err(failure) = check(data_dir) {
-        // Nothing was made: the same command may be given again.
-        let _ = std::fs::remove_file(path);
-        return Err(failure);
+    let limits = settings.policy.store;
+    check_store(&Config::load(data_dir)?, limits)?;
+    match Config::load(data_dir)?.state.value {
+        StatePlace::File(path) => drop(SqliteState::create(&path, settings)?),
+        StatePlace::Postgres(url) => {
+            let address = address(data_dir, &url)?;
+            drop(PostgresState::create(
+                address,
+                settings.policy.state,
+                settings,
+            )?);
+        }
     }
     open(data_dir)
 }
 
 /// Brings the state of an older program to this one's schema; says which version it had.
 pub(crate) fn upgrade(data_dir: &DataDir) -> Result<i64, Failure> {
-    Ok(Repository::upgrade(data_dir.path())?)
+    Ok(match Config::load(data_dir)?.state.value {
+        StatePlace::File(path) => SqliteState::upgrade(&path)?,
+        StatePlace::Postgres(url) => PostgresState::upgrade(address(data_dir, &url)?)?,
+    })
 }
 
 /// The folder that is served.
@@ -126,10 +204,12 @@ pub(crate) fn served_folder(data_dir: &DataDir) -> Result<PathBuf, Failure> {
 
 /// Refuses places that cannot hold what an index needs of them; asks a bucket whether it can.
 pub(crate) fn check(data_dir: &DataDir) -> Result<(), Failure> {
-    let config = Config::load(data_dir)?;
+    let (state, _) = state(data_dir)?;
+    check_store(&Config::load(data_dir)?, state.settings()?.policy.store)
+}
+
+fn check_store(config: &Config, limits: StoreLimits) -> Result<(), Failure> {
     if let StorePlace::Bucket(place) = &config.store.value {
-        let state = state(data_dir)?;
-        let limits = state.settings()?.policy.store;
         Bucket::open(place.clone(), &config.bucket.endpoint()?, limits)?.check()?;
     }
     Ok(())
@@ -137,7 +217,7 @@ pub(crate) fn check(data_dir: &DataDir) -> Result<(), Failure> {
 
 fn parts(data_dir: &DataDir) -> Result<Parts, Failure> {
     let folder = data_dir.path();
-    let state = state(data_dir)?;
+    let (state, lock) = state(data_dir)?;
     let config = Config::load(data_dir)?;
     let limits = state.settings()?.policy.store;
     let uploads: Box<dyn Uploads> = if let Some(place) = &config.uploads.value {
@@ -151,21 +231,49 @@ fn parts(data_dir: &DataDir) -> Result<Parts, Failure> {
         Box::new(UploadFolder::open(&path).map_err(opening(path))?)
     };
     Ok(Parts {
-        state: Box::new(state),
+        state,
         store: store(&config, limits)?,
         uploads,
-        lock: Box::new(LockFile::at(folder.join(Parts::LOCK))),
+        lock,
     })
 }
 
-fn state(data_dir: &DataDir) -> Result<SqliteState, RepositoryError> {
+/// Opens the state, and what makes its writer one.
+fn state(data_dir: &DataDir) -> Result<(Box<dyn State>, Box<dyn WriterLock>), Failure> {
     let folder = data_dir.path();
-    SqliteState::open(&folder.join(Parts::STATE)).map_err(|error| match error {
-        RepositoryError::Missing { .. } => RepositoryError::Missing {
-            path: folder.to_owned(),
-        },
-        other => other,
-    })
+    match Config::load(data_dir)?.state.value {
+        StatePlace::File(path) => {
+            let state = SqliteState::open(&path).map_err(|error| match error {
+                RepositoryError::Missing { .. } => RepositoryError::Missing {
+                    path: folder.to_owned(),
+                },
+                other => other,
+            })?;
+            let lock = LockFile::at(folder.join(Parts::LOCK));
+            Ok((Box::new(state), Box::new(lock)))
+        }
+        StatePlace::Postgres(url) => {
+            let state = PostgresState::open(address(data_dir, &url)?)?;
+            let lease = state.lease();
+            Ok((Box::new(state), Box::new(lease)))
+        }
+    }
+}
+
+/// The address of a database, with the password from where the settings say it is.
+fn address(data_dir: &DataDir, url: &str) -> Result<Address, Failure> {
+    let config = Config::load(data_dir)?;
+    let password = config.state_password.value.as_ref();
+    let password = password
+        .map(|source| source.passphrase(url))
+        .transpose()
+        .map_err(|source| Failure::DatabasePassword {
+            address: url.to_owned(),
+            source,
+        })?;
+    let authorities = config.state_authorities.value.as_deref();
+    let password = password.as_ref().map(keys::Passphrase::expose);
+    Ok(Address::new(url, authorities, password)?)
 }
 
 fn opening(path: PathBuf) -> impl FnOnce(std::io::Error) -> RepositoryError {
@@ -180,7 +288,13 @@ fn opening(path: PathBuf) -> impl FnOnce(std::io::Error) -> RepositoryError {
 pub(crate) fn store(config: &Config, limits: StoreLimits) -> Result<Box<dyn Store>, Failure> {
     Ok(match &config.store.value {
         StorePlace::Folder(path) => {
-            Box::new(LocalStore::open(path).map_err(opening(path.clone()))?)
+            // Under a lease several processes may believe that they are the writer.
+            let opened = if matches!(config.state.value, StatePlace::Postgres(_)) {
+                LocalStore::open_shared(path)
+            } else {
+                LocalStore::open(path)
+            };
+            Box::new(opened.map_err(opening(path.clone()))?)
         }
         StorePlace::Bucket(place) => {
             let endpoint = config.bucket.endpoint()?;

@@ -24,6 +24,7 @@ mod repository;
 mod roles;
 mod signers;
 mod source;
+mod state;
 mod store;
 mod values;
 
@@ -40,6 +41,7 @@ pub use online::{DeltaPolicy, OnlinePolicy, Retention};
 pub use repository::RepositoryLimits;
 pub use roles::{KeyKind, RolePolicy, Roles};
 pub use signers::SignerLimits;
+pub use state::StateLimits;
 pub use store::StoreLimits;
 
 use reader::Section;
@@ -74,6 +76,8 @@ pub struct Policy {
     pub signers: SignerLimits,
     /// How a store in a bucket is written, and how long its answers are waited for.
     pub store: StoreLimits,
+    /// How long a state on a database server is waited for, and how long a signer stays the one writer.
+    pub state: StateLimits,
     /// What the intake over HTTP takes, from whom how much.
     pub intake: IntakeLimits,
     /// Whose word counts that an offline key was made in hardware; `None` for nobody's.
@@ -144,6 +148,11 @@ impl Policy {
                 .map(|section| StoreLimits::read(&section))
                 .transpose()?
                 .unwrap_or_default(),
+            state: document
+                .optional_section("state", state::KEYS)?
+                .map(|section| StateLimits::read(&section))
+                .transpose()?
+                .unwrap_or_default(),
             intake: document
                 .optional_section("intake", intake::KEYS)?
                 .map(|section| IntakeLimits::read(&section))
@@ -171,6 +180,7 @@ const KEYS: &[&str] = &[
     "keys",
     "signers",
     "store",
+    "state",
     "intake",
     "attestation",
 ];

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use chrono::TimeDelta;
 use countersign_policy::{
     Bins, ClientLimits, Encoding, IntakeLimits, KeyKind, Policy, RolePolicy, SignerLimits,
-    TargetProfile,
+    StateLimits, TargetProfile,
 };
 
 /// Headings of PEP 458 that the files cite.
@@ -173,10 +173,11 @@ fn client_defaults_are_those_of_small_index() {
 }
 
 #[test]
-fn signer_defaults_are_those_of_small_index_and_of_older_policies() {
+fn signer_and_state_defaults_are_those_of_small_index_and_of_older_policies() {
     let text = Policy::built_in_text("small-index").unwrap();
     let small = Policy::parse(text).unwrap();
     assert_eq!(small.signers, SignerLimits::default());
+    assert_eq!(small.state, StateLimits::default());
     assert_eq!(small.intake, IntakeLimits::default());
     let (older, _) = text.split_once("[signers]").unwrap();
     assert_eq!(Policy::parse(older).unwrap(), small);

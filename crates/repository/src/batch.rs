@@ -188,6 +188,7 @@ impl Builder<'_> {
         spread: &Spread<'_>,
         applied: &Applied,
     ) -> Result<Vec<SignedFile>, RepositoryError> {
+        spread.read_ahead(bins)?;
         let drafts = bins.iter().map(|bin| self.bin(*bin, spread, applied));
         let drafts = drafts.collect::<Result<Vec<_>, _>>()?;
         let setting = self.setting();

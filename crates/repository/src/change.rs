@@ -51,7 +51,7 @@ impl Change {
     }
 
     /// The files it brings.
-    pub(crate) fn files(&self) -> &[FileRecord] {
+    pub fn files(&self) -> &[FileRecord] {
         match self {
             Self::Add(file) => std::slice::from_ref(file),
             Self::Transaction(transaction) => &transaction.files,

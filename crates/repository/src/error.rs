@@ -75,6 +75,9 @@ pub enum RepositoryError {
         /// Who is the writer now.
         holder: String,
     },
+    /// A cycle's work was asked of the state without its lease; a defect.
+    #[error("this process does not hold the lease of the index")]
+    NotTheWriter,
     /// There is no repository here.
     #[error("{path} holds no repository")]
     Missing {

@@ -11,10 +11,11 @@ mod spool;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use index::{DistributionFilename, file_path, metadata_path};
+use index::{DistributionFilename, file_path, metadata_path, page_path};
 use metadata::{Document, Role, Sha256, Timestamp, Wire};
 
 use crate::error::{RepositoryError, StoreError};
+use crate::pointers::mirror_pages;
 use crate::repository::{Repository, Stage};
 use crate::store::{Store, StorePath};
 use spool::{Spool, Spooled};
@@ -83,9 +84,7 @@ impl Repository {
         wanted.extend(self.root_paths()?);
         // Clients do without deltas, and later publications bring new ones.
         let is_delta = |path: &StorePath| path.as_str().starts_with("metadata/deltas/");
-        wanted.retain(|path| {
-            !path.is_pointer() && !is_delta(path) && !copies.done.contains(path)
-        });
+        wanted.retain(|path| !path.is_pointer() && !is_delta(path) && !copies.done.contains(path));
         let (mut missing, mut files) = (None, Vec::new());
         let count = wanted.len() as u64;
         for (done, path) in wanted.into_iter().enumerate() {
@@ -143,7 +142,13 @@ impl Repository {
         to.put_pointer(&path, &timestamp)?;
         to.flush()?;
         for project in self.state.projects()? {
-            for (path, bytes) in self.mirror_pages(&project)?.into_iter().flatten() {
+            let page = page_path(&project);
+            let bin = self.settings.layout.count.bin_of(&page.hash()).get();
+            if self.state.target(bin, &page)?.is_none() {
+                continue;
+            }
+            let files = self.state.files(&project)?;
+            for (path, bytes) in mirror_pages(&project, &files)?.into_iter().flatten() {
                 to.put_pointer(&path, &bytes)?;
             }
         }

@@ -83,7 +83,14 @@ pub(crate) fn apply(
     queued: &[&Queued],
     now: DateTime<Utc>,
 ) -> Result<Applied, RepositoryError> {
+    let names: BTreeSet<&ProjectName> = queued.iter().map(|one| one.change.project()).collect();
+    let names: Vec<_> = names.into_iter().collect();
+    let mut files = state.files_of(&names)?;
     let mut projects: BTreeMap<ProjectName, Project> = BTreeMap::new();
+    for name in names {
+        let files = files.remove(name).unwrap_or_default();
+        projects.insert(name.clone(), Project::of(files, state, settings, name)?);
+    }
     let mut applied = Applied::default();
     for (name, change) in changes {
         let mut project = Project::load(state, settings, name)?;
@@ -96,11 +103,7 @@ pub(crate) fn apply(
         change,
     } in queued
     {
-        let name = change.project();
-        if !projects.contains_key(name) {
-            projects.insert(name.clone(), Project::load(state, settings, name)?);
-        }
-        if let Some(project) = projects.get_mut(name) {
+        if let Some(project) = projects.get_mut(change.project()) {
             applied
                 .outcomes
                 .push((*id, project.apply(change, *accepted)));
@@ -127,8 +130,18 @@ impl Project {
         settings: &Settings,
         name: &ProjectName,
     ) -> Result<Self, RepositoryError> {
+        Self::of(state.files(name)?, state, settings, name)
+    }
+
+    /// The same with its files read already.
+    fn of(
+        files: Vec<FileRecord>,
+        state: &dyn State,
+        settings: &Settings,
+        name: &ProjectName,
+    ) -> Result<Self, RepositoryError> {
         let by_name = |file: FileRecord| (file.filename.as_str().to_owned(), file);
-        let before: BTreeMap<_, _> = state.files(name)?.into_iter().map(by_name).collect();
+        let before: BTreeMap<_, _> = files.into_iter().map(by_name).collect();
         let developers = if settings.policy.claims.is_some() {
             Developers::load(state, name)?
         } else {

@@ -3,18 +3,16 @@
 
 use chrono::{DateTime, Utc};
 use index::{SimplePage, Status, mirror_url, page_path};
-use metadata::{Timestamp, Wire};
+use metadata::{Sha256, TargetPath, Timestamp, Wire};
 
 use crate::error::RepositoryError;
 use crate::pages::page_file;
+use crate::record::FileRecord;
 use crate::repository::Repository;
 use crate::store::StorePath;
 
 /// How long a cycle looks at the mirror pages of the same projects, in seconds.
 const TURN: i64 = 60;
-
-/// A page of the plain mirror: where it lies, and its bytes.
-pub(crate) type Page = (StorePath, Vec<u8>);
 
 impl Repository {
     /// Puts `timestamp.json` again if it is not what was published, and pages of the plain mirror: some
@@ -36,8 +34,18 @@ impl Repository {
         let at_once = self.store.pages_per_cycle();
         if let Some(turns) = count.div_ceil(at_once).checked_sub(1) {
             let turn = now.timestamp().div_euclid(TURN).unsigned_abs() % (turns + 1);
-            for project in self.state.some_projects(turn * at_once, at_once)? {
-                self.mend_mirror(&project, &mut mended)?;
+            let projects = self.state.some_projects(turn * at_once, at_once)?;
+            let pages: Vec<_> = projects.iter().map(page_path).collect();
+            let bin = |page: &TargetPath| self.settings.layout.count.bin_of(&page.hash()).get();
+            let places: Vec<_> = pages.iter().map(|page| (bin(page), page)).collect();
+            let targets = self.state.targets_at(&places)?;
+            let projects: Vec<_> = projects.iter().collect();
+            let mut files = self.state.files_of(&projects)?;
+            for (project, page) in projects.into_iter().zip(&pages) {
+                if let Some(target) = targets.get(page) {
+                    let files = files.remove(project).unwrap_or_default();
+                    self.mend_mirror(project, *target, &files, &mut mended)?;
+                }
             }
         }
         if !mended.is_empty() {
@@ -78,40 +86,46 @@ impl Repository {
     fn mend_mirror(
         &mut self,
         project: &index::ProjectName,
+        (length, digest): (u64, Sha256),
+        files: &[FileRecord],
         mended: &mut Vec<StorePath>,
     ) -> Result<(), RepositoryError> {
-        for (path, bytes) in self.mirror_pages(project)?.into_iter().flatten() {
-            let found = self.store.get(&path, bytes.len() as u64);
-            if found.unwrap_or_default().as_ref() != Some(&bytes) {
-                self.store.put_pointer(&path, &bytes)?;
-                mended.push(path);
-            }
+        let Some([(html_path, html), (json_path, json)]) = mirror_pages(project, files)? else {
+            return Ok(());
+        };
+        let found = self.store.get(&json_path, length).unwrap_or_default();
+        let is_good = found.is_some_and(|found| Sha256::of(&found) == digest);
+        let found = self.store.get(&html_path, html.len() as u64);
+        if found.unwrap_or_default().as_ref() != Some(&html) {
+            self.store.put_pointer(&html_path, &html)?;
+            mended.push(html_path);
+        }
+        if !is_good {
+            self.store.put_pointer(&json_path, &json)?;
+            mended.push(json_path);
         }
         Ok(())
     }
+}
 
-    /// The pages of the plain mirror of a project, if it has any, and where they lie.
-    pub(crate) fn mirror_pages(
-        &self,
-        project: &index::ProjectName,
-    ) -> Result<Option<[Page; 2]>, RepositoryError> {
-        let target = page_path(project);
-        let bin = self.settings.layout.count.bin_of(&target.hash()).get();
-        if self.state.target(bin, &target)?.is_none() {
-            return Ok(None);
-        }
-        let json_path = StorePath::mirror_page(project, "index.json");
-        let html_path = StorePath::mirror_page(project, "index.html");
-        let (Some(json_path), Some(html_path)) = (json_path, html_path) else {
-            return Ok(None);
-        };
-        let files = self.state.files(project)?;
-        let page = SimplePage::new(
-            project.clone(),
-            files.iter().map(page_file).collect(),
-            Status::default(),
-        )?;
-        let html = page.render_html(mirror_url).into_bytes();
-        Ok(Some([(html_path, html), (json_path, page.render_json())]))
-    }
+/// A page of the plain mirror: where it lies, and its bytes.
+pub(crate) type Page = (StorePath, Vec<u8>);
+
+/// The pages of the plain mirror of a project with these files.
+pub(crate) fn mirror_pages(
+    project: &index::ProjectName,
+    files: &[FileRecord],
+) -> Result<Option<[Page; 2]>, RepositoryError> {
+    let json_path = StorePath::mirror_page(project, "index.json");
+    let html_path = StorePath::mirror_page(project, "index.html");
+    let (Some(json_path), Some(html_path)) = (json_path, html_path) else {
+        return Ok(None);
+    };
+    let page = SimplePage::new(
+        project.clone(),
+        files.iter().map(page_file).collect(),
+        Status::default(),
+    )?;
+    let html = page.render_html(mirror_url).into_bytes();
+    Ok(Some([(html_path, html), (json_path, page.render_json())]))
 }

@@ -58,6 +58,8 @@ pub(crate) struct Spread<'a> {
     wanted: BinCount,
     /// The last bin of the state that was split, and its parts.
     split: RefCell<Split>,
+    /// Bins read ahead.
+    ahead: RefCell<BTreeMap<u16, Vec<Listed>>>,
 }
 
 impl<'a> Spread<'a> {
@@ -68,13 +70,26 @@ impl<'a> Spread<'a> {
             held,
             wanted,
             split: RefCell::default(),
+            ahead: RefCell::default(),
         }
+    }
+
+    /// Reads some bins at once that will be asked for, in place of those read before.
+    pub(crate) fn read_ahead(&self, bins: &[BinIndex]) -> Result<(), RepositoryError> {
+        if self.held.bit_length() == self.wanted.bit_length() {
+            let bins: Vec<u16> = bins.iter().map(|bin| bin.get()).collect();
+            *self.ahead.borrow_mut() = self.state.bins_targets(&bins)?;
+        }
+        Ok(())
     }
 
     /// The targets of a bin of the wanted number, in path order.
     pub(crate) fn targets(&self, bin: BinIndex) -> Result<Vec<Listed>, RepositoryError> {
         let (held, wanted) = (self.held.bit_length(), self.wanted.bit_length());
         if held == wanted {
+            if let Some(read) = self.ahead.borrow_mut().remove(&bin.get()) {
+                return Ok(read);
+            }
             return self.state.bin_targets(bin.get());
         }
         // Bins are the first bits of a hash, so the fewer ones hold whole ones of the more.

@@ -114,6 +114,16 @@ pub trait State: Send {
     /// The files of a project.
     fn files(&self, project: &ProjectName) -> Result<Vec<FileRecord>, RepositoryError>;
 
+    /// The files of several projects; those that have none may be left out. A state behind a network
+    /// reads them at once.
+    fn files_of(
+        &self,
+        projects: &[&ProjectName],
+    ) -> Result<BTreeMap<ProjectName, Vec<FileRecord>>, RepositoryError> {
+        let read = |project: &&ProjectName| Ok(((*project).clone(), self.files(project)?));
+        projects.iter().map(read).collect()
+    }
+
     /// At most `limit` projects that have or had files, in order, after the first `skip`.
     fn some_projects(&self, skip: u64, limit: u64) -> Result<Vec<ProjectName>, RepositoryError>;
 
@@ -123,6 +133,20 @@ pub trait State: Send {
     /// The target of this path in a bin.
     fn target(&self, bin: u16, path: &TargetPath)
     -> Result<Option<(u64, Sha256)>, RepositoryError>;
+
+    /// Several targets of bins, as far as they are there, likewise.
+    fn targets_at(
+        &self,
+        places: &[(u16, &TargetPath)],
+    ) -> Result<BTreeMap<TargetPath, (u64, Sha256)>, RepositoryError> {
+        let mut found = BTreeMap::new();
+        for (bin, path) in places {
+            if let Some(target) = self.target(*bin, path)? {
+                found.insert((*path).clone(), target);
+            }
+        }
+        Ok(found)
+    }
 
     /// The last publications, newest first.
     fn publications(&self, limit: u64) -> Result<Vec<Publication>, RepositoryError>;
@@ -135,6 +159,15 @@ pub trait State: Send {
 
     /// The targets of a bin, in path order.
     fn bin_targets(&self, bin: u16) -> Result<Vec<(TargetPath, u64, Sha256)>, RepositoryError>;
+
+    /// The targets of several bins, likewise.
+    fn bins_targets(
+        &self,
+        bins: &[u16],
+    ) -> Result<BTreeMap<u16, Vec<(TargetPath, u64, Sha256)>>, RepositoryError> {
+        let read = |bin: &u16| Ok((*bin, self.bin_targets(*bin)?));
+        bins.iter().map(read).collect()
+    }
 
     /// How many targets there are.
     fn target_count(&self) -> Result<u64, RepositoryError>;

@@ -3,150 +3,16 @@
 
 mod support;
 
-use std::path::Path;
-
-use chrono::{DateTime, Utc};
 use countersign_repository::{Repository, SqliteState, State, TickOptions};
-use support::checker::Checker;
+use support::crash_matrix::{Work, exhaust};
 use support::fuse::{Failure, Fuse, failing};
-use support::{Ceremony, Reader, Warm, samples, start};
+use support::{Ceremony, FolderSite, Reader, samples, start};
 
 const AT_ONCE: TickOptions = TickOptions { at_once: true };
 
-/// What is under way when the process dies.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Work {
-    /// Files are published.
-    Files,
-    /// Files, together with a set of offline roles and a new online key.
-    Rotation,
-    /// Files, together with four times as many bins and a new online key.
-    Rebin,
-    /// What nobody needs any more is deleted.
-    Sweep,
-}
-
-/// Does `work` with a fuse of `writes`, starts again, and checks; says whether the fuse blew.
-fn die_and_recover(work: Work, writes: usize, failure: Failure) -> bool {
-    let folder = tempfile::tempdir().unwrap();
-    let mut ceremony = Ceremony::new();
-    let now = prepare(folder.path(), &mut ceremony, work);
-    let mut checker = Checker::new(&folder.path().join("repository"));
-    let context = format!("{work:?}, {writes} writes, {failure:?}");
-    let mut judge = || {
-        let looked = checker.look(now);
-        looked.unwrap_or_else(|wrong| panic!("{wrong}: {context}"))
-    };
-    let before = judge();
-    let fuse = Fuse::new(writes, failure);
-    let mut index = failing(folder.path(), &fuse);
-    let warm = Warm::of(&index, now);
-    let died = match work {
-        Work::Sweep => index.sweep(now).is_err(),
-        _ => index.tick(&ceremony.online(), now, AT_ONCE).is_err(),
-    };
-    assert_eq!(died, fuse.blew() && died);
-    // Whatever was written: a client sees a whole state, the old or the new.
-    if !is_between_root_and_timestamp(&index) {
-        Reader::of(&index, &ceremony, now);
-        Reader::after(&index, &warm, now);
-        let after = judge();
-        let all = samples().len();
-        assert!(
-            after == before || after.files.len() == all,
-            "a mixture: {context}"
-        );
-    }
-    drop(index);
-
-    let mut index = Repository::open(folder.path()).unwrap();
-    index.tick(&ceremony.online(), now, AT_ONCE).unwrap();
-    if work == Work::Sweep {
-        index.sweep(now).unwrap();
-        assert!(index.sweep(now).unwrap().objects.is_empty());
-    }
-    assert_eq!(judge().files.len(), samples().len(), "{context}");
-    let readers = [
-        Reader::of(&index, &ceremony, now),
-        Reader::after(&index, &warm, now),
-    ];
-    for path in samples() {
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        for reader in &readers {
-            let found = reader.file(&name);
-            assert!(found.is_some(), "{name}: {context}");
-        }
-        let project = index::DistributionFilename::parse(&name)
-            .unwrap()
-            .project()
-            .clone();
-        let page = folder
-            .path()
-            .join(format!("repository/simple/{project}/index.html"));
-        assert!(page.exists(), "the plain mirror is rebuilt");
-    }
-    if work == Work::Rebin {
-        assert_eq!(index.settings().layout.count.get(), 64, "{context}");
-    }
-    let status = index.status(now).unwrap();
-    assert_eq!((status.pending, status.unfinished), (0, false));
-    assert_eq!(status.waiting_sets, 0);
-    died
-}
-
-/// The one moment of a rotation without overlap at which clients have to wait: the root names another
-/// timestamp key already, the timestamp of before stands still.
-fn is_between_root_and_timestamp(index: &Repository) -> bool {
-    let metadata = index.store_folder().unwrap().join("metadata");
-    let timestamp = std::fs::read_to_string(metadata.join("timestamp.json")).unwrap();
-    metadata.join("2.root.json").exists() && timestamp.contains("\"version\":1}")
-}
-
-/// Brings a repository to the moment before the work; says when that is.
-fn prepare(folder: &Path, ceremony: &mut Ceremony, work: Work) -> DateTime<Utc> {
-    let mut index = support::published(folder, ceremony);
-    index.add_files(&samples(), start()).unwrap();
-    match work {
-        Work::Files => start(),
-        Work::Rotation | Work::Rebin => {
-            if work == Work::Rebin {
-                ceremony.rebin(64, policy::Encoding::PathHashPrefixes);
-            }
-            ceremony.replace_online_key();
-            let set = ceremony.renewal(folder, start(), 2);
-            index.apply_set(&set, start()).unwrap();
-            start()
-        }
-        Work::Sweep => {
-            let policy = index.settings().policy.clone();
-            let lifetime = policy.roles.timestamp.lifetime;
-            index.tick(&ceremony.online(), start(), AT_ONCE).unwrap();
-            let later = start() + lifetime * 2 + policy.retention.snapshots;
-            index.tick(&ceremony.online(), later, AT_ONCE).unwrap();
-            later
-        }
-    }
-}
-
-/// Every write of a kind of work may be the last, or every `step`th where that takes long: all of them in
-/// `tests/long`. Says how many there are.
-fn exhaust(work: Work, step: usize) -> usize {
-    let is_long = std::env::var_os("COUNTERSIGN_LONG_ROUNDS").is_some();
-    let step = if is_long { 1 } else { step };
-    let mut most = 0;
-    for failure in [Failure::Lost, Failure::Reported] {
-        let mut writes = 0;
-        while die_and_recover(work, writes, failure) {
-            writes += step;
-        }
-        most = most.max(writes);
-    }
-    most
-}
-
 #[test]
 fn every_write_of_a_publication_may_be_the_last() {
-    let writes = exhaust(Work::Files, 1);
+    let writes = exhaust(&FolderSite, Work::Files, 1);
     assert!(
         writes > 20,
         "a publication of three files has {writes} writes"
@@ -155,19 +21,19 @@ fn every_write_of_a_publication_may_be_the_last() {
 
 #[test]
 fn every_third_write_of_a_rotation_may_be_the_last() {
-    let writes = exhaust(Work::Rotation, 3);
+    let writes = exhaust(&FolderSite, Work::Rotation, 3);
     assert!(writes > 40, "a rotation signs 16 bins: {writes} writes");
 }
 
 #[test]
 fn every_seventh_write_of_a_rebin_may_be_the_last() {
-    let writes = exhaust(Work::Rebin, 7);
+    let writes = exhaust(&FolderSite, Work::Rebin, 7);
     assert!(writes > 80, "a rebin signs 64 bins: {writes} writes");
 }
 
 #[test]
 fn every_write_of_a_sweep_may_be_the_last() {
-    let writes = exhaust(Work::Sweep, 2);
+    let writes = exhaust(&FolderSite, Work::Sweep, 2);
     assert!(writes > 10, "a sweep has {writes} writes");
 }
 

@@ -14,7 +14,7 @@ use store_bucket::{BucketError, BucketPlace};
 use crate::bucket_options::BucketOptions;
 use crate::config::ConfigError;
 use crate::failure::Failure;
-use crate::places::{StorageArgs, StorePlace};
+use crate::places::{StatePlace, StorageArgs, StorePlace};
 use crate::replace_file::replace_file;
 
 /// Longest file read; ours have some hundred bytes.
@@ -51,6 +51,10 @@ struct Serve {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Storage {
+    state: Option<String>,
+    state_password_file: Option<PathBuf>,
+    state_password_credential: Option<String>,
+    state_authorities: Option<PathBuf>,
     store: Option<String>,
     uploads: Option<String>,
     bucket: Option<BucketOptions>,
@@ -106,6 +110,34 @@ impl ConfigFile {
             }),
         };
         self.online.keys.iter().enumerate().map(parse).collect()
+    }
+
+    /// Where the state is.
+    pub(crate) fn state_in(&self, file: &Path) -> Result<Option<StatePlace>, ConfigError> {
+        let parsed = self.storage.state.as_deref().map(str::parse).transpose();
+        parsed.map_err(|source| ConfigError::State {
+            path: file.to_owned(),
+            source: Box::new(source),
+        })
+    }
+
+    /// Where the password of its database is, with a path relative to the index made usable.
+    pub(crate) fn state_password_in(&self, data_dir: &Path) -> Option<Source> {
+        let storage = &self.storage;
+        let file = storage.state_password_file.as_ref();
+        let file = file.map(|path| Source::File(data_dir.join(path)));
+        file.or_else(|| {
+            storage
+                .state_password_credential
+                .clone()
+                .map(Source::Credential)
+        })
+    }
+
+    /// Whom its database is believed by, likewise.
+    pub(crate) fn state_authorities_in(&self, data_dir: &Path) -> Option<PathBuf> {
+        let path = self.storage.state_authorities.as_ref()?;
+        Some(data_dir.join(path))
     }
 
     /// Where the store is, with a path relative to the index made usable.
@@ -198,19 +230,30 @@ fn render(
     if let Some(listen) = listen {
         let _ = write!(out, "\n[serve]\nlisten = {}\n", quoted(&listen.to_string()));
     }
-    out.push_str(&render_storage(storage));
+    out.push_str(&storage_section(storage));
     out
 }
 
-fn render_storage(storage: &StorageArgs) -> String {
-    let store = storage.store.as_ref().map(ToString::to_string);
-    let uploads = storage.uploads.as_ref().map(ToString::to_string);
+/// Where the parts lie, if not in the folder.
+fn storage_section(storage: &StorageArgs) -> String {
+    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let values = [
+        ("state", storage.state.as_ref().map(ToString::to_string)),
+        ("state-password-file", path(&storage.state_password_file)),
+        (
+            "state-password-credential",
+            storage.state_password_credential.clone(),
+        ),
+        ("state-authorities", path(&storage.state_authorities)),
+        ("store", storage.store.as_ref().map(ToString::to_string)),
+        ("uploads", storage.uploads.as_ref().map(ToString::to_string)),
+    ];
     let mut out = String::new();
-    if store.is_some() || uploads.is_some() {
-        out.push_str("\n[storage]\n");
-    }
-    for (name, value) in [("store", store), ("uploads", uploads)] {
+    for (name, value) in values {
         if let Some(value) = value {
+            if out.is_empty() {
+                out.push_str("\n[storage]\n");
+            }
             let _ = writeln!(out, "{name} = {}", quoted(&value));
         }
     }
@@ -340,6 +383,8 @@ mod tests {
         let sources = [Source::File("keys/p".into())];
         let listen = "127.0.0.1:8431".parse().ok();
         let storage = StorageArgs {
+            state: "postgres://index@db.example/index".parse().ok(),
+            state_password_file: Some("keys/database".into()),
             store: "served".parse().ok(),
             uploads: "s3://intake/new".parse().ok(),
             bucket: BucketOptions {
@@ -348,6 +393,7 @@ mod tests {
                 credentials_file: Some("keys/bucket".into()),
                 ..BucketOptions::default()
             },
+            ..StorageArgs::default()
         };
         write_new(&path, &keys, &sources, listen, &storage).expect("a new file");
         assert!(write_new(&path, &keys, &sources, listen, &storage).is_err());
@@ -367,6 +413,10 @@ mod tests {
         let merged = BucketOptions::default().or(&read.bucket(), base);
         let credentials = Path::new("/data/keys/bucket");
         assert_eq!(merged.credentials_file.as_deref(), Some(credentials));
+        let state = read.state_in(&path).expect("an address");
+        assert_eq!(state, storage.state);
+        let password = Source::File("/data/keys/database".into());
+        assert_eq!(read.state_password_in(base), Some(password));
     }
 
     #[test]

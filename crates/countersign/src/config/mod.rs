@@ -9,13 +9,15 @@ use std::path::{Path, PathBuf};
 
 use ceremony::key_command::Source;
 use keys::{KeyUri, UriError};
+use repository::Parts;
+use state_postgres::AddressError;
 
 pub(crate) use file::{ConfigFile, keep_store, write_new};
 
 use crate::bucket_options::BucketOptions;
 use crate::data_dir::DataDir;
 use crate::online_keys::OnlineKeyArgs;
-use crate::places::StorePlace;
+use crate::places::{StatePlace, StorePlace};
 use store_bucket::{BucketError, BucketPlace};
 
 /// Port of the repository where nothing else is said; the proxy of `quickstart` has the next one.
@@ -37,6 +39,13 @@ pub(crate) struct Config {
     pub(crate) uploads: Setting<Option<BucketPlace>>,
     /// What is said of buckets, by whomever.
     pub(crate) bucket: BucketOptions,
+    /// Where the state is.
+    pub(crate) state: Setting<StatePlace>,
+    /// Where the password of the state's database is; `None` for the password file of PostgreSQL's own
+    /// programs.
+    pub(crate) state_password: Setting<Option<Source>>,
+    /// Whom the state's database is believed by; `None` for the authorities of the system.
+    pub(crate) state_authorities: Setting<Option<PathBuf>>,
 }
 
 /// One setting.
@@ -87,10 +96,13 @@ impl Config {
         let file = ConfigFile::read(&path)?;
         let from_file = || Origin::File(path.clone());
         let listen = file.listen;
+        let given = data_dir.storage();
         let store = file.store_in(data_dir.path(), &path)?;
         let uploads = file.uploads(&path)?;
-        let bucket = data_dir.storage().bucket.clone();
-        let bucket = bucket.or(&file.bucket(), data_dir.path());
+        let bucket = given.bucket.clone().or(&file.bucket(), data_dir.path());
+        let state = file.state_in(&path)?;
+        let state_password = file.state_password_in(data_dir.path());
+        let state_authorities = file.state_authorities_in(data_dir.path());
         let keys = file.keys_in(data_dir.path(), &path)?;
         let passphrases = file.passphrases_in(data_dir.path());
         let origin = |is_set: bool| {
@@ -109,24 +121,17 @@ impl Config {
                 origin: origin(listen.is_some()),
                 value: listen.unwrap_or((Ipv4Addr::LOCALHOST, PORT).into()),
             },
-            store: match (data_dir.storage().store.clone(), store) {
-                (Some(given), _) => Setting::given(given),
-                (None, Some(store)) => Setting {
-                    value: store,
-                    origin: from_file(),
-                },
-                (None, None) => Setting {
-                    value: StorePlace::Folder(data_dir.repository()),
-                    origin: Origin::Default,
-                },
-            },
-            uploads: match data_dir.storage().uploads.clone() {
-                Some(given) => Setting::given(Some(given)),
-                None => Setting {
-                    origin: origin(uploads.is_some()),
-                    value: uploads,
-                },
-            },
+            store: Setting::chosen(given.store.clone(), store, &path)
+                .or_default(|| StorePlace::Folder(data_dir.repository())),
+            state: Setting::chosen(given.state.clone(), state, &path)
+                .or_default(|| StatePlace::File(data_dir.path().join(Parts::STATE))),
+            state_password: Setting::chosen(given.state_password(), state_password, &path),
+            state_authorities: Setting::chosen(
+                given.state_authorities.clone(),
+                state_authorities,
+                &path,
+            ),
+            uploads: Setting::chosen(given.uploads.clone(), uploads, &path),
             bucket,
         })
     }
@@ -148,6 +153,28 @@ impl Config {
             self.listen = Setting::given(listen);
         }
         self
+    }
+}
+
+impl<T> Setting<Option<T>> {
+    /// What was given, else what the file at `path` says, else nothing.
+    fn chosen(given: Option<T>, file: Option<T>, path: &Path) -> Self {
+        let origin = match (&given, &file) {
+            (Some(_), _) => Origin::Given,
+            (None, Some(_)) => Origin::File(path.to_owned()),
+            (None, None) => Origin::Default,
+        };
+        Self {
+            value: given.or(file),
+            origin,
+        }
+    }
+
+    fn or_default(self, default: impl FnOnce() -> T) -> Setting<T> {
+        Setting {
+            value: self.value.unwrap_or_else(default),
+            origin: self.origin,
+        }
     }
 }
 
@@ -202,6 +229,14 @@ pub(crate) enum ConfigError {
     Unedited {
         /// The file.
         path: PathBuf,
+    },
+    /// A state that is none.
+    #[error("`storage.state` in {path} names no database", path = path.display())]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: Box<AddressError>,
     },
     /// A key that is none.
     #[error("`online.keys` in {path}: entry {entry} is no key", path = path.display())]

@@ -18,7 +18,9 @@ fn config_show_says_who_has_the_say() {
     let report = place.run("config show --json").expect_code(0).json();
     assert_eq!(
         origins(&report),
-        ["default", file, file, "default", "default", file]
+        [
+            "default", file, file, "default", "default", "default", "default", "default", file
+        ]
     );
     let given = "config show --json --data-dir other --online-key file:x.pem";
     let listen = [("COUNTERSIGN_SERVE_LISTEN", OsStr::new("127.0.0.1:9"))];
@@ -31,10 +33,13 @@ fn config_show_says_who_has_the_say() {
             "default",
             "default",
             "default",
+            "default",
+            "default",
+            "default",
             "environment"
         ]
     );
-    assert_eq!(report["settings"][5]["value"], "127.0.0.1:9");
+    assert_eq!(report["settings"][8]["value"], "127.0.0.1:9");
     place.write("countersign-data/countersign.toml", "[online]\nkies = []\n");
     place
         .run("online tick")

@@ -24,27 +24,61 @@ pub enum Failure {
     Reported,
 }
 
-/// Lets a number of writes through, fails one, and then all: the process is dead.
+/// Lets a number of writes through, fails one, and then all: the process is dead. Or, before one write,
+/// does something to the world around, and lets all go on.
 #[derive(Clone)]
-pub struct Fuse(Arc<Mutex<(usize, Failure)>>);
+pub struct Fuse(Arc<Mutex<Burning>>);
+
+struct Burning {
+    left: usize,
+    failure: Failure,
+    act: Option<Box<dyn FnOnce() + Send>>,
+    acted: bool,
+}
 
 impl Fuse {
     pub fn new(writes: usize, failure: Failure) -> Self {
-        Self(Arc::new(Mutex::new((writes, failure))))
+        Self(Arc::new(Mutex::new(Burning {
+            left: writes,
+            failure,
+            act: None,
+            acted: false,
+        })))
+    }
+
+    /// Calls `act` before the write after `writes` others.
+    pub fn acting(writes: usize, act: impl FnOnce() + Send + 'static) -> Self {
+        let fuse = Self::new(writes, Failure::Lost);
+        fuse.0.lock().unwrap().act = Some(Box::new(act));
+        fuse
     }
 
     /// What becomes of the next write: `None` lets it through.
     fn burn(&self) -> Option<Failure> {
         let mut inner = self.0.lock().unwrap();
-        if inner.0 > 0 {
-            inner.0 -= 1;
+        if inner.left > 0 {
+            inner.left -= 1;
             return None;
         }
-        Some(std::mem::replace(&mut inner.1, Failure::Lost))
+        if let Some(act) = inner.act.take() {
+            inner.acted = true;
+            drop(inner);
+            act();
+            return None;
+        }
+        if inner.acted {
+            return None;
+        }
+        Some(std::mem::replace(&mut inner.failure, Failure::Lost))
+    }
+
+    /// Whether it acted.
+    pub fn acted(&self) -> bool {
+        self.0.lock().unwrap().acted
     }
 
     pub fn blew(&self) -> bool {
-        self.0.lock().unwrap().0 == 0
+        self.0.lock().unwrap().left == 0
     }
 }
 

@@ -9,6 +9,7 @@
 /// The same module that the whole-system tests use; a dependency on their crate would be a circle.
 #[path = "../../../../tests/src/checker.rs"]
 pub mod checker;
+pub mod crash_matrix;
 pub mod developers;
 pub mod fuse;
 pub mod lossy;
@@ -74,10 +75,45 @@ pub fn repository(folder: &Path) -> Repository {
     Repository::init(folder, &Settings::from_policy(&POLICY).unwrap()).unwrap()
 }
 
+/// Where the index of a test keeps its parts.
+pub trait Site {
+    /// Makes the parts of a new index.
+    fn init(&self, folder: &Path, settings: &Settings);
+
+    /// Opens them.
+    fn parts(&self, folder: &Path) -> Parts;
+
+    /// Opens the index.
+    fn open(&self, folder: &Path) -> Repository {
+        Repository::assemble(self.parts(folder)).unwrap()
+    }
+}
+
+/// All parts in one folder.
+pub struct FolderSite;
+
+impl Site for FolderSite {
+    fn init(&self, folder: &Path, settings: &Settings) {
+        Repository::init(folder, settings).unwrap();
+    }
+
+    fn parts(&self, folder: &Path) -> Parts {
+        Parts::of_folder(folder).unwrap()
+    }
+}
+
 /// A repository with its first set published.
 pub fn published(folder: &Path, ceremony: &Ceremony) -> Repository {
-    let settings = Settings::from_policy(&ceremony.policy_text).unwrap();
-    let mut index = Repository::init(folder, &settings).unwrap();
+    published_at(&FolderSite, folder, ceremony)
+}
+
+/// The same with its parts at `site`.
+pub fn published_at(site: &dyn Site, folder: &Path, ceremony: &Ceremony) -> Repository {
+    site.init(
+        folder,
+        &Settings::from_policy(&ceremony.policy_text).unwrap(),
+    );
+    let mut index = site.open(folder);
     index
         .apply_set(&ceremony.genesis(folder, start()), start())
         .unwrap();

@@ -13,6 +13,7 @@ use crate::console::Console;
 use crate::data_dir::DataDirArgs;
 use crate::failure::Failure;
 use crate::online_keys::OnlineKeyArgs;
+use crate::places::StatePlace;
 
 /// Show every setting and where it comes from
 ///
@@ -73,6 +74,36 @@ pub(crate) fn run(args: &Args, matches: &ArgMatches, console: &Console) -> Resul
             name: "online.passphrases",
             value: passphrases,
             origin: origin(&config.passphrases.origin, matches, &passphrase_ids),
+        },
+        Line {
+            name: "storage.state",
+            value: config.state.value.to_string(),
+            origin: origin(&config.state.origin, matches, &["state"]),
+        },
+        Line {
+            name: "storage.password",
+            value: match (&config.state.value, &config.state_password.value) {
+                (StatePlace::File(_), _) => "none is needed".to_owned(),
+                (_, Some(source)) => source.to_string(),
+                (_, None) => "PGPASSFILE or ~/.pgpass".to_owned(),
+            },
+            origin: origin(
+                &config.state_password.origin,
+                matches,
+                &["state_password_file", "state_password_credential"],
+            ),
+        },
+        Line {
+            name: "storage.authorities",
+            value: match &config.state_authorities.value {
+                Some(path) => path.display().to_string(),
+                None => "the system's".to_owned(),
+            },
+            origin: origin(
+                &config.state_authorities.origin,
+                matches,
+                &["state_authorities"],
+            ),
         },
         Line {
             name: "storage.store",

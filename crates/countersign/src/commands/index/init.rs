@@ -168,7 +168,12 @@ fn keep_key(key: &KeyUri, data_dir: &DataDir) -> Result<KeyUri, Failure> {
 /// Where the parts of the index lie, as the settings name it.
 fn keep_storage(data_dir: &DataDir) -> Result<StorageArgs, Failure> {
     let mut storage = data_dir.storage().clone();
-    if let Some(StorePlace::Folder(path)) = &mut storage.store {
+    let store = storage.store.as_mut().map(|StorePlace::Folder(path)| path);
+    let files = [
+        &mut storage.state_password_file,
+        &mut storage.state_authorities,
+    ];
+    for path in store.into_iter().chain(files.into_iter().flatten()) {
         *path = portable(path, data_dir.path()).map_err(|source| Failure::Io {
             doing: "find",
             path: path.clone(),
