@@ -4,9 +4,12 @@
 
 pub mod checker;
 pub mod environment;
+pub mod faults;
 pub mod fuzz_bodies;
+pub mod poller;
 pub mod postgres;
 pub mod published;
+pub mod s3;
 pub mod simulator;
 pub mod user;
 

@@ -45,6 +45,59 @@ impl Made {
     }
 }
 
+/// What a first ceremony produced.
+pub struct Genesis {
+    /// The folder that `index apply` takes.
+    pub set: PathBuf,
+    /// The file to trust: the first root.
+    pub root: PathBuf,
+    /// The key of targets.
+    pub targets: Arc<FileKey>,
+}
+
+impl Genesis {
+    /// Holds a ceremony in `folder` for an index with this online key.
+    #[must_use]
+    pub fn hold(folder: &Path, policy: &str, made: Made, online: &dyn Signer) -> Self {
+        let settings = Settings::from_policy(policy).unwrap();
+        let key = || Arc::new(FileKey::generate(made.keys, &SystemRandom::new()).unwrap());
+        let root: Vec<_> = (0..settings.policy.roles.root.keys)
+            .map(|_| key())
+            .collect();
+        let (targets, bins) = (key(), key());
+        let event = Event::plan_genesis(
+            &folder.join("genesis"),
+            &GenesisPlan {
+                policy,
+                layout: Some(BinLayout {
+                    count: BinCount::new(made.bins.0).unwrap(),
+                    encoding: made.bins.1,
+                }),
+                now: made.now,
+                root: root
+                    .iter()
+                    .enumerate()
+                    .map(|(n, key)| held(&format!("Root {n}"), key.as_ref()))
+                    .collect(),
+                targets: vec![held("Targets", targets.as_ref())],
+                bins: vec![held("Bins", bins.as_ref())],
+                snapshot: vec![held("Signer", online)],
+                timestamp: vec![held("Signer", online)],
+            },
+        )
+        .unwrap();
+        for key in root.iter().chain([&targets, &bins]) {
+            event.sign(key.as_ref(), made.now).unwrap();
+        }
+        let set = event.combine(made.now).unwrap();
+        Self {
+            root: set.folder.join("1.root.json"),
+            set: set.folder,
+            targets,
+        }
+    }
+}
+
 impl PublishedIndex {
     /// Holds a ceremony in `folder` and publishes these files.
     #[must_use]
@@ -73,47 +126,17 @@ impl PublishedIndex {
         files: &[PathBuf],
         online: Arc<dyn Signer>,
     ) -> Self {
+        let genesis = Genesis::hold(folder, policy, made, online.as_ref());
         let settings = Settings::from_policy(policy).unwrap();
-        let key = || Arc::new(FileKey::generate(made.keys, &SystemRandom::new()).unwrap());
-        let root: Vec<_> = (0..settings.policy.roles.root.keys)
-            .map(|_| key())
-            .collect();
-        let (targets, bins) = (key(), key());
-        let event = Event::plan_genesis(
-            &folder.join("genesis"),
-            &GenesisPlan {
-                policy,
-                layout: Some(BinLayout {
-                    count: BinCount::new(made.bins.0).unwrap(),
-                    encoding: made.bins.1,
-                }),
-                now: made.now,
-                root: root
-                    .iter()
-                    .enumerate()
-                    .map(|(n, key)| held(&format!("Root {n}"), key.as_ref()))
-                    .collect(),
-                targets: vec![held("Targets", targets.as_ref())],
-                bins: vec![held("Bins", bins.as_ref())],
-                snapshot: vec![held("Signer", online.as_ref())],
-                timestamp: vec![held("Signer", online.as_ref())],
-            },
-        )
-        .unwrap();
-        for key in root.iter().chain([&targets, &bins]) {
-            event.sign(key.as_ref(), made.now).unwrap();
-        }
-        let set = event.combine(made.now).unwrap();
         let mut repository = Repository::init(&folder.join("index"), &settings).unwrap();
-        repository.apply_set(&set.folder, made.now).unwrap();
+        repository.apply_set(&genesis.set, made.now).unwrap();
         let intake = repository.add_files(files, made.now).unwrap();
         assert!(intake.refused.is_empty(), "{:?}", intake.refused);
-        let root = set.folder.join("1.root.json");
         let mut index = Self {
             repository,
             online,
-            targets,
-            root,
+            targets: genesis.targets,
+            root: genesis.root,
         };
         index.tick(made.now);
         index

@@ -4,6 +4,7 @@ use client::Kind;
 use developer::ProjectError;
 use keys::KeyError;
 use repository::{RepositoryError, StoreError};
+use store_bucket::BucketError;
 
 use crate::commands::DeliveryError;
 use crate::failure::Failure;
@@ -28,6 +29,7 @@ pub(crate) fn of(failure: &Failure) -> u8 {
     match failure {
         Failure::Client(error) => error.exit_code(),
         Failure::Repository(error) => of_repository(error),
+        Failure::Bucket(error) => of_bucket(error),
         Failure::Ceremony(error) => match error {
             ceremony::CeremonyError::TooFew(_) => SIGNATURES,
             ceremony::CeremonyError::Rejected(rejection) => Kind::of(rejection).exit_code(),
@@ -67,6 +69,15 @@ fn of_project(error: &ProjectError) -> u8 {
     }
 }
 
+fn of_bucket(error: &BucketError) -> u8 {
+    match error {
+        BucketError::Place { .. } | BucketError::Endpoint { .. } | BucketError::NoRegion => USAGE,
+        BucketError::Unusable { .. } => Kind::Network.exit_code(),
+        BucketError::Ended => INTERNAL,
+        _ => REFUSED,
+    }
+}
+
 fn of_repository(error: &RepositoryError) -> u8 {
     match error {
         error if error.is_busy() => BUSY,
@@ -76,6 +87,9 @@ fn of_repository(error: &RepositoryError) -> u8 {
             ..
         } => SIGNATURES,
         RepositoryError::Store(StoreError::Altered { .. }) => Kind::Digest.exit_code(),
+        RepositoryError::Store(StoreError::Remote { .. } | StoreError::Denied { .. }) => {
+            Kind::Network.exit_code()
+        }
         RepositoryError::StateBehind { .. } | RepositoryError::BelowFloor { .. } => {
             Kind::Rollback.exit_code()
         }

@@ -14,6 +14,7 @@ use keys::{KeyError, KeyFlaw};
 use metadata::{MetadataError, Sha256};
 use policy::PolicyError;
 use repository::RepositoryError;
+use store_bucket::{BucketError, BucketPlace};
 
 use crate::certificate::CertificateError;
 use crate::commands::{DeliveryError, ExecError};
@@ -27,6 +28,15 @@ pub(crate) enum Failure {
     /// The repository refused or failed.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
+    /// A bucket cannot be used.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
+    /// The store is not a folder that could be served.
+    #[error("the store is {place}, which serves itself")]
+    ServedElsewhere {
+        /// The bucket.
+        place: BucketPlace,
+    },
     /// Something was not verified, or could not be.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -347,6 +357,12 @@ pub(crate) enum UsageError {
     /// Neither an index nor its URL.
     #[error("neither --index nor --metadata-url says where the repository is")]
     NoPlace,
+    /// A move that names its goal in the wrong way.
+    #[error("--store and --uploads say where the index is; --to says where it shall be")]
+    MovesByTo,
+    /// A move to where the index is.
+    #[error("the index is there already")]
+    MovesNowhere,
     /// Nobody to sign.
     #[error("no key is named")]
     NoKeys,

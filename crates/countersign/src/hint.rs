@@ -6,7 +6,8 @@ use client::{ClientError, Kind};
 use developer::ProjectError;
 use keys::KeyError;
 use keys_kms::KmsError;
-use repository::RepositoryError;
+use repository::{RepositoryError, StoreError};
+use store_bucket::BucketError;
 
 use crate::commands::DeliveryError;
 use crate::failure::Failure;
@@ -24,6 +25,10 @@ const RULES: &str = "write [[rule]] tables: `projects = [\"acme-*\", \"tool\"]` 
 pub(crate) fn of(failure: &Failure) -> Option<String> {
     let hint = match failure {
         Failure::Repository(error) => return of_repository(error).map(str::to_owned),
+        Failure::Bucket(error) => of_bucket(error)?,
+        Failure::ServedElsewhere { .. } => {
+            "point clients at the bucket's own URL, or at a CDN before it"
+        }
         Failure::Client(error) | Failure::Audit(audit::AuditError::Client(error)) => {
             of_client(error)?
         }
@@ -253,6 +258,30 @@ fn of_delivery(error: &DeliveryError) -> Option<&'static str> {
     })
 }
 
+fn of_bucket(error: &BucketError) -> Option<&'static str> {
+    Some(match error {
+        BucketError::Place { .. } => "write s3://BUCKET or s3://BUCKET/PREFIX",
+        BucketError::Endpoint { .. } => {
+            "use https; --store-plain-http is for a network that nobody else reads"
+        }
+        BucketError::NoRegion => "name it with --store-region, or set AWS_REGION",
+        BucketError::Credentials { .. } => {
+            "set AWS_PROFILE or the like, or name a file with --store-credentials-file"
+        }
+        BucketError::NoConditions { .. } => {
+            "use a service that knows conditional writes (Amazon S3, MinIO, R2, Ceph from 19), or a folder"
+        }
+        BucketError::MissingIsDenied { .. } => {
+            "grant readers s3:ListBucket as well: `countersign generate bucket-policy` prints what they need"
+        }
+        BucketError::Unusable { .. } => {
+            "check the bucket's name, its endpoint, and what the credentials allow: \
+             `countersign generate bucket-policy` prints what they need"
+        }
+        _ => return None,
+    })
+}
+
 fn of_repository(error: &RepositoryError) -> Option<&'static str> {
     Some(match error {
         RepositoryError::Missing { .. } => {
@@ -299,6 +328,12 @@ fn of_repository(error: &RepositoryError) -> Option<&'static str> {
         }
         RepositoryError::Rehearsal { .. } | RepositoryError::RehearsalLookup { .. } => {
             "nothing was published: our own client would have refused it"
+        }
+        RepositoryError::Store(StoreError::Remote { .. }) => {
+            "nothing is lost: the next cycle goes on from here"
+        }
+        RepositoryError::Store(StoreError::Denied { .. }) => {
+            "check the credentials and what they allow: `countersign generate bucket-policy` prints it"
         }
         RepositoryError::Store(_) => {
             "files of the repository were altered behind its back: restore them, \

@@ -1,6 +1,7 @@
 //! The program `countersign`: everything but the offline ceremonies. One file per command.
 
 mod authorities;
+mod bucket_options;
 mod certificate;
 mod cli;
 mod clock;

@@ -1,18 +1,20 @@
 //! Where the parts of an index lie, and the one way in which commands open them.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use ceremony::key_command::Source;
 use keys::PassphraseSource;
+use policy::StoreLimits;
 use repository::{
     LocalStore, LockFile, Parts, Repository, RepositoryError, Settings, SqliteState, State, Store,
-    UploadFolder, WriterLock,
+    UploadFolder, Uploads, WriterLock,
 };
 use state_postgres::{Address, AddressError, PostgresState};
+use store_bucket::{Bucket, BucketError, BucketPlace, BucketUploads};
 
+use crate::bucket_options::BucketOptions;
 use crate::config::Config;
 use crate::data_dir::DataDir;
 use crate::failure::Failure;
@@ -49,10 +51,20 @@ pub(crate) struct StorageArgs {
     #[arg(help_heading = STORAGE, hide_short_help = true)]
     pub(crate) state_authorities: Option<PathBuf>,
 
-    /// Folder that is served [default: `repository` in the data directory]
-    #[arg(long, value_name = "DIR", env = "COUNTERSIGN_STORE")]
+    /// What clients fetch: a folder, or `s3://BUCKET/PREFIX` [default: `repository` in the data
+    /// directory]
+    #[arg(long, value_name = "DIR|URL", env = "COUNTERSIGN_STORE")]
     #[arg(help_heading = STORAGE, hide_short_help = true)]
     pub(crate) store: Option<StorePlace>,
+
+    /// Where files wait that are taken in: `s3://BUCKET/PREFIX`, apart from the store [default:
+    /// `incoming` in the data directory]
+    #[arg(long, value_name = "URL", env = "COUNTERSIGN_UPLOADS")]
+    #[arg(help_heading = STORAGE, hide_short_help = true)]
+    pub(crate) uploads: Option<BucketPlace>,
+
+    #[command(flatten)]
+    pub(crate) bucket: BucketOptions,
 }
 
 impl StorageArgs {
@@ -100,12 +112,17 @@ impl fmt::Display for StatePlace {
 pub(crate) enum StorePlace {
     /// A folder of this machine.
     Folder(PathBuf),
+    /// A bucket.
+    Bucket(BucketPlace),
 }
 
 impl FromStr for StorePlace {
-    type Err = Infallible;
+    type Err = BucketError;
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
+    fn from_str(text: &str) -> Result<Self, BucketError> {
+        if text.contains("://") {
+            return text.parse().map(Self::Bucket);
+        }
         Ok(Self::Folder(text.into()))
     }
 }
@@ -114,15 +131,32 @@ impl fmt::Display for StorePlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(path) => path.display().fmt(f),
+            Self::Bucket(place) => place.fmt(f),
         }
     }
 }
 
 impl StorePlace {
+    /// The same as it is written down: usable from anywhere.
+    pub(crate) fn absolute(self) -> Result<Self, Failure> {
+        match self {
+            Self::Folder(path) => match std::path::absolute(&path) {
+                Ok(path) => Ok(Self::Folder(path)),
+                Err(source) => Err(Failure::Io {
+                    doing: "find",
+                    path,
+                    source,
+                }),
+            },
+            bucket @ Self::Bucket(_) => Ok(bucket),
+        }
+    }
+
     /// The same with a path relative to `folder` made usable from anywhere.
     pub(crate) fn below(self, folder: &Path) -> Self {
         match self {
             Self::Folder(path) => Self::Folder(folder.join(path)),
+            bucket @ Self::Bucket(_) => bucket,
         }
     }
 }
@@ -134,6 +168,8 @@ pub(crate) fn open(data_dir: &DataDir) -> Result<Repository, Failure> {
 
 /// Makes the parts of a new index.
 pub(crate) fn init(data_dir: &DataDir, settings: &Settings) -> Result<Repository, Failure> {
+    let limits = settings.policy.store;
+    check_store(&Config::load(data_dir)?, limits)?;
     match Config::load(data_dir)?.state.value {
         StatePlace::File(path) => drop(SqliteState::create(&path, settings)?),
         StatePlace::Postgres(url) => {
@@ -158,19 +194,46 @@ pub(crate) fn upgrade(data_dir: &DataDir) -> Result<i64, Failure> {
 
 /// The folder that is served.
 pub(crate) fn served_folder(data_dir: &DataDir) -> Result<PathBuf, Failure> {
+    if let StorePlace::Bucket(place) = Config::load(data_dir)?.store.value {
+        return Err(Failure::ServedElsewhere { place });
+    }
     let repository = open(data_dir)?;
     let folder = repository.store_folder().map(Path::to_owned);
     Ok(folder.unwrap_or_else(|| data_dir.repository()))
 }
 
+/// Refuses places that cannot hold what an index needs of them; asks a bucket whether it can.
+pub(crate) fn check(data_dir: &DataDir) -> Result<(), Failure> {
+    let (state, _) = state(data_dir)?;
+    check_store(&Config::load(data_dir)?, state.settings()?.policy.store)
+}
+
+fn check_store(config: &Config, limits: StoreLimits) -> Result<(), Failure> {
+    if let StorePlace::Bucket(place) = &config.store.value {
+        Bucket::open(place.clone(), &config.bucket.endpoint()?, limits)?.check()?;
+    }
+    Ok(())
+}
+
 fn parts(data_dir: &DataDir) -> Result<Parts, Failure> {
     let folder = data_dir.path();
     let (state, lock) = state(data_dir)?;
-    let uploads = folder.join(Parts::UPLOADS);
+    let config = Config::load(data_dir)?;
+    let limits = state.settings()?.policy.store;
+    let uploads: Box<dyn Uploads> = if let Some(place) = &config.uploads.value {
+        if let StorePlace::Bucket(store) = &config.store.value {
+            place.is_apart_from(store)?;
+        }
+        let endpoint = config.bucket.endpoint()?;
+        Box::new(BucketUploads::open(place.clone(), &endpoint, limits)?)
+    } else {
+        let path = folder.join(Parts::UPLOADS);
+        Box::new(UploadFolder::open(&path).map_err(opening(path))?)
+    };
     Ok(Parts {
         state,
-        store: store(data_dir)?,
-        uploads: Box::new(UploadFolder::open(&uploads).map_err(opening(uploads))?),
+        store: store(&config, limits)?,
+        uploads,
         lock,
     })
 }
@@ -222,18 +285,20 @@ fn opening(path: PathBuf) -> impl FnOnce(std::io::Error) -> RepositoryError {
 }
 
 /// Opens the store alone.
-fn store(data_dir: &DataDir) -> Result<Box<dyn Store>, Failure> {
-    let config = Config::load(data_dir)?;
-    let is_shared = matches!(config.state.value, StatePlace::Postgres(_));
-    match config.store.value {
+pub(crate) fn store(config: &Config, limits: StoreLimits) -> Result<Box<dyn Store>, Failure> {
+    Ok(match &config.store.value {
         StorePlace::Folder(path) => {
             // Under a lease several processes may believe that they are the writer.
-            let opened = if is_shared {
-                LocalStore::open_shared(&path)
+            let opened = if matches!(config.state.value, StatePlace::Postgres(_)) {
+                LocalStore::open_shared(path)
             } else {
-                LocalStore::open(&path)
+                LocalStore::open(path)
             };
-            Ok(Box::new(opened.map_err(opening(path))?))
+            Box::new(opened.map_err(opening(path.clone()))?)
         }
-    }
+        StorePlace::Bucket(place) => {
+            let endpoint = config.bucket.endpoint()?;
+            Box::new(Bucket::open(place.clone(), &endpoint, limits)?)
+        }
+    })
 }

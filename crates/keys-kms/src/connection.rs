@@ -1,21 +1,17 @@
 //! From a key URI to a client of the region's key service: region, endpoint, credentials, limits.
 
-use std::fs::File;
 use std::path::PathBuf;
 
-use aws_config::profile::ProfileFileCredentialsProvider;
-use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
-use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
 use aws_sdk_kms::Client;
 use aws_sdk_kms::config::retry::{RetryPartition, TokenBucket};
 use aws_sdk_kms::config::{SharedCredentialsProvider, SharedHttpClient};
 use keys::AwsKmsUri;
 
 use crate::http;
-use crate::{KmsError, KmsLimits};
+use crate::{AwsSources, KmsError, KmsLimits};
 
 /// What opening a key takes beside its URI.
 #[derive(Clone, Debug, Default)]
@@ -63,7 +59,17 @@ impl Connection {
         if let Some(endpoint) = &uri.endpoint {
             config.set_endpoint_url(Some(endpoint.clone()));
         }
-        if let Some(provider) = profile_provider(uri, options, http, &region)? {
+        let sources = AwsSources {
+            region: None,
+            profile: uri.profile.clone(),
+            credentials_file: options.credentials_file.clone(),
+        };
+        let only = sources.only(http, Some(region.clone()));
+        let unreadable = |source| KmsError::CredentialsFile {
+            path: options.credentials_file.clone().unwrap_or_default(),
+            source,
+        };
+        if let Some(provider) = only.map_err(unreadable)? {
             config.set_credentials_provider(Some(SharedCredentialsProvider::new(provider)));
         }
         let endpoint = uri.endpoint.clone();
@@ -97,36 +103,6 @@ fn check(uri: &AwsKmsUri) -> Result<(), KmsError> {
         }
         _ => Ok(()),
     }
-}
-
-/// The one source of credentials, where a file or a profile is named: the SDK's chain would let
-/// variables of the environment win over both. A profile may name further sources itself
-/// (`role_arn`, `web_identity_token_file`, `credential_process`).
-fn profile_provider(
-    uri: &AwsKmsUri,
-    options: &KmsOptions,
-    http: SharedHttpClient,
-    region: &Region,
-) -> Result<Option<ProfileFileCredentialsProvider>, KmsError> {
-    let config = ProviderConfig::without_region()
-        .with_http_client(http)
-        .with_region(Some(region.clone()));
-    let mut provider = ProfileFileCredentialsProvider::builder().configure(&config);
-    if let Some(path) = &options.credentials_file {
-        // The SDK reads it later and would only say that there are no credentials.
-        File::open(path).map_err(|source| KmsError::CredentialsFile {
-            path: path.clone(),
-            source,
-        })?;
-        let files = EnvConfigFiles::builder().with_file(EnvConfigFileKind::Credentials, path);
-        provider = provider.profile_files(files.build());
-    } else if uri.profile.is_none() {
-        return Ok(None);
-    }
-    if let Some(profile) = &uri.profile {
-        provider = provider.profile_name(profile);
-    }
-    Ok(Some(provider.build()))
 }
 
 fn retries(limits: &KmsLimits) -> RetryConfig {

@@ -18,6 +18,7 @@ mod key;
 mod kind;
 mod limits;
 mod signer;
+mod sources;
 mod worker;
 
 pub use connection::KmsOptions;
@@ -25,3 +26,4 @@ pub use error::KmsError;
 pub use key::KmsKey;
 pub use limits::{KmsLimits, MAX_RAW_MESSAGE};
 pub use signer::{KmsOpener, KmsSigner};
+pub use sources::{AwsCaller, AwsSources};

@@ -25,6 +25,7 @@ mod roles;
 mod signers;
 mod source;
 mod state;
+mod store;
 mod values;
 
 pub use attestation::Attestation;
@@ -41,6 +42,7 @@ pub use repository::RepositoryLimits;
 pub use roles::{KeyKind, RolePolicy, Roles};
 pub use signers::SignerLimits;
 pub use state::StateLimits;
+pub use store::StoreLimits;
 
 use reader::Section;
 
@@ -72,6 +74,8 @@ pub struct Policy {
     pub keys: KeyPolicy,
     /// How long keys outside files are waited for, and how hard they are asked.
     pub signers: SignerLimits,
+    /// How a store in a bucket is written, and how long its answers are waited for.
+    pub store: StoreLimits,
     /// How long a state on a database server is waited for, and how long a signer stays the one writer.
     pub state: StateLimits,
     /// What the intake over HTTP takes, from whom how much.
@@ -139,6 +143,11 @@ impl Policy {
                 .map(|section| SignerLimits::read(&section))
                 .transpose()?
                 .unwrap_or_default(),
+            store: document
+                .optional_section("store", store::KEYS)?
+                .map(|section| StoreLimits::read(&section))
+                .transpose()?
+                .unwrap_or_default(),
             state: document
                 .optional_section("state", state::KEYS)?
                 .map(|section| StateLimits::read(&section))
@@ -170,6 +179,7 @@ const KEYS: &[&str] = &[
     "repository",
     "keys",
     "signers",
+    "store",
     "state",
     "intake",
     "attestation",

@@ -282,7 +282,7 @@ impl RepositoryError {
                 | Self::Leased { .. }
                 | Self::LeaseLost { .. }
                 | Self::HeadMoved { .. }
-                | Self::Store(StoreError::Locked { .. })
+                | Self::Store(StoreError::Locked { .. } | StoreError::Overtaken { .. })
         )
     }
 
@@ -379,6 +379,33 @@ pub enum StoreError {
     /// An immutable object is there with other bytes.
     #[error("`{path}` is in the store with other bytes than those to be published")]
     Conflict {
+        /// The object.
+        path: StorePath,
+    },
+    /// A store on another machine did not do what it was asked, for as long as it is tried again.
+    #[error("could not {doing} `{path}` in the store")]
+    Remote {
+        /// What was being done.
+        doing: &'static str,
+        /// The object.
+        path: StorePath,
+        /// What it answered, or why it did not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A store on another machine does not let this program in.
+    #[error("the store does not let this program {doing} `{path}`")]
+    Denied {
+        /// What was being done.
+        doing: &'static str,
+        /// The object.
+        path: StorePath,
+        /// What it answered.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A pointer is not what it was when this process began to put pointers: another signer has published,
+    /// and this one leaves what it finds.
+    #[error("another signer has replaced `{path}` meanwhile")]
+    Overtaken {
         /// The object.
         path: StorePath,
     },

@@ -257,6 +257,25 @@ impl Store for LocalStore {
         })
     }
 
+    fn read_into(
+        &self,
+        path: &StorePath,
+        limit: u64,
+        into: &mut dyn Write,
+    ) -> Result<bool, StoreError> {
+        let file = match File::open(self.locate(path)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(failed("open", path)(error)),
+        };
+        let read = io::copy(&mut file.take(limit + 1), into).map_err(failed("read", path))?;
+        if read > limit {
+            let error = io::Error::new(io::ErrorKind::FileTooLarge, "longer than it was published");
+            return Err(failed("read", path)(error));
+        }
+        Ok(true)
+    }
+
     fn list(&self) -> Result<Vec<StorePath>, StoreError> {
         let mut files = Vec::new();
         walk(&self.root, &mut files).map_err(|source| StoreError::List { source })?;

@@ -11,9 +11,7 @@ use crate::record::FileRecord;
 use crate::repository::Repository;
 use crate::store::StorePath;
 
-/// How many projects' mirror pages one cycle looks at.
-const PROJECTS: u64 = 200;
-/// How long it looks at the same ones, in seconds.
+/// How long a cycle looks at the mirror pages of the same projects, in seconds.
 const TURN: i64 = 60;
 
 impl Repository {
@@ -33,9 +31,10 @@ impl Repository {
         self.state.check_writer()?;
         let mut mended: Vec<StorePath> = self.mend_timestamp()?.into_iter().collect();
         let count = self.state.project_count()?;
-        if let Some(turns) = count.div_ceil(PROJECTS).checked_sub(1) {
+        let at_once = self.store.pages_per_cycle();
+        if let Some(turns) = count.div_ceil(at_once).checked_sub(1) {
             let turn = now.timestamp().div_euclid(TURN).unsigned_abs() % (turns + 1);
-            let projects = self.state.some_projects(turn * PROJECTS, PROJECTS)?;
+            let projects = self.state.some_projects(turn * at_once, at_once)?;
             let pages: Vec<_> = projects.iter().map(page_path).collect();
             let bin = |page: &TargetPath| self.settings.layout.count.bin_of(&page.hash()).get();
             let places: Vec<_> = pages.iter().map(|page| (bin(page), page)).collect();
@@ -91,28 +90,42 @@ impl Repository {
         files: &[FileRecord],
         mended: &mut Vec<StorePath>,
     ) -> Result<(), RepositoryError> {
-        let json_path = StorePath::mirror_page(project, "index.json");
-        let html_path = StorePath::mirror_page(project, "index.html");
-        let (Some(json_path), Some(html_path)) = (json_path, html_path) else {
+        let Some([(html_path, html), (json_path, json)]) = mirror_pages(project, files)? else {
             return Ok(());
         };
-        let json = self.store.get(&json_path, length).unwrap_or_default();
-        let is_good = json.is_some_and(|json| Sha256::of(&json) == digest);
-        let page = SimplePage::new(
-            project.clone(),
-            files.iter().map(page_file).collect(),
-            Status::default(),
-        )?;
-        let html = page.render_html(mirror_url).into_bytes();
+        let found = self.store.get(&json_path, length).unwrap_or_default();
+        let is_good = found.is_some_and(|found| Sha256::of(&found) == digest);
         let found = self.store.get(&html_path, html.len() as u64);
         if found.unwrap_or_default().as_ref() != Some(&html) {
             self.store.put_pointer(&html_path, &html)?;
             mended.push(html_path);
         }
         if !is_good {
-            self.store.put_pointer(&json_path, &page.render_json())?;
+            self.store.put_pointer(&json_path, &json)?;
             mended.push(json_path);
         }
         Ok(())
     }
+}
+
+/// A page of the plain mirror: where it lies, and its bytes.
+pub(crate) type Page = (StorePath, Vec<u8>);
+
+/// The pages of the plain mirror of a project with these files.
+pub(crate) fn mirror_pages(
+    project: &index::ProjectName,
+    files: &[FileRecord],
+) -> Result<Option<[Page; 2]>, RepositoryError> {
+    let json_path = StorePath::mirror_page(project, "index.json");
+    let html_path = StorePath::mirror_page(project, "index.html");
+    let (Some(json_path), Some(html_path)) = (json_path, html_path) else {
+        return Ok(None);
+    };
+    let page = SimplePage::new(
+        project.clone(),
+        files.iter().map(page_file).collect(),
+        Status::default(),
+    )?;
+    let html = page.render_html(mirror_url).into_bytes();
+    Ok(Some([(html_path, html), (json_path, page.render_json())]))
 }

@@ -81,6 +81,9 @@ fn lasting(error: &RepositoryError) -> Option<&StorePath> {
         | StoreError::Flush { .. }
         | StoreError::Lock { .. }
         | StoreError::Locked { .. }
+        | StoreError::Remote { .. }
+        | StoreError::Denied { .. }
+        | StoreError::Overtaken { .. }
         | StoreError::Altered { .. } => None,
     }
 }

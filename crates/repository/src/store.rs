@@ -1,6 +1,7 @@
 //! What clients fetch. Not trusted: whatever is read back is checked against the state's digests.
 
 use std::fmt;
+use std::io::Write;
 use std::path::Path;
 
 use metadata::{Sha256, TargetPath};
@@ -48,6 +49,13 @@ impl StorePath {
     #[must_use]
     pub fn is_metadata(&self) -> bool {
         self.as_str().starts_with("metadata/")
+    }
+
+    /// Whether it is replaced in place: `timestamp.json` and the pages of the plain mirror. Every other
+    /// object is immutable.
+    #[must_use]
+    pub fn is_pointer(&self) -> bool {
+        self.as_str() == "metadata/timestamp.json" || self.as_str().starts_with("simple/")
     }
 
     /// Reads a path back from the journal.
@@ -125,6 +133,30 @@ pub trait Store: Send {
 
     /// Reads an object of at most `limit` bytes; `None` if there is none.
     fn get(&self, path: &StorePath, limit: u64) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Reads an object of at most `limit` bytes into a writer, piece by piece where it may be large; says
+    /// whether there is one.
+    fn read_into(
+        &self,
+        path: &StorePath,
+        limit: u64,
+        into: &mut dyn Write,
+    ) -> Result<bool, StoreError> {
+        let Some(bytes) = self.get(path, limit)? else {
+            return Ok(false);
+        };
+        into.write_all(&bytes).map_err(|source| StoreError::Io {
+            doing: "keep",
+            path: path.clone(),
+            source,
+        })?;
+        Ok(true)
+    }
+
+    /// How many projects' pages of the plain mirror a cycle looks at; each is two reads.
+    fn pages_per_cycle(&self) -> u64 {
+        200
+    }
 
     /// All objects whose names could be ours, in no order.
     fn list(&self) -> Result<Vec<StorePath>, StoreError>;

@@ -32,9 +32,9 @@ pub struct SweepReport {
 const UPLOAD_AGE: TimeDelta = TimeDelta::days(1);
 
 /// What is decided from, read once.
-struct Marks {
+pub(crate) struct Marks {
     /// Named by the published timestamp, by one that clients may still hold, or by unfinished work.
-    kept: BTreeSet<StorePath>,
+    pub(crate) kept: BTreeSet<StorePath>,
     /// Replaced so long ago that nobody can ask for them.
     dead: Vec<StorePath>,
     /// Whether objects of unknown origin may still be named.
@@ -71,7 +71,7 @@ impl Repository {
         Ok(report)
     }
 
-    fn marks(&self, now: DateTime<Utc>) -> Result<Marks, RepositoryError> {
+    pub(crate) fn marks(&self, now: DateTime<Utc>) -> Result<Marks, RepositoryError> {
         let history = self.state.history()?;
         let retention = self.settings.policy.retention.snapshots;
         let is_live = |until: DateTime<Utc>| until + retention >= now;

@@ -66,6 +66,19 @@ impl TimestampOnly<'_> {
         if now < last {
             return Err(RepositoryError::ClockBehind { now, last });
         }
+        // What is read from here on is what may be replaced.
+        self.store.begin_pointers()?;
+        let done = self.renew(signers, now, floor);
+        self.store.end_pointers();
+        done
+    }
+
+    fn renew(
+        &mut self,
+        signers: &OnlineSigners,
+        now: DateTime<Utc>,
+        floor: Floor,
+    ) -> Result<TimestampReport, RepositoryError> {
         let snapped = self.read_published(now)?;
         check_floor(floor, &snapped)?;
         let published = snapped.timestamp();

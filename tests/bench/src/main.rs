@@ -4,6 +4,7 @@
 // A measurement that goes wrong has to stop.
 #![allow(clippy::missing_panics_doc)]
 
+mod bucket_rows;
 mod client_rows;
 mod delta_rows;
 mod intake_rows;
@@ -26,7 +27,7 @@ use crate::work::Who;
 
 const USAGE: &str = "usage: countersign-bench row NAME ours|floor
        countersign-bench repository FOLDER TARGETS BINS prefixes|succinct
-       countersign-bench intake | latency | churn DAYS MINUTES-BETWEEN-PUBLICATIONS
+       countersign-bench bucket | intake | latency | churn DAYS MINUTES-BETWEEN-PUBLICATIONS
        countersign-bench row client-warm|client-cold|verify-bin ours FOLDER";
 
 fn main() {
@@ -45,6 +46,7 @@ fn main() {
             let meter = measure_client(row, Path::new(repository));
             println!("{}", meter.report(row, who));
         }
+        ["bucket"] => bucket_rows::publications(),
         ["intake"] => intake_rows::acknowledgements(),
         ["latency"] => intake_rows::latency(),
         ["churn", days, minutes] => {

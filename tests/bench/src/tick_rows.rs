@@ -43,7 +43,7 @@ pub(crate) fn tick(cycle: Cycle, key: KeyType) -> Meter {
     let mut index = PublishedIndex::make(home.path(), made, &[]);
     let at = match cycle {
         Cycle::Files(count) => {
-            enqueue(&home.path().join("index"), count, now);
+            enqueue(&home.path().join("index"), 0, count, now);
             now + TimeDelta::seconds(1)
         }
         Cycle::First | Cycle::Timestamp => now + TimeDelta::hours(13),
@@ -54,8 +54,8 @@ pub(crate) fn tick(cycle: Cycle, key: KeyType) -> Meter {
 }
 
 /// Queues files as intake does after it has inspected them.
-fn enqueue(folder: &Path, count: u32, now: DateTime<Utc>) {
-    let changes: Vec<Change> = (0..count)
+pub(crate) fn enqueue(folder: &Path, first: u32, count: u32, now: DateTime<Utc>) {
+    let changes: Vec<Change> = (first..first + count)
         .map(|number| {
             let name = format!("project_{number:05}-1.0.0.tar.gz");
             let bytes = name.as_bytes();

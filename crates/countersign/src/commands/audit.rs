@@ -188,7 +188,7 @@ fn second_opinion(opinion: &SecondOpinion) -> Vec<String> {
 }
 
 /// Shows how far the audit is.
-struct Watching(Progress);
+pub(crate) struct Watching(pub(crate) Progress);
 
 impl audit::Progress for Watching {
     fn step(&self, stage: Stage, done: u64, total: u64) {

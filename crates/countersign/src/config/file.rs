@@ -9,9 +9,13 @@ use std::path::{Path, PathBuf};
 use ceremony::key_command::Source;
 use keys::KeyUri;
 use serde::Deserialize;
+use store_bucket::{BucketError, BucketPlace};
 
+use crate::bucket_options::BucketOptions;
 use crate::config::ConfigError;
+use crate::failure::Failure;
 use crate::places::{StatePlace, StorageArgs, StorePlace};
+use crate::replace_file::replace_file;
 
 /// Longest file read; ours have some hundred bytes.
 const MAX_BYTES: u64 = 65_536;
@@ -52,6 +56,8 @@ struct Storage {
     state_password_credential: Option<String>,
     state_authorities: Option<PathBuf>,
     store: Option<String>,
+    uploads: Option<String>,
+    bucket: Option<BucketOptions>,
 }
 
 /// What the file says.
@@ -77,7 +83,11 @@ impl ConfigFile {
                 .and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text))
                 .map_err(failed)?,
         };
-        let document: Document = toml::from_str(&text).map_err(|source| ConfigError::Toml {
+        Self::parse(path, &text)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let document: Document = toml::from_str(text).map_err(|source| ConfigError::Toml {
             path: path.to_owned(),
             source: Box::new(source),
         })?;
@@ -131,11 +141,29 @@ impl ConfigFile {
     }
 
     /// Where the store is, with a path relative to the index made usable.
-    pub(crate) fn store_in(&self, data_dir: &Path) -> Option<StorePlace> {
-        let text = self.storage.store.as_ref()?;
-        // What names no other place is a folder, so this cannot fail.
-        let Ok(place) = text.parse::<StorePlace>();
-        Some(place.below(data_dir))
+    pub(crate) fn store_in(
+        &self,
+        data_dir: &Path,
+        file: &Path,
+    ) -> Result<Option<StorePlace>, ConfigError> {
+        let Some(text) = &self.storage.store else {
+            return Ok(None);
+        };
+        let place = text.parse::<StorePlace>();
+        let place = place.map_err(bucket_error("storage.store", file))?;
+        Ok(Some(place.below(data_dir)))
+    }
+
+    /// Where the uploads are, if in a bucket.
+    pub(crate) fn uploads(&self, file: &Path) -> Result<Option<BucketPlace>, ConfigError> {
+        let text = self.storage.uploads.as_ref();
+        let place = text.map(|text| text.parse()).transpose();
+        place.map_err(bucket_error("storage.uploads", file))
+    }
+
+    /// What is said of buckets.
+    pub(crate) fn bucket(&self) -> BucketOptions {
+        self.storage.bucket.clone().unwrap_or_default()
     }
 
     /// Where the passphrases are, with paths relative to the index made usable.
@@ -218,6 +246,7 @@ fn storage_section(storage: &StorageArgs) -> String {
         ),
         ("state-authorities", path(&storage.state_authorities)),
         ("store", storage.store.as_ref().map(ToString::to_string)),
+        ("uploads", storage.uploads.as_ref().map(ToString::to_string)),
     ];
     let mut out = String::new();
     for (name, value) in values {
@@ -228,7 +257,81 @@ fn storage_section(storage: &StorageArgs) -> String {
             let _ = writeln!(out, "{name} = {}", quoted(&value));
         }
     }
+    out + &render_bucket(&storage.bucket)
+}
+
+fn render_bucket(bucket: &BucketOptions) -> String {
+    let mut out = String::new();
+    for (name, value) in bucket.lines() {
+        let Some(value) = value else { continue };
+        if out.is_empty() {
+            out.push_str("\n[storage.bucket]\n");
+        }
+        let is_flag = matches!(value.as_str(), "true" | "false");
+        let value = if is_flag { value } else { quoted(&value) };
+        let _ = writeln!(out, "{name} = {value}");
+    }
     out
+}
+
+/// Names another store in the settings, with what is said of its bucket, and leaves the rest as it was
+/// written. A file that is not there is made.
+pub(crate) fn keep_store(
+    path: &Path,
+    store: &StorePlace,
+    bucket: &BucketOptions,
+) -> Result<(), Failure> {
+    let text = match fs::read_to_string(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            let path = path.to_owned();
+            return Err(ConfigError::Read { path, source }.into());
+        }
+        text => text.unwrap_or_default(),
+    };
+    let named = format!("store = {}\n", quoted(&store.to_string()));
+    let (mut table, mut is_named, mut kept) = (String::new(), false, String::new());
+    for line in text.lines() {
+        let words = line.trim();
+        if words.starts_with('[') {
+            words.clone_into(&mut table);
+        }
+        let key = words.split('=').next().unwrap_or_default().trim();
+        if table.starts_with("[storage.bucket]")
+            || (table.starts_with("[storage]") && key == "store")
+        {
+            continue;
+        }
+        kept.push_str(line);
+        kept.push('\n');
+        if words.starts_with("[storage]") {
+            kept.push_str(&named);
+            is_named = true;
+        }
+    }
+    kept.truncate(kept.trim_end().len());
+    kept.push('\n');
+    if !is_named {
+        let _ = write!(kept, "\n[storage]\n{named}");
+    }
+    kept.push_str(&render_bucket(bucket));
+    // Written in a way that lines do not show, it would say something else now.
+    let (before, mut after) = (
+        ConfigFile::parse(path, &text)?,
+        ConfigFile::parse(path, &kept)?,
+    );
+    let found = (after.storage.store.take(), after.bucket());
+    after.storage.store.clone_from(&before.storage.store);
+    after.storage.bucket.clone_from(&before.storage.bucket);
+    if before != after || found != (Some(store.to_string()), bucket.clone()) {
+        let path = path.to_owned();
+        return Err(ConfigError::Unedited { path }.into());
+    }
+    replace_file(path, kept.as_bytes())
+}
+
+fn bucket_error(key: &'static str, file: &Path) -> impl FnOnce(BucketError) -> ConfigError {
+    let path = file.to_owned();
+    move |source| ConfigError::Bucket { path, key, source }
 }
 
 /// A string as TOML writes it.
@@ -241,6 +344,38 @@ mod tests {
     use super::*;
 
     #[test]
+    fn another_store_is_named_and_the_rest_is_left_as_it_was() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("countersign.toml");
+        let bucket = BucketOptions {
+            region: Some("eu-central-1".to_owned()),
+            path_style: Some(true),
+            ..BucketOptions::default()
+        };
+        let first = "# ours\n[online]\nkeys = [\"file:a.pem\"]  # the one\n";
+        fs::write(&path, first).unwrap();
+        let store = |text: &str| text.parse::<StorePlace>().unwrap();
+        keep_store(&path, &store("s3://abc/public"), &bucket).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with(first), "{text}");
+        let added = text.replace(
+            "[storage]\n",
+            "[storage]\nuploads = \"s3://intake\"  # here\n",
+        );
+        fs::write(&path, added).unwrap();
+        keep_store(&path, &store("/srv/index"), &BucketOptions::default()).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let last = "\n[storage]\nstore = \"/srv/index\"\nuploads = \"s3://intake\"  # here\n";
+        assert_eq!(text, format!("{first}{last}"));
+        // Nothing is guessed at.
+        for unseen in ["storage = { store = \"x\" }\n", "storage.store = \"x\"\n"] {
+            fs::write(&path, unseen).unwrap();
+            assert!(keep_store(&path, &store("/srv/index"), &bucket).is_err());
+            assert_eq!(fs::read_to_string(&path).unwrap(), unseen);
+        }
+    }
+
+    #[test]
     fn what_is_written_is_read_back() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("countersign.toml");
@@ -251,6 +386,13 @@ mod tests {
             state: "postgres://index@db.example/index".parse().ok(),
             state_password_file: Some("keys/database".into()),
             store: "served".parse().ok(),
+            uploads: "s3://intake/new".parse().ok(),
+            bucket: BucketOptions {
+                endpoint: Some("https://store.index.example".to_owned()),
+                path_style: Some(true),
+                credentials_file: Some("keys/bucket".into()),
+                ..BucketOptions::default()
+            },
             ..StorageArgs::default()
         };
         write_new(&path, &keys, &sources, listen, &storage).expect("a new file");
@@ -265,7 +407,12 @@ mod tests {
         );
         assert_eq!(read.listen, listen);
         let store = StorePlace::Folder("/data/served".into());
-        assert_eq!(read.store_in(base), Some(store));
+        assert_eq!(read.store_in(base, &path).unwrap(), Some(store));
+        assert_eq!(read.uploads(&path).unwrap(), storage.uploads);
+        assert_eq!(read.bucket(), storage.bucket);
+        let merged = BucketOptions::default().or(&read.bucket(), base);
+        let credentials = Path::new("/data/keys/bucket");
+        assert_eq!(merged.credentials_file.as_deref(), Some(credentials));
         let state = read.state_in(&path).expect("an address");
         assert_eq!(state, storage.state);
         let password = Source::File("/data/keys/database".into());

@@ -12,11 +12,13 @@ use keys::{KeyUri, UriError};
 use repository::Parts;
 use state_postgres::AddressError;
 
-pub(crate) use file::{ConfigFile, write_new};
+pub(crate) use file::{ConfigFile, keep_store, write_new};
 
+use crate::bucket_options::BucketOptions;
 use crate::data_dir::DataDir;
 use crate::online_keys::OnlineKeyArgs;
 use crate::places::{StatePlace, StorePlace};
+use store_bucket::{BucketError, BucketPlace};
 
 /// Port of the repository where nothing else is said; the proxy of `quickstart` has the next one.
 /// Fixed, since installers know a cached file by its URL.
@@ -33,6 +35,10 @@ pub(crate) struct Config {
     pub(crate) listen: Setting<SocketAddr>,
     /// Where the store is.
     pub(crate) store: Setting<StorePlace>,
+    /// Where the uploads are, if not in the index's folder.
+    pub(crate) uploads: Setting<Option<BucketPlace>>,
+    /// What is said of buckets, by whomever.
+    pub(crate) bucket: BucketOptions,
     /// Where the state is.
     pub(crate) state: Setting<StatePlace>,
     /// Where the password of the state's database is; `None` for the password file of PostgreSQL's own
@@ -91,7 +97,9 @@ impl Config {
         let from_file = || Origin::File(path.clone());
         let listen = file.listen;
         let given = data_dir.storage();
-        let store = file.store_in(data_dir.path());
+        let store = file.store_in(data_dir.path(), &path)?;
+        let uploads = file.uploads(&path)?;
+        let bucket = given.bucket.clone().or(&file.bucket(), data_dir.path());
         let state = file.state_in(&path)?;
         let state_password = file.state_password_in(data_dir.path());
         let state_authorities = file.state_authorities_in(data_dir.path());
@@ -123,6 +131,8 @@ impl Config {
                 state_authorities,
                 &path,
             ),
+            uploads: Setting::chosen(given.uploads.clone(), uploads, &path),
+            bucket,
         })
     }
 
@@ -169,7 +179,7 @@ impl<T> Setting<Option<T>> {
 }
 
 impl<T> Setting<T> {
-    fn given(value: T) -> Self {
+    pub(crate) fn given(value: T) -> Self {
         Self {
             value,
             origin: Origin::Given,
@@ -203,6 +213,22 @@ pub(crate) enum ConfigError {
         path: PathBuf,
         /// What is wrong, with its line.
         source: Box<toml::de::Error>,
+    },
+    /// A bucket that is none.
+    #[error("`{key}` in {path} is no place", path = path.display())]
+    Bucket {
+        /// The file.
+        path: PathBuf,
+        /// The setting.
+        key: &'static str,
+        /// What is wrong.
+        source: BucketError,
+    },
+    /// Settings that could not be changed by lines.
+    #[error("{path} cannot be changed: `store` does not stand below `[storage]`", path = path.display())]
+    Unedited {
+        /// The file.
+        path: PathBuf,
     },
     /// A state that is none.
     #[error("`storage.state` in {path} names no database", path = path.display())]

@@ -16,15 +16,30 @@ fn config_show_says_who_has_the_say() {
     let place = Place::after_quickstart();
     let file = "countersign-data/countersign.toml";
     let report = place.run("config show --json").expect_code(0).json();
-    assert_eq!(origins(&report), ["default", file, file, file]);
+    assert_eq!(
+        origins(&report),
+        [
+            "default", file, file, "default", "default", "default", "default", "default", file
+        ]
+    );
     let given = "config show --json --data-dir other --online-key file:x.pem";
     let listen = [("COUNTERSIGN_SERVE_LISTEN", OsStr::new("127.0.0.1:9"))];
     let report = place.run_with(given, &listen).expect_code(0).json();
     assert_eq!(
         origins(&report),
-        ["command line", "command line", "default", "environment"]
+        [
+            "command line",
+            "command line",
+            "default",
+            "default",
+            "default",
+            "default",
+            "default",
+            "default",
+            "environment"
+        ]
     );
-    assert_eq!(report["settings"][3]["value"], "127.0.0.1:9");
+    assert_eq!(report["settings"][8]["value"], "127.0.0.1:9");
     place.write("countersign-data/countersign.toml", "[online]\nkies = []\n");
     place
         .run("online tick")

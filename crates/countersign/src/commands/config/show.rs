@@ -111,6 +111,14 @@ pub(crate) fn run(args: &Args, matches: &ArgMatches, console: &Console) -> Resul
             origin: origin(&config.store.origin, matches, &["store"]),
         },
         Line {
+            name: "storage.uploads",
+            value: config.uploads.value.as_ref().map_or_else(
+                || data_dir.path().join("incoming").display().to_string(),
+                ToString::to_string,
+            ),
+            origin: origin(&config.uploads.origin, matches, &["uploads"]),
+        },
+        Line {
             name: "serve.listen",
             value: config.listen.value.to_string(),
             origin: origin(&config.listen.origin, matches, &["listen"]),

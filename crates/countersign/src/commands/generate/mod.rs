@@ -1,6 +1,7 @@
 //! `countersign generate`: what goes with the program, from the program itself.
 
 mod alerts;
+mod bucket_policy;
 mod completions;
 mod cron;
 mod kubernetes;
@@ -26,6 +27,7 @@ enum Command {
     Cron(cron::Args),
     Kubernetes(kubernetes::Args),
     Alerts(alerts::Args),
+    BucketPolicy(bucket_policy::Args),
     Completions(completions::Args),
     Man(man::Args),
     Openapi(openapi::Args),
@@ -37,6 +39,7 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Command::Cron(args) => cron::run(&args),
         Command::Kubernetes(args) => kubernetes::run(&args),
         Command::Alerts(args) => alerts::run(&args),
+        Command::BucketPolicy(args) => bucket_policy::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Openapi(args) => openapi::run(&args),

@@ -180,6 +180,9 @@ fn keep_storage(data_dir: &DataDir) -> Result<StorageArgs, Failure> {
             source,
         })?;
     }
+    if let Some(path) = &mut storage.bucket.credentials_file {
+        *path = keep_path(path, data_dir)?;
+    }
     Ok(storage)
 }
 

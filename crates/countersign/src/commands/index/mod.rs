@@ -5,6 +5,7 @@ mod apply;
 mod claims;
 mod files;
 mod init;
+mod move_to;
 mod rebin;
 mod receive;
 mod recover;
@@ -51,6 +52,7 @@ enum Command {
     Rebin(Box<rebin::Args>),
     Upgrade(upgrade::Args),
     Recover(recover::Args),
+    Move(move_to::Args),
     Claims(Box<claims::Args>),
     Receive(receive::Args),
 }
@@ -68,6 +70,7 @@ pub(crate) fn run(args: Args, console: &Console) -> Result<(), Failure> {
         Command::Rebin(args) => rebin::run(&args, console),
         Command::Upgrade(args) => upgrade::run(&args, console),
         Command::Recover(args) => recover::run(&args, console),
+        Command::Move(args) => move_to::run(&args, console),
         Command::Claims(args) => claims::run(&args, console),
         Command::Receive(args) => receive::run(&args, console),
     }

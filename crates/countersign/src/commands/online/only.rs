@@ -5,15 +5,17 @@ use std::path::PathBuf;
 use chrono::SecondsFormat;
 use clap::ValueEnum;
 use policy::Policy;
-use repository::{LocalStore, TimestampOnly};
+use repository::TimestampOnly;
 use serde::Serialize;
 
 use crate::clock;
 use crate::commands::index::policy_text;
+use crate::config::{Config, Setting};
 use crate::console::Console;
 use crate::data_dir::DataDir;
 use crate::failure::Failure;
 use crate::online_keys::{self, OnlineKeyArgs};
+use crate::places::{self, StorePlace};
 
 /// The one role such a machine signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -82,15 +84,20 @@ pub(super) fn run(
     })?;
     let root_file = place(&args.root, "root.json");
     let root = std::fs::read(&root_file).map_err(io("read", &root_file))?;
-    let folder = place(&args.repository, "repository");
-    if !folder.is_dir() {
-        let source = std::io::ErrorKind::NotFound.into();
-        return Err(io("open", &folder)(source));
+    let mut config = Config::load(data_dir)?;
+    if let Some(folder) = &args.repository {
+        config.store = Setting::given(StorePlace::Folder(folder.clone()));
     }
-    let mut store = LocalStore::open(&folder).map_err(io("open", &folder))?;
+    if let StorePlace::Folder(folder) = &config.store.value
+        && !folder.is_dir()
+    {
+        let source = std::io::ErrorKind::NotFound.into();
+        return Err(io("open", folder)(source));
+    }
+    let mut store = places::store(&config, policy.store)?;
     let signers = online_keys::open(data_dir, keys, &policy.signers, console)?;
     let done = TimestampOnly {
-        store: &mut store,
+        store: store.as_mut(),
         root: &root,
         floor: &place(&args.floor, "timestamp-floor.json"),
         policy: &policy,

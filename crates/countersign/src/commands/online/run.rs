@@ -15,6 +15,7 @@ use crate::data_dir::{DataDir, DataDirArgs};
 use crate::exit_code;
 use crate::failure::Failure;
 use crate::online_keys::{self, OnlineKeyArgs};
+use crate::places;
 use crate::runtime::{self, Reload, Shutdown};
 use crate::serve::listen;
 
@@ -64,6 +65,7 @@ pub(crate) struct Keeper {
 
 pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
     let data_dir = args.data_dir.open();
+    places::check(&data_dir)?;
     let limits = online_keys::limits(&data_dir)?;
     let signers = online_keys::open(&data_dir, &args.online_keys, &limits, console)?;
     let listener = args.metrics_listen.map(listen).transpose()?;

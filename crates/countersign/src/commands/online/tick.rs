@@ -77,6 +77,7 @@ pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
         );
     }
     // The keys' passphrases may have to be typed: first everything else that can fail.
+    places::check(&data_dir)?;
     let limits = online_keys::limits(&data_dir)?;
     let signers = online_keys::open(&data_dir, &args.online_keys, &limits, console)?;
     let options = TickOptions {

@@ -1,0 +1,178 @@
+//! An index whose store is in a bucket, and those who judge it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use countersign_tests::checker::{Checker, Listed};
+use countersign_tests::environment::samples;
+use countersign_tests::published::{Genesis, Made, policy_text};
+use countersign_tests::s3::S3;
+use keys::{FileKey, KeyType, Signer};
+use policy::{Encoding, Policy};
+use repository::{
+    HeldLock, OnlineSigners, Parts, Repository, RepositoryError, Settings, SqliteState, Store,
+    TickOptions, TickReport, WriterLock,
+};
+use ring::rand::SystemRandom;
+use tempfile::TempDir;
+
+/// A ceremony held once, from which any number of indexes is made.
+pub(crate) struct Origin {
+    home: TempDir,
+    pub(crate) genesis: Genesis,
+    online: Arc<dyn Signer>,
+    policy: String,
+}
+
+impl Origin {
+    pub(crate) fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let key = FileKey::generate(KeyType::Ed25519, &SystemRandom::new()).unwrap();
+        let online: Arc<dyn Signer> = Arc::new(key);
+        let policy = policy_text((8, Encoding::PathHashPrefixes));
+        assert!(Policy::parse(&policy).is_ok());
+        let made = Made {
+            bins: (8, Encoding::PathHashPrefixes),
+            keys: KeyType::Ed25519,
+            now: Utc::now(),
+        };
+        let genesis = Genesis::hold(home.path(), &policy, made, online.as_ref());
+        Self {
+            home,
+            genesis,
+            online,
+            policy,
+        }
+    }
+
+    /// An index with one published file, its store below `prefix`; three more files wait.
+    pub(crate) fn index<'a>(&'a self, s3: &'a S3, prefix: &str) -> Index<'a> {
+        let folder = self.home.path().join(format!("index-{prefix}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        let settings = Settings::from_policy(&self.policy).unwrap();
+        SqliteState::create(&folder.join(Parts::STATE), &settings).unwrap();
+        let mut index = Index {
+            origin: self,
+            s3,
+            prefix: prefix.to_owned(),
+            folder,
+            wheels: 0,
+            judge: None,
+        };
+        let mut repository = index.open(Box::new(s3.store(prefix)));
+        repository.apply_set(&self.genesis.set, Utc::now()).unwrap();
+        let first = index.wheel();
+        repository.add_files(&[first], Utc::now()).unwrap();
+        index.tick(&mut repository).unwrap();
+        repository.add_files(&samples(), Utc::now()).unwrap();
+        index
+    }
+}
+
+/// The index.
+pub(crate) struct Index<'a> {
+    origin: &'a Origin,
+    s3: &'a S3,
+    pub(crate) prefix: String,
+    folder: PathBuf,
+    wheels: usize,
+    judge: Option<(TempDir, Checker)>,
+}
+
+/// The file that is on the index from the beginning.
+pub(crate) const FIRST: &str = "countersign_sample_words-1.0.0-1-py3-none-any.whl";
+
+impl Index<'_> {
+    /// The repository with a store of the caller's.
+    pub(crate) fn open(&self, store: Box<dyn Store>) -> Repository {
+        let parts = Parts {
+            store,
+            ..Parts::of_folder(&self.folder).unwrap()
+        };
+        Repository::assemble(parts).unwrap()
+    }
+
+    /// The same for a writer that another may push aside unawares: as with a lease that ran out while it
+    /// slept, where only state and store can stop it.
+    pub(crate) fn open_unguarded(&self, store: Box<dyn Store>) -> Repository {
+        let parts = Parts {
+            store,
+            lock: Box::new(Unguarded),
+            ..Parts::of_folder(&self.folder).unwrap()
+        };
+        Repository::assemble(parts).unwrap()
+    }
+
+    pub(crate) fn tick(&self, repository: &mut Repository) -> Result<TickReport, RepositoryError> {
+        let signers = OnlineSigners::new(vec![Arc::clone(&self.origin.online)]);
+        repository.tick(&signers, Utc::now(), TickOptions { at_once: true })
+    }
+
+    /// A wheel that the index does not have yet.
+    pub(crate) fn wheel(&mut self) -> PathBuf {
+        self.wheels += 1;
+        let sample = samples()
+            .into_iter()
+            .find(|path| path.to_string_lossy().contains("sample_words"))
+            .unwrap();
+        let name = format!(
+            "countersign_sample_words-1.0.0-{}-py3-none-any.whl",
+            self.wheels
+        );
+        let path = self.folder.join(name);
+        std::fs::copy(sample, &path).unwrap();
+        path
+    }
+
+    /// What the checker finds below the prefix, as clients may fetch it at this moment.
+    pub(crate) fn look(&mut self, context: &str) -> Listed {
+        self.look_at(Utc::now(), context)
+    }
+
+    fn look_at(&mut self, now: DateTime<Utc>, context: &str) -> Listed {
+        let (folder, checker) = self.judge.get_or_insert_with(|| {
+            let folder = tempfile::tempdir().unwrap();
+            self.s3.export(&self.prefix, folder.path());
+            let checker = Checker::new(folder.path());
+            (folder, checker)
+        });
+        self.s3.export(&self.prefix, folder.path());
+        let listed = checker.look(now);
+        listed.unwrap_or_else(|wrong| panic!("{wrong}: {context}"))
+    }
+
+    /// The timestamp as it stands: its version and bytes.
+    pub(crate) fn timestamp(&self) -> (u64, Vec<u8>) {
+        let path = repository::StorePath::metadata("timestamp.json").unwrap();
+        let bytes = self
+            .s3
+            .store(&self.prefix)
+            .get(&path, 1 << 20)
+            .unwrap()
+            .unwrap();
+        let wire = metadata::Wire::parse(&bytes, 9).unwrap();
+        let version = <metadata::Timestamp as metadata::Document>::parse(wire.signed)
+            .unwrap()
+            .version
+            .get();
+        (version, bytes)
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.origin.genesis.root
+    }
+}
+
+/// A lock that keeps nobody out.
+struct Unguarded;
+
+struct Nothing;
+
+impl HeldLock for Nothing {}
+
+impl WriterLock for Unguarded {
+    fn acquire(&self) -> Result<Box<dyn HeldLock>, RepositoryError> {
+        Ok(Box::new(Nothing))
+    }
+}
