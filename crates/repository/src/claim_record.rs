@@ -71,6 +71,9 @@ pub struct ClaimRecord {
     pub in_force: Option<Granted>,
     /// Keys that come into force with the next transaction, which has to be signed by them.
     pub next: Option<Granted>,
+    /// Whether nothing is taken of the project, because a recovery cannot tell that no other keys were
+    /// registered since the backup: until the operator confirms these or grants others (decision 0023).
+    pub held: bool,
 }
 
 impl ClaimRecord {
@@ -133,7 +136,9 @@ impl ClaimsExport {
     ) -> Self {
         let mut projects = BTreeMap::new();
         for (name, claim) in claims {
-            if let Some(granted) = claim.in_force.as_ref().filter(|_| claim.is_signed()) {
+            // Keys that nobody has confirmed since a recovery are not for a ceremony to cement.
+            let is_meant = claim.is_signed() && !claim.held;
+            if let Some(granted) = claim.in_force.as_ref().filter(|_| is_meant) {
                 projects.insert(name.to_string(), exported(claim, granted));
             }
         }

@@ -3,7 +3,7 @@
 //! "Snapshot Process").
 
 mod error;
-mod head_room;
+pub(crate) mod head_room;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -23,6 +23,7 @@ pub use error::ReceiveError;
 use crate::batch::recently_claimed_keys;
 use crate::change::{Change, ChangeId};
 use crate::claim_record::{ClaimStage, ClaimsExport, Evidence, Granted, TransactionRecord};
+use crate::developers::{own_role, project_of};
 use crate::error::RepositoryError;
 use crate::outlook::published;
 use crate::pages::Project;
@@ -68,6 +69,7 @@ impl Repository {
         index: &str,
         now: DateTime<Utc>,
     ) -> Answer {
+        self.follow_other_processes()?;
         let Some(limits) = self.claim_limits()? else {
             return Ok(Err(ReceiveError::NobodySigns));
         };
@@ -84,6 +86,14 @@ impl Repository {
             }
         }
         let project = registration.project.clone();
+        let recovered = self.settings.recovered;
+        if let Some(recovered) = recovered.filter(|recovered| claim.issued <= *recovered) {
+            return Ok(Err(ReceiveError::BeforeRecovery {
+                project,
+                issued: claim.issued,
+                recovered,
+            }));
+        }
         if self.state.is_request_used(&claim.request)? {
             return Ok(Err(ReceiveError::Used { project }));
         }
@@ -96,6 +106,9 @@ impl Repository {
         if stage.is_none()
             && let Err(full) = self.room_for_a_claim(&standing)?
         {
+            return Ok(Err(full));
+        }
+        if let Err(full) = self.room_for_keys(&standing, &registration)? {
             return Ok(Err(full));
         }
         let granted = Granted {
@@ -116,6 +129,7 @@ impl Repository {
 
     /// Takes a transaction in: one archive.
     pub fn receive_transaction(&mut self, path: &Path, now: DateTime<Utc>) -> Answer {
+        self.follow_other_processes()?;
         let Some(limits) = self.claim_limits()? else {
             return Ok(Err(ReceiveError::NobodySigns));
         };
@@ -130,6 +144,14 @@ impl Repository {
         let project = transaction.project().clone();
         let mut standing = self.standing()?;
         let before = standing.project(self, &project)?;
+        if before
+            .developers
+            .claim
+            .as_ref()
+            .is_some_and(|claim| claim.held)
+        {
+            return Ok(Err(ReceiveError::Held { project }));
+        }
         let Some(known) = self.known(before)? else {
             return Ok(Err(ReceiveError::Unregistered { project }));
         };
@@ -199,6 +221,20 @@ impl Repository {
         &self,
     ) -> Result<BTreeMap<ProjectName, crate::claim_record::ClaimRecord>, RepositoryError> {
         self.state.claims()
+    }
+
+    /// When the own role of each project expires: then clients refuse its files, and only its developers can
+    /// renew it (reference F32).
+    pub fn project_expiries(
+        &self,
+    ) -> Result<BTreeMap<ProjectName, DateTime<Utc>>, RepositoryError> {
+        let roles = self.state.roles()?.into_iter();
+        Ok(roles
+            .filter_map(|record| {
+                let project = project_of(&record.role)?;
+                (own_role(&project) == record.role).then_some((project, record.expires))
+            })
+            .collect())
     }
 
     fn queued(

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use claims::Registration;
 use index::{DistributionFilename, ProjectName};
 
 use crate::change::{Change, Queued};
@@ -76,6 +77,15 @@ impl Standing {
             .iter()
             .filter(|(name, _)| !claims.contains_key(*name));
         new.filter(|(_, queued)| is_claim(queued)).count()
+    }
+
+    /// The keys that are asked for by what is queued.
+    pub(crate) fn queued_registrations(&self) -> impl Iterator<Item = &Registration> {
+        let queued = self.queued.values().flatten().map(|one| &one.change);
+        queued.filter_map(|change| match change {
+            Change::Claim(granted) => Some(&granted.registration),
+            _ => None,
+        })
     }
 
     /// Every project that has files, has had some, or gets some from what is queued.

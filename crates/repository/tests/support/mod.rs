@@ -372,6 +372,20 @@ impl Reader {
         }
     }
 
+    /// The files of a project's roles, as the snapshot lists them.
+    pub fn project_roles(&self, project: &str) -> std::collections::BTreeMap<String, Vec<u8>> {
+        let own = format!("project-{project}");
+        let of_project = |name: &str| name == own || name.starts_with(&format!("{own}--"));
+        let entries = self.snapped.snapshot().entries();
+        let roles = entries.map(|(name, file)| (name.strip_suffix(".json").unwrap(), file.version));
+        let roles = roles.filter(|(name, _)| of_project(name));
+        let read = |(name, version): (&str, Version)| {
+            let file = self.folder.join(format!("metadata/{version}.{name}.json"));
+            (name.to_owned(), fs::read(file).unwrap())
+        };
+        roles.map(read).collect()
+    }
+
     fn ask(&self, path: &TargetPath) -> Answer {
         let (mut lookup, mut step) =
             Lookup::start(&self.snapped, Arc::clone(&self.targets), path.clone());
