@@ -3,13 +3,14 @@
 
 mod support;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use countersign_repository::{Repository, SqliteState, State, TickOptions};
 use support::checker::Checker;
+use support::developers::Team;
 use support::fuse::{Failure, Fuse, failing};
-use support::{Ceremony, Reader, Warm, samples, start};
+use support::{Ceremony, Reader, Warm, key, samples, start};
 
 const AT_ONCE: TickOptions = TickOptions { at_once: true };
 
@@ -22,15 +23,23 @@ enum Work {
     Rotation,
     /// Files, together with four times as many bins and a new online key.
     Rebin,
+    /// A release of one project whose developers sign, with a new maintainer, and the first of another.
+    Developers,
     /// What nobody needs any more is deleted.
     Sweep,
 }
 
+const GREETER: &str = "countersign-sample-greeter";
+const WORDS: &str = "countersign-sample-words";
+
 /// Does `work` with a fuse of `writes`, starts again, and checks; says whether the fuse blew.
 fn die_and_recover(work: Work, writes: usize, failure: Failure) -> bool {
     let folder = tempfile::tempdir().unwrap();
-    let mut ceremony = Ceremony::new();
-    let now = prepare(folder.path(), &mut ceremony, work);
+    let mut ceremony = match work {
+        Work::Developers => Ceremony::with_claims(),
+        _ => Ceremony::new(),
+    };
+    let (now, expected) = prepare(folder.path(), &mut ceremony, work);
     let mut checker = Checker::new(&folder.path().join("repository"));
     let context = format!("{work:?}, {writes} writes, {failure:?}");
     let mut judge = || {
@@ -51,9 +60,8 @@ fn die_and_recover(work: Work, writes: usize, failure: Failure) -> bool {
         Reader::of(&index, &ceremony, now);
         Reader::after(&index, &warm, now);
         let after = judge();
-        let all = samples().len();
         assert!(
-            after == before || after.files.len() == all,
+            after == before || after.files.len() == expected.len(),
             "a mixture: {context}"
         );
     }
@@ -65,12 +73,12 @@ fn die_and_recover(work: Work, writes: usize, failure: Failure) -> bool {
         index.sweep(now).unwrap();
         assert!(index.sweep(now).unwrap().objects.is_empty());
     }
-    assert_eq!(judge().files.len(), samples().len(), "{context}");
+    assert_eq!(judge().files.len(), expected.len(), "{context}");
     let readers = [
         Reader::of(&index, &ceremony, now),
         Reader::after(&index, &warm, now),
     ];
-    for path in samples() {
+    for path in &expected {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         for reader in &readers {
             let found = reader.file(&name);
@@ -84,6 +92,33 @@ fn die_and_recover(work: Work, writes: usize, failure: Failure) -> bool {
             .path()
             .join(format!("repository/simple/{project}/index.html"));
         assert!(page.exists(), "the plain mirror is rebuilt");
+    }
+    if work == Work::Developers {
+        for (file, role) in [
+            (
+                "countersign_sample_greeter-1.1-py3-none-any.whl",
+                format!("project-{GREETER}"),
+            ),
+            (
+                "countersign_sample_greeter-2.0-py3-none-any.whl",
+                format!("project-{GREETER}--alice"),
+            ),
+            (
+                "countersign_sample_words-1.1-py3-none-any.whl",
+                format!("project-{WORDS}"),
+            ),
+        ] {
+            for reader in &readers {
+                assert_eq!(reader.role_of(file).as_ref(), Some(&role), "{context}");
+            }
+        }
+        assert!(
+            index
+                .claims()
+                .unwrap()
+                .values()
+                .all(|claim| claim.is_signed())
+        );
     }
     if work == Work::Rebin {
         assert_eq!(index.settings().layout.count.get(), 64, "{context}");
@@ -102,12 +137,18 @@ fn is_between_root_and_timestamp(index: &Repository) -> bool {
     metadata.join("2.root.json").exists() && timestamp.contains("\"version\":1}")
 }
 
-/// Brings a repository to the moment before the work; says when that is.
-fn prepare(folder: &Path, ceremony: &mut Ceremony, work: Work) -> DateTime<Utc> {
+/// Brings a repository to the moment before the work; says when that is, and which files there will be.
+fn prepare(folder: &Path, ceremony: &mut Ceremony, work: Work) -> (DateTime<Utc>, Vec<PathBuf>) {
     let mut index = support::published(folder, ceremony);
     index.add_files(&samples(), start()).unwrap();
-    match work {
+    let mut expected = samples();
+    let now = match work {
         Work::Files => start(),
+        Work::Developers => {
+            index.tick(&ceremony.online(), start(), AT_ONCE).unwrap();
+            expected.extend(release(folder, ceremony, &mut index));
+            start()
+        }
         Work::Rotation | Work::Rebin => {
             if work == Work::Rebin {
                 ceremony.rebin(64, policy::Encoding::PathHashPrefixes);
@@ -125,7 +166,38 @@ fn prepare(folder: &Path, ceremony: &mut Ceremony, work: Work) -> DateTime<Utc> 
             index.tick(&ceremony.online(), later, AT_ONCE).unwrap();
             later
         }
-    }
+    };
+    (now, expected)
+}
+
+/// Two projects of developers: one has released before and does so again with a new maintainer, the other
+/// for the first time. Gives the files that come with it.
+fn release(folder: &Path, ceremony: &Ceremony, index: &mut Repository) -> Vec<PathBuf> {
+    let of = |project: &str| {
+        let name = project.replace('-', "_");
+        let is_of = |path: &PathBuf| path.to_string_lossy().contains(&name);
+        let there: Vec<_> = samples().into_iter().filter(is_of).collect();
+        (Team::new(folder, project, 1, start()), there)
+    };
+    let (greeter, there) = of(GREETER);
+    greeter.register(index, start()).unwrap();
+    let first = greeter.wheel("1.1");
+    greeter
+        .release(index, std::slice::from_ref(&first), &there, start())
+        .unwrap();
+    index.tick(&ceremony.online(), start(), AT_ONCE).unwrap();
+
+    let second = greeter.wheel("2.0");
+    greeter.delegate("alice", &key(), std::slice::from_ref(&second), start());
+    let archive = greeter.pack(std::slice::from_ref(&second), &[], start());
+    greeter.send(index, &archive, start()).unwrap();
+    let (words, there) = of(WORDS);
+    words.register(index, start()).unwrap();
+    let third = words.wheel("1.1");
+    words
+        .release(index, std::slice::from_ref(&third), &there, start())
+        .unwrap();
+    vec![first, second, third]
 }
 
 /// Every write of a kind of work may be the last, or every `step`th where that takes long: all of them in
@@ -163,6 +235,12 @@ fn every_third_write_of_a_rotation_may_be_the_last() {
 fn every_seventh_write_of_a_rebin_may_be_the_last() {
     let writes = exhaust(Work::Rebin, 7);
     assert!(writes > 80, "a rebin signs 64 bins: {writes} writes");
+}
+
+#[test]
+fn every_third_write_of_developers_releases_may_be_the_last() {
+    let writes = exhaust(Work::Developers, 3);
+    assert!(writes > 24, "two transactions have {writes} writes");
 }
 
 #[test]
