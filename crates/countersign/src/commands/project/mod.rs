@@ -1,6 +1,8 @@
 //! `countersign project`: what developers do who sign their releases themselves (PEP 480).
 
+mod arrival;
 mod claim;
+mod on_index;
 mod settle;
 mod sign;
 mod signing;
@@ -38,8 +40,8 @@ enum Command {
     Claim(Box<claim::Args>),
     Sign(Box<sign::Args>),
     SubRole(Box<sub_role::Args>),
-    Upload(upload::Args),
-    Accepted(settle::Args),
+    Upload(Box<upload::Args>),
+    Accepted(settle::AcceptedArgs),
     Refused(settle::Args),
     Status(status::Args),
 }
