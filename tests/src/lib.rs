@@ -9,5 +9,5 @@ pub mod published;
 pub mod simulator;
 pub mod user;
 
-pub use simulator::{Bend, BinEncoding, Key, Listing, Server, Simulator, files, role};
+pub use simulator::{Bend, BinEncoding, Key, Listening, Listing, Server, Simulator, files, role};
 pub use user::{SUCCEEDED, User, fails, rejection};
