@@ -4,6 +4,7 @@
 // A measurement that goes wrong has to stop.
 #![allow(clippy::missing_panics_doc)]
 
+mod claims_rows;
 mod client_rows;
 mod meter;
 mod scene;
@@ -23,7 +24,8 @@ use crate::work::Who;
 
 const USAGE: &str = "usage: countersign-bench row NAME ours|floor
        countersign-bench repository FOLDER TARGETS BINS prefixes|succinct
-       countersign-bench row client-warm|client-cold|verify-bin ours FOLDER";
+       countersign-bench claims FOLDER PROJECTS
+       countersign-bench row client-warm|client-cold|client-claimed|verify-bin ours FOLDER";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -36,6 +38,10 @@ fn main() {
             };
             let (targets, bins) = (targets.parse().unwrap(), bins.parse().unwrap());
             client_rows::write_repository(Path::new(folder), targets, bins, encoding);
+        }
+        ["claims", folder, projects] => {
+            let report = claims_rows::write(Path::new(folder), projects.parse().unwrap());
+            println!("{report}");
         }
         ["row", row, who, repository] => {
             let meter = measure_client(row, Path::new(repository));
@@ -50,6 +56,7 @@ fn measure_client(row: &str, repository: &Path) -> Meter {
     match row {
         "client-warm" => client_rows::warm(repository),
         "client-cold" => client_rows::cold(repository),
+        "client-claimed" => client_rows::claimed(repository),
         "verify-bin" => client_rows::verify_bin(repository),
         _ => panic!("no row {row}"),
     }
