@@ -29,7 +29,7 @@ impl Scene {
     fn before_the_claim() -> Self {
         let is_it = |path: &PathBuf| {
             let name = path.file_name().unwrap().to_str().unwrap();
-            name.starts_with("idna-") && name.ends_with(".whl")
+            name.starts_with("idna-") && path.extension().is_some_and(|it| it == "whl")
         };
         let path = packages().into_iter().find(is_it).unwrap();
         let name = path.file_name().unwrap().to_str().unwrap();

@@ -17,7 +17,6 @@ use index::ProjectName;
 use metadata::{Document, Role, Targets, Timestamp, Version, Wire};
 use trust::{Authority, Envelope, Held, Rejection, RootChain, Snapped, Verified};
 
-use crate::claim_record::ClaimRecord;
 use crate::error::RepositoryError;
 use crate::offline_set::bins_role;
 use crate::repository::Repository;
@@ -100,17 +99,21 @@ impl Repository {
         let mut staged = self.take_over(&published, &files)?;
         staged.signed = self.state.head()?.signed.map_or(now, |last| last.max(now));
         self.take_over_claims(&published.developers, now, &mut staged)?;
-        let projects = |is_meant: &dyn Fn(&Option<ClaimRecord>) -> bool| {
-            let claims = staged.claims.iter().filter(|(_, claim)| is_meant(claim));
-            claims.map(|(project, _)| project.clone()).collect()
-        };
+        let (mut held, mut released) = (Vec::new(), Vec::new());
+        for (project, claim) in &staged.claims {
+            match claim {
+                Some(claim) if claim.held => held.push(project.clone()),
+                Some(_) => {}
+                None => released.push(project.clone()),
+            }
+        }
         let report = RestoreReport {
             timestamp: published.snapped.timestamp().version,
             files_found: staged.files.len(),
             files_gone: staged.gone.len(),
             claims: published.developers.projects.len(),
-            held: projects(&|claim| claim.as_ref().is_some_and(|claim| claim.held)),
-            released: projects(&Option::is_none),
+            held,
+            released,
             refused: staged.outcomes.len(),
             given_up,
         };

@@ -6,7 +6,7 @@ mod support;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-use countersign_repository::{Repository, SqliteState, State, TickOptions};
+use countersign_repository::{ClaimRecord, Repository, SqliteState, State, TickOptions};
 use support::checker::Checker;
 use support::developers::Team;
 use support::fuse::{Failure, Fuse, failing};
@@ -112,13 +112,7 @@ fn die_and_recover(work: Work, writes: usize, failure: Failure) -> bool {
                 assert_eq!(reader.role_of(file).as_ref(), Some(&role), "{context}");
             }
         }
-        assert!(
-            index
-                .claims()
-                .unwrap()
-                .values()
-                .all(|claim| claim.is_signed())
-        );
+        assert!(index.claims().unwrap().values().all(ClaimRecord::is_signed));
     }
     if work == Work::Rebin {
         assert_eq!(index.settings().layout.count.get(), 64, "{context}");

@@ -9,7 +9,7 @@ mod support;
 
 use std::fs;
 
-use countersign_repository::{Repository, TickOptions};
+use countersign_repository::{ClaimRecord, Repository, TickOptions};
 use index::Yanked;
 use support::checker::Checker;
 use support::developers::Team;
@@ -89,7 +89,7 @@ fn lose_power(work: Work, writes: usize, seed: u64) -> Option<usize> {
     let listed: Vec<_> = done.files.keys().cloned().collect();
     assert_eq!(listed, expected, "{context}");
     let signed = index.claims().unwrap();
-    assert!(signed.values().all(|claim| claim.is_signed()), "{context}");
+    assert!(signed.values().all(ClaimRecord::is_signed), "{context}");
     assert_eq!(done.yanked, names()[1..2], "{context}");
     let status = index.status(start()).unwrap();
     assert_eq!((status.pending, status.unfinished), (0, false), "{context}");

@@ -10,7 +10,7 @@ use draft::DelegatedProject;
 use metadata::{Document, Expiry, Role, Version};
 
 use super::ReceiveError;
-use crate::claim_record::ClaimStage;
+use crate::claim_record::{ClaimRecord, ClaimStage};
 use crate::error::RepositoryError;
 use crate::repository::Repository;
 use crate::standing::Standing;
@@ -54,7 +54,7 @@ impl Repository {
         let known = claims
             .values()
             .filter(|claim| claim.stage != ClaimStage::Claimed);
-        let known = known.filter_map(|claim| claim.next_registration());
+        let known = known.filter_map(ClaimRecord::next_registration);
         for one in known
             .chain(standing.queued_registrations())
             .chain([registration])

@@ -67,30 +67,33 @@ pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
 
 impl Report {
     fn text(&self) -> String {
-        let mut out = format!(
-            "took over what timestamp v{} leads to: {} files found, {} gone\n",
+        let mut lines = vec![format!(
+            "took over what timestamp v{} leads to: {} files found, {} gone",
             self.timestamp, self.files_found, self.files_gone
-        );
+        )];
         if self.claims + self.held.len() + self.released.len() > 0 {
-            out += &format!("developers sign {} projects\n", self.claims);
+            lines.push(format!("developers sign {} projects", self.claims));
         }
         if !self.released.is_empty() {
-            out += &format!("released since the backup: {}\n", self.released.join(", "));
+            let released = self.released.join(", ");
+            lines.push(format!("released since the backup: {released}"));
         }
         if self.refused > 0 {
-            out += &format!(
+            lines.push(format!(
                 "refused: {} claims, transactions and releases of before the backup; they have to be \
-                 sent again\n",
+                 sent again",
                 self.refused
-            );
+            ));
         }
         if !self.held.is_empty() {
-            out += &format!(
-                "held: {}\n  keys registered since the backup and not published are lost; look at \
-                 `countersign index claims list`, then say `countersign index claims confirm`\n",
-                self.held.join(", ")
+            lines.push(format!("held: {}", self.held.join(", ")));
+            lines.push(
+                "  keys registered since the backup and not published are lost; look at `countersign \
+                 index claims list`, then say `countersign index claims confirm`"
+                    .to_owned(),
             );
         }
-        out + "next: `countersign online tick` publishes on from there\n"
+        lines.push("next: `countersign online tick` publishes on from there\n".to_owned());
+        lines.join("\n")
     }
 }

@@ -106,7 +106,7 @@ fn missing(
         let ids: Vec<_> = standing
             .unsigned_request
             .iter()
-            .map(|id| id.short())
+            .map(metadata::KeyId::short)
             .collect();
         missing.push(format!(
             "the request needs the signature of {}: `countersign project claim {} --add-signature`",

@@ -237,7 +237,7 @@ impl ClaimReport {
             } else {
                 ""
             };
-            out += &format!("  its role expires at {expires}, in {days} days{soon}\n");
+            out = format!("{out}  its role expires at {expires}, in {days} days{soon}\n");
         }
         if let Some(keys) = &self.in_force {
             out += &keys.text("keys");
