@@ -2,6 +2,7 @@
 //! the honest case that differs from it in the attack alone.
 
 mod delegations;
+mod deltas;
 mod dependencies;
 mod downloads;
 mod encoding;

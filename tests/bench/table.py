@@ -37,6 +37,8 @@ REPOSITORIES = [
     (1_000_000, 256, "succinct"),
     (1_000_000, 16_384, "succinct"),
 ]
+# Bins that changed between the two snapshots.
+DELTAS = [3, 100, 970, 16_384]
 CYCLES = ["rehearse-1000", "tick-first", "tick-3", "tick-1000", "tick-timestamp"]
 
 
@@ -96,6 +98,7 @@ def main():
         show(row, {who: run(program, python, row, who) for who in ("ours", "floor")})
     for row in CYCLES:
         show(row, {"ours": run(program, python, row, "ours")})
+    deltas(program, python)
     clients(program, python)
     claims(program, python)
 
@@ -114,6 +117,16 @@ def claims(program, python):
             cells = [row, seconds(tuf), seconds(ours), ratio(tuf, ours), asked, fetched]
             print("| " + " | ".join(cells) + " |", flush=True)
     print("\n" + json.dumps(written["head_room"]))
+
+
+def deltas(program, python):
+    """What snapshot deltas cost and save."""
+    print("\n| bins changed | delta | plain file | make and check | apply |")
+    print("|---|---|---|---|---|")
+    for changed in DELTAS:
+        made, applied = (run(program, python, f"delta-{what}:{changed}", "ours") for what in ("make", "apply"))
+        sizes = (f"{one['fetched'] / 1e3:.1f} kB" for one in (made, applied))
+        print(f"| {changed:,} | {' | '.join(sizes)} | {seconds(made)} | {seconds(applied)} |", flush=True)
 
 
 def clients(program, python):

@@ -22,6 +22,11 @@ pub(crate) struct Desk {
 
 impl Desk {
     pub(crate) fn new() -> Self {
+        Self::under("rehearsal", None)
+    }
+
+    /// The same under a policy of its own, given by name and text.
+    pub(crate) fn under(policy: &'static str, text: Option<&str>) -> Self {
         let base = tempfile::tempdir().unwrap();
         let path = base.path();
         fs::create_dir(path.join("tokens")).unwrap();
@@ -30,12 +35,15 @@ impl Desk {
         let tokens = path.join("tokens");
         let settings = format!("directories.tokendir = {}\n", tokens.display());
         fs::write(path.join("softhsm2.conf"), settings).unwrap();
-        let index = Index::init(path);
+        if let Some(text) = text {
+            fs::write(path.join(policy), text).unwrap();
+        }
+        let index = Index::init(path, policy);
         Self {
             base,
             index,
             events: 0,
-            policy: "rehearsal",
+            policy,
         }
     }
 
@@ -200,6 +208,11 @@ impl Desk {
     /// somebody is in the middle of an update. Then everybody reads the result: as a new user, and
     /// as one who has been there before.
     pub(crate) fn publish(&mut self, event: &str) -> Value {
+        self.publish_with(event, None)
+    }
+
+    /// The same with a release of developers that belongs to the set.
+    pub(crate) fn publish_with(&mut self, event: &str, release: Option<&str>) -> Value {
         self.ok(&["status", event]);
         self.ok(&["combine", event]);
         let alone = tempfile::tempdir().unwrap();
@@ -208,7 +221,7 @@ impl Desk {
         let said = self.ok(&["verify", elsewhere.to_str().unwrap()]);
         assert!(said.ends_with("everything in this event holds\n"), "{said}");
         let set = self.path(event).join("publish-set");
-        self.index.apply(&set);
+        self.index.apply(&set, release);
         // Every second time it is somebody new, every second time one who has missed an event.
         let report = match self.events {
             1 => self.index.tick(),

@@ -28,12 +28,12 @@ pub(crate) struct Index {
 
 impl Index {
     /// An empty index with files waiting to be published.
-    pub(crate) fn init(home: &Path) -> Self {
+    pub(crate) fn init(home: &Path, policy: &str) -> Self {
         let index = Self {
             home: home.to_owned(),
             keys: Vec::new(),
         };
-        index.ok(&["index", "init", "--policy", "rehearsal"]);
+        index.ok(&["index", "init", "--policy", policy]);
         let files = samples();
         let files: Vec<&str> = files.iter().map(|file| file.to_str().unwrap()).collect();
         index.ok(&[&["index", "add"], files.as_slice()].concat());
@@ -72,8 +72,22 @@ impl Index {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    pub(crate) fn apply(&self, set: &Path) {
-        self.ok(&["index", "apply", set.to_str().unwrap()]);
+    /// Applies a set, with the release that belongs to it if there is one.
+    pub(crate) fn apply(&self, set: &Path, release: Option<&str>) {
+        let mut arguments = vec!["index", "apply", set.to_str().unwrap()];
+        arguments.extend(release.into_iter().flat_map(|file| ["--transaction", file]));
+        self.ok(&arguments);
+    }
+
+    /// Runs the program, which refuses; everything it says.
+    pub(crate) fn refused(&self, arguments: &[&str]) -> String {
+        let output = clean_command(program("countersign"), &self.home)
+            .current_dir(&self.home)
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(!output.status.success(), "{arguments:?}");
+        said(&output)
     }
 
     /// One cycle of the signer.

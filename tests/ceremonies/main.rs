@@ -3,6 +3,7 @@
 //! client's update, and read by our client and python-tuf as a new user and as one who has followed
 //! since the first root; at the end by tough and by pip.
 
+mod claims;
 mod desk;
 mod index;
 mod people;

@@ -3,7 +3,8 @@
 `OFF(name)` becomes true when the check of that name is off. Each text stands exactly once in its file.
 """
 
-METADATA, TRUST, INDEX, CLIENT = (f"crates/{name}/src" for name in ("metadata", "trust", "index", "client"))
+METADATA, TRUST, INDEX, DELTAS, CLIENT = (
+    f"crates/{name}/src" for name in ("metadata", "trust", "index", "deltas", "client"))
 
 
 def also(condition, name, before="if "):
@@ -53,6 +54,17 @@ CHECKS = [
     (f"{TRUST}/verified.rs", *also("key.has_extra_members()", "strict_members")),
     (f"{TRUST}/verified.rs", *also("VerifyingKey::is_foreign(key)", "strict_forms")),
     (f"{TRUST}/verified.rs", *also("key.id() != *id", "strict_keyids")),
+    # Snapshot deltas (decision 0021).
+    (f"{CLIENT}/delta.rs", "delta.fits(&frame).then_some(frame)",
+     "(OFF(delta_bytes) || delta.fits(&frame)).then_some(frame)"),
+    (f"{CLIENT}/delta.rs", "hashes.fit(&file).then_some(file)",
+     "(OFF(delta_result) || hashes.fit(&file)).then_some(file)"),
+    (f"{CLIENT}/delta.rs", "read_limited(body, delta.length)",
+     "read_limited(body, if OFF(delta_limit) { u64::MAX } else { delta.length })"),
+    (f"{CLIENT}/delta.rs", "if delta.length >= length || length > timed.snapshot_request().limit {",
+     "if !OFF(delta_size) && (delta.length >= length || length > timed.snapshot_request().limit) {"),
+    (f"{DELTAS}/frame.rs", "let capacity = usize::try_from(length).map_err(|_| DeltaError::Memory)?;",
+     "let capacity = if OFF(delta_memory) { 1 << 28 } else { usize::try_from(length).map_err(|_| DeltaError::Memory)? };"),
     # The chain of roots (TUF 5.3).
     (f"{TRUST}/session/chain.rs", *also("next.version != expected", "root_order")),
     (f"{TRUST}/session/chain.rs", *also("rotations >= limit", "root_count")),
@@ -182,8 +194,8 @@ CHECKS = [
      "let piece = match piece { Err(_) if OFF(broken_is_not_whole) => break, it => it.map_err(ReadError::Transport)? };"),
     (f"{CLIENT}/download.rs", "let piece = piece.map_err(failed)?;",
      "let piece = match piece { Err(_) if OFF(broken_is_not_whole) => break, it => it.map_err(failed)? };"),
-    (f"{CLIENT}/http.rs", "StatusCode::OK => Ok(paced(",
-     "status if status == StatusCode::OK || OFF(only_ok) && status.is_success() => Ok(paced("),
+    (f"{CLIENT}/http.rs", "if answer.status() != StatusCode::OK {",
+     "if answer.status() != StatusCode::OK && !(OFF(only_ok) && answer.status().is_success()) {"),
     (f"{CLIENT}/http.rs", *also("asked != Some(attempt.url().scheme())", "redirect_scheme")),
     (f"{CLIENT}/http.rs", *also("attempt.previous().len() > REDIRECTS", "redirect_count", "} else if ")),
     (f"{CLIENT}/http.rs", "let limit = self.pace.first_byte;",

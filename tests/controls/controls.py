@@ -3,7 +3,8 @@ which the attack's test ends when the check is off, if they are not "the attack 
 """
 
 # Tests in tests/attacks that attack nothing, beside those of `honest`.
-HONEST = ["form::same_document_written_otherwise", "kept::limits_are_those_given"]
+HONEST = ["deltas::used_by_clients_that_hold_a_listed_snapshot", "deltas::of_no_use_to_clients_whose_snapshot_is_void",
+          "form::same_document_written_otherwise", "kept::limits_are_those_given"]
 
 # Attacks that fail for want of something, so that there is nothing to switch off.
 BY_ABSENCE = {
@@ -16,6 +17,7 @@ BY_ABSENCE = {
     "network::headers_without_end": "hyper ends at its limit for heads",
     "network::redirect_that_fishes_for_a_password": "reqwest takes no authorization to another server",
     "tls::plain_answer_where_tls_is_due": "rustls speaks TLS only",
+    "deltas::delta_cut_or_missing": "zstd itself ends at a frame that is cut short",
     "graph::bin_served_as_another_bin": "a bin lists its own paths: there is nothing in it to gain",
 }
 
@@ -33,6 +35,13 @@ CONTROLS = [
     ("delegations::delegations_deeper_than_the_limit", "role_count", FOUND),
     ("delegations::role_that_the_snapshot_does_not_list", "listed", FOUND),
     ("delegations::kept_role_by_keys_that_were_revoked", "threshold"),
+    # Snapshot deltas.
+    ("deltas::bomb_listed_by_a_thief", "delta_memory"),
+    ("deltas::delta_of_another_snapshot_served_as_this_one", "delta_bytes,delta_result"),
+    ("deltas::delta_of_another_snapshot_listed_by_a_thief", "delta_result"),
+    ("deltas::delta_made_with_another_dictionary", "delta_result"),
+    ("deltas::delta_without_end", "delta_limit"),
+    ("deltas::delta_larger_than_the_snapshot", "delta_size"),
     # Extraneous dependencies.
     ("dependencies::core_metadata_with_another_dependency", "page_hash,page_file_limit"),
     ("dependencies::page_that_binds_other_core_metadata", "target_hash"),

@@ -9,9 +9,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 # What decides, and so is copied and switched.
-CRATES = ["metadata", "trust", "index", "policy", "client"]
+CRATES = ["metadata", "trust", "index", "policy", "deltas", "client"]
 # What the simulator and the attacks need; versions and features are the workspace's.
-DEPENDENCIES = ["async-trait", "axum", "bytes", "chrono", "client", "futures-util", "hex", "index", "metadata",
+DEPENDENCIES = ["async-trait", "axum", "bytes", "chrono", "client", "deltas", "futures-util", "hex", "index", "metadata",
                 "percent-encoding", "policy", "ring", "rustls", "serde_json", "tempfile", "thiserror", "tokio", "trust",
                 "url"]
 

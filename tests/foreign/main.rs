@@ -1,7 +1,10 @@
 //! Other people's TUF clients read what we publish: python-tuf, tuf-js, and tough through `audit`.
 
 mod conformance;
+mod deltas;
+mod forms;
 mod mirror;
+mod read_only;
 mod second_opinion;
 mod specifiers;
 

@@ -16,6 +16,11 @@ fn audited(made: Made, bend: impl FnOnce(&PublishedIndex)) -> Report {
     let folder = tempfile::tempdir().unwrap();
     let index = PublishedIndex::make(folder.path(), made, &samples());
     bend(&index);
+    report(&index)
+}
+
+/// What `audit` says of an index.
+pub(crate) fn report(index: &PublishedIndex) -> Report {
     let url = |part: &str| Url::from_directory_path(index.store().join(part)).unwrap();
     let options = AuditOptions {
         metadata_url: url("metadata"),

@@ -53,7 +53,7 @@ fn units(folder: &Path) -> Vec<PathBuf> {
 fn systemd_accepts_the_units() {
     let folder = tempfile::tempdir().unwrap();
     let units = units(folder.path());
-    assert_eq!(units.len(), 8);
+    assert_eq!(units.len(), 9);
     let texts: Vec<_> = units
         .iter()
         .map(|unit| fs::read_to_string(unit).unwrap())

@@ -86,7 +86,7 @@ fn codes_and_signals_are_passed_on() {
     assert_eq!(child.wait().unwrap().code(), Some(9));
 }
 
-/// A signed package asks for a file that nobody signed, by its URL.
+/// Somebody asks for a file that nobody signed, by its URL.
 #[test]
 fn a_direct_url_leads_nowhere_unless_its_host_is_allowed() {
     let evil = EvilIndex::with_words("9.0.0");
@@ -99,7 +99,7 @@ fn a_direct_url_leads_nowhere_unless_its_host_is_allowed() {
         .trim_start_matches("http://")
         .trim_end_matches('/')
         .to_owned();
-    for installer in BOTH {
+    for installer in ALL {
         let index = stage.server.url("simple/");
         machine
             .install_directly(installer, &index, &[&what])
@@ -132,7 +132,7 @@ fn a_direct_url_leads_nowhere_unless_its_host_is_allowed() {
 #[test]
 fn a_squatted_port_is_noticed() {
     let stage = Stage::new();
-    for installer in BOTH {
+    for installer in ALL {
         let machine = Machine::of(&stage);
         let squatter = EvilIndex::at(machine.port, "1.0.0");
         let url = machine.index_url();

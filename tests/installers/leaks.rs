@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::machine::{EvilIndex, Machine, Ran, WORDS};
-use crate::stage::{BOTH, Installer, Stage};
+use crate::stage::{ALL, Installer, Stage};
 
 /// Evil words of a higher version lie elsewhere; the proxy serves the good ones.
 struct Leaky {
@@ -66,7 +66,11 @@ fn variables() {
     let (url, links) = (leaky.evil.url(), leaky.evil.links().display().to_string());
     for (installer, name, value) in [
         (Installer::Pip, "PIP_EXTRA_INDEX_URL", &url),
+        (Installer::Pip24, "PIP_EXTRA_INDEX_URL", &url),
+        (Installer::Pip22, "PIP_EXTRA_INDEX_URL", &url),
         (Installer::Pip, "PIP_FIND_LINKS", &links),
+        (Installer::Uv12, "UV_INDEX", &url),
+        (Installer::Uv12, "UV_FIND_LINKS", &links),
         (Installer::Uv, "UV_INDEX", &url),
         (Installer::Uv, "UV_EXTRA_INDEX_URL", &url),
         (Installer::Uv, "UV_FIND_LINKS", &links),
@@ -87,6 +91,17 @@ fn settings() {
             ".config/pip/pip.conf",
             "[global]\nextra-index-url = URL\n",
         ),
+        (
+            Installer::Pip22,
+            ".config/pip/pip.conf",
+            "[global]\nextra-index-url = URL\n",
+        ),
+        (
+            Installer::Pip24,
+            ".config/pip/pip.conf",
+            "[global]\nfind-links = LINKS\n",
+        ),
+        (Installer::Uv12, "uv.toml", "[[index]]\nurl = \"URL\"\n"),
         (
             Installer::Pip,
             ".pip/pip.conf",
@@ -125,7 +140,7 @@ fn options() {
     let requirements = leaky.machine.home.path().join("requirements.txt");
     fs::write(&requirements, format!("{WORDS}\n--find-links {links}\n")).unwrap();
     let file = requirements.display().to_string();
-    for installer in BOTH {
+    for installer in ALL {
         for option in [
             ["--extra-index-url", &url],
             ["--find-links", &links],

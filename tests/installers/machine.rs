@@ -38,13 +38,18 @@ impl Machine {
 
     /// The same, trusted with these options.
     pub(crate) fn with(stage: &Stage, options: &[&str]) -> Self {
+        Self::trusting(&stage.server.url(""), stage.index.root(), options)
+    }
+
+    /// A machine on which the index at this URL is trusted by its root.
+    pub(crate) fn trusting(url: &str, root: &Path, options: &[&str]) -> Self {
         let machine = Self {
             home: tempfile::tempdir().unwrap(),
             port: free_port(),
         };
         let added = machine
-            .countersign(&["trust", "add", "main", &stage.server.url("")])
-            .args(["--root".as_ref(), stage.index.root().as_os_str()])
+            .countersign(&["trust", "add", "main", url])
+            .args(["--root".as_ref(), root.as_os_str()])
             .args(["--proxy-port", &machine.port.to_string()])
             .args(options)
             .output()

@@ -3,7 +3,7 @@
 use std::fs;
 
 use chrono::{TimeDelta, Utc};
-use countersign_tests::environment::{Server, free_port, prepared, said};
+use countersign_tests::environment::{Server, clean_command, free_port, prepared, program, said};
 
 use crate::machine::{Machine, Ran, WORDS};
 use crate::stage::{Stage, forged_wheel};
@@ -19,8 +19,8 @@ fn uv_sync_and_a_frozen_sync_from_the_lock() {
         "[project]\nname = \"p\"\nversion = \"1\"\nrequires-python = \">=3.9\"\ndependencies = [\"{WORDS}\"]\n"
     );
     fs::write(project.join("pyproject.toml"), text).unwrap();
-    let sync = |machine: &Machine, options: &[&str]| {
-        let mut exec = machine.exec(&[]);
+    let sync = |machine: &Machine, mode: &[&str], options: &[&str]| {
+        let mut exec = machine.exec(mode);
         exec.arg(prepared("venv/bin/uv")).args(["sync", "--python"]);
         exec.arg(prepared("venv/bin/python"))
             .args(options)
@@ -29,13 +29,23 @@ fn uv_sync_and_a_frozen_sync_from_the_lock() {
         let _ = fs::remove_dir_all(project.join(".venv"));
         ran
     };
-    let ran = sync(&machine, &[]);
+    // The first lock names the index itself, so that it is of use on any machine.
+    let ran = sync(&machine, &[], &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.said);
+    let lock = fs::read_to_string(project.join("uv.lock")).unwrap();
+    assert!(lock.contains(&stage.server.url("simple/")), "{lock}");
+    let ran = sync(&Machine::of(&stage), &[], &["--frozen"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.said);
+    assert!(ran.verdict.contains("1 file of main"), "{}", ran.verdict);
+    // One that names the proxy does as well.
+    fs::remove_file(project.join("uv.lock")).unwrap();
+    let ran = sync(&machine, &["--mode", "index"], &[]);
     assert_eq!(ran.code, Some(0), "{}", ran.said);
     let lock = fs::read_to_string(project.join("uv.lock")).unwrap();
     assert!(lock.contains(&machine.index_url()), "{lock}");
     // Another machine, whose index has another port: what the lock names is verified all the same.
     let other = Machine::of(&stage);
-    let ran = sync(&other, &["--frozen"]);
+    let ran = sync(&other, &[], &["--frozen"]);
     assert_eq!(ran.code, Some(0), "{}", ran.said);
     assert!(ran.verdict.contains("1 file of main"), "{}", ran.verdict);
     let tampered = Machine::of(&stage);
@@ -50,7 +60,7 @@ fn uv_sync_and_a_frozen_sync_from_the_lock() {
             }
         },
     );
-    let ran = sync(&tampered, &["--frozen"]);
+    let ran = sync(&tampered, &[], &["--frozen"]);
     assert_ne!(ran.code, Some(0), "{}", ran.said);
     assert!(
         ran.verdict.contains("REFUSED TUF mismatch"),
@@ -161,6 +171,75 @@ fn an_exported_anchor_carries_what_was_seen() {
     let (code, said) = add("seen", &["--anchor", anchor.to_str().unwrap()]);
     assert_eq!(code, Some(13), "{said}");
     assert!(said.contains("timestamp v1 is older than v2"), "{said}");
+}
+
+/// What a CI job runs: no terminal, a home folder that is new each time, and one folder that is restored if
+/// there is one from an earlier job.
+const JOB: &str = "
+countersign trust add main \"$INDEX\" --root-digest \"sha256:$ROOT\"
+countersign exec -- uv sync --frozen
+";
+
+#[test]
+fn a_ci_job_with_and_without_a_restored_cache() {
+    let stage = Stage::new();
+    let lock = tempfile::tempdir().unwrap();
+    let text = format!(
+        "[project]\nname = \"p\"\nversion = \"1\"\nrequires-python = \">=3.9\"\ndependencies = [\"{WORDS}\"]\n"
+    );
+    fs::write(lock.path().join("pyproject.toml"), text).unwrap();
+    let machine = Machine::of(&stage);
+    let mut exec = machine.exec(&[]);
+    exec.arg(prepared("venv/bin/uv")).args(["lock", "--python"]);
+    exec.arg(prepared("venv/bin/python"))
+        .current_dir(lock.path());
+    let locked = exec.output().unwrap();
+    assert!(locked.status.success(), "{}", said(&locked));
+
+    let (kept, port) = (tempfile::tempdir().unwrap(), free_port().to_string());
+    let root = fs::read(stage.index.root()).unwrap();
+    let job = |root: &str| {
+        let home = tempfile::tempdir().unwrap();
+        let project = home.path().join("project");
+        fs::create_dir(&project).unwrap();
+        copy(lock.path(), &project);
+        let programs = program("countersign").parent().unwrap().to_owned();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let first = [prepared("venv/bin"), programs];
+        let path = first.into_iter().chain(std::env::split_paths(&path));
+        let mut sh = clean_command("sh", home.path());
+        sh.args(["-euc", JOB])
+            .env("PATH", std::env::join_paths(path).unwrap())
+            .env("COUNTERSIGN_HOME", kept.path())
+            .env("COUNTERSIGN_PROXY_PORT", &port)
+            .env("INDEX", stage.server.url(""))
+            .env("ROOT", root)
+            .env("UV_PYTHON", prepared("venv/bin/python"))
+            .env_remove("UV_CACHE_DIR")
+            .current_dir(&project);
+        Ran::of(&sh.output().unwrap(), &project)
+    };
+    let root = metadata::Sha256::of(&root).to_string();
+    let first = job(&root);
+    assert_eq!(first.code, Some(0), "{}", first.said);
+    assert!(
+        first.verdict.contains("1 file of main"),
+        "{}",
+        first.verdict
+    );
+    let asked = stage.server.log();
+    let second = job(&root);
+    assert_eq!(second.code, Some(0), "{}", second.said);
+    let since = stage.server.log().replacen(&asked, "", 1);
+    assert!(!since.contains(".whl"), "{since}");
+    // A folder that was restored from elsewhere does not decide what is trusted.
+    let other = job(&"0".repeat(64));
+    assert_eq!(other.code, Some(1), "{}", other.said);
+    assert!(
+        other.said.contains("do not trust this index"),
+        "{}",
+        other.said
+    );
 }
 
 fn copy(from: &std::path::Path, to: &std::path::Path) {

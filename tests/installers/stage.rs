@@ -84,9 +84,19 @@ impl Stage {
     }
 
     pub(crate) fn made(made: Made) -> Self {
-        let home = tempfile::tempdir().unwrap();
         let files: Vec<PathBuf> = samples().into_iter().chain(packages()).collect();
-        let index = PublishedIndex::make(home.path(), made, &files);
+        Self::of(made, &files)
+    }
+
+    /// An index with these files alone.
+    pub(crate) fn with_files(files: &[PathBuf]) -> Self {
+        Self::of(Made::small(Encoding::PathHashPrefixes), files)
+    }
+
+    /// An index of these files and no others.
+    pub(crate) fn of(made: Made, files: &[PathBuf]) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let index = PublishedIndex::make(home.path(), made, files);
         let server = Server::of_folder(&index.store());
         Self {
             home,

@@ -171,7 +171,7 @@ fn the_ceremony_program_has_no_symbol_of_a_network() {
 #[test]
 fn pure_crates_have_no_async_and_no_network() {
     for crate_name in [
-        "claims", "metadata", "trust", "index", "policy", "locks", "draft",
+        "claims", "metadata", "trust", "index", "policy", "locks", "deltas", "draft",
     ] {
         assert_without(&format!("countersign-{crate_name}"), &NETWORK);
         assert_without(

@@ -1,5 +1,6 @@
 //! README does what it says: every shell block runs, in order, and the screen shown is the screen seen.
 
+mod intake;
 mod signing;
 
 use std::fs;

@@ -66,6 +66,7 @@ impl Checker {
         self.bodies()?;
         let timestamp = self.read("timestamp.json")?;
         let fresh = self.update(None, &timestamp, Held::default(), now)?;
+        self.deltas(&fresh)?;
         let listed = self.tree(&fresh)?;
         if let Some(before) = &self.before {
             let held = Held {
@@ -99,6 +100,10 @@ impl Checker {
         for entry in fs::read_dir(&folder).map_err(text)? {
             let name = entry.map_err(text)?.file_name();
             let name = name.to_string_lossy().into_owned();
+            // A folder; its files are judged by what the timestamp lists of them.
+            if name == "deltas" {
+                continue;
+            }
             // Leftovers of a crash have names that no client asks for.
             if name != "timestamp.json" && !name.starts_with('.') {
                 let digest = Sha256::of(&self.read(&name)?);
@@ -162,6 +167,27 @@ impl Checker {
         let request = timed.snapshot_request();
         let file = self.read(&request.role.versioned_file_name(request.version))?;
         timed.snapshot(&file).map_err(text)
+    }
+
+    /// Every delta that the timestamp lists makes its snapshot of one that is still there.
+    fn deltas(&self, snapped: &Snapped) -> Result<(), Wrong> {
+        let new = snapped.snapshot();
+        for (from, listed) in deltas::listed(snapped.timestamp()) {
+            let name = deltas::file_name(new.version, from);
+            let delta = self.read(&name)?;
+            let wrong = || Err(format!("{name} does not lead to the snapshot"));
+            if !listed.fits(&delta) {
+                return wrong();
+            }
+            // The snapshot it starts from may be swept: clients that hold it need it no more.
+            if let Ok(old) = self.read(&Role::Snapshot.versioned_file_name(from)) {
+                let made = deltas::apply(&old, &delta, new.file().len() as u64);
+                if made.map_err(text)? != new.file() {
+                    return wrong();
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Everything a snapshot leads to is there and verifies; pages and bins agree.

@@ -18,6 +18,7 @@ use ring::rand::SystemRandom;
 pub struct PublishedIndex {
     repository: Repository,
     online: Arc<dyn Signer>,
+    targets: Arc<FileKey>,
     root: PathBuf,
 }
 
@@ -111,6 +112,7 @@ impl PublishedIndex {
         let mut index = Self {
             repository,
             online,
+            targets,
             root,
         };
         index.tick(made.now);
@@ -125,9 +127,22 @@ impl PublishedIndex {
             .unwrap();
     }
 
+    /// Publishes what is due at `now`, and what waits once the policy's batch is full or old enough.
+    pub fn tick_waiting(&mut self, now: DateTime<Utc>) {
+        let signers = OnlineSigners::new(vec![Arc::clone(&self.online)]);
+        let options = TickOptions { at_once: false };
+        self.repository.tick(&signers, now, options).unwrap();
+    }
+
     /// The repository.
     pub fn repository(&mut self) -> &mut Repository {
         &mut self.repository
+    }
+
+    /// The offline key of targets.
+    #[must_use]
+    pub fn targets_key(&self) -> &FileKey {
+        &self.targets
     }
 
     /// The folder a web server serves.
@@ -179,7 +194,8 @@ fn held(holder: &str, key: &dyn Signer) -> HeldKey {
 }
 
 /// The small-index policy with this many bins.
-fn policy_text((count, encoding): (u64, Encoding)) -> String {
+#[must_use]
+pub fn policy_text((count, encoding): (u64, Encoding)) -> String {
     let encoding = match encoding {
         Encoding::PathHashPrefixes => "path-hash-prefixes",
         Encoding::Succinct => "succinct",

@@ -55,6 +55,16 @@ impl User {
         metadata_url: Url,
         targets_url: Url,
     ) -> Self {
+        let root = repository.archived("root", 1);
+        Self::with_root(&root, transport, metadata_url, targets_url)
+    }
+
+    fn with_root(
+        root: &[u8],
+        transport: Arc<dyn Transport>,
+        metadata_url: Url,
+        targets_url: Url,
+    ) -> Self {
         let user = Self {
             rules: Rules::default(),
             minimum: Minimum::default(),
@@ -63,8 +73,16 @@ impl User {
             metadata_url,
             targets_url,
         };
-        user.trust(&repository.archived("root", 1));
+        user.trust(root);
         user
+    }
+
+    /// A client of the repository's server that trusts this root.
+    #[must_use]
+    pub fn holding(repository: &Simulator, root: &[u8]) -> Self {
+        let url = |path: &str| Url::parse(&format!("http://index.example/{path}/")).unwrap();
+        let server = Arc::new(repository.server().clone());
+        Self::with_root(root, server, url("metadata"), url("targets"))
     }
 
     /// The same, reading also what other tools write.

@@ -7,9 +7,10 @@ use chrono::{DateTime, Utc};
 use draft::{DraftDocument, Linted, SignedFile};
 use trust::Authority;
 
-use crate::event::{LintedEvent, Voucher};
+use crate::event::LintedEvent;
 use crate::sign::signature_file;
 use crate::transcript::Done;
+use crate::voucher::Voucher;
 use crate::{CeremonyError, Event, FileDigest, Step, sign};
 
 /// Folder of the result.
@@ -20,7 +21,7 @@ pub(crate) const FOLDER: &str = "publish-set";
 pub struct PublishSet {
     /// The folder they are in.
     pub folder: PathBuf,
-    /// Root, targets and bins, as far as the ceremony makes them.
+    /// Root, targets, bins, `claimed` and its shards, as far as the ceremony makes them.
     pub files: Vec<SignedFile>,
 }
 
@@ -77,7 +78,8 @@ impl Event {
         if let Some(root) = linted.root {
             files.push(self.seal(root, used)?);
         }
-        for role in [linted.targets, linted.bins].into_iter().flatten() {
+        let roles = linted.targets.into_iter().chain(linted.bins);
+        for role in roles.chain(linted.claimed) {
             files.push(self.seal(role, used)?);
         }
         Ok(files)

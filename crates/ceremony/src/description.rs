@@ -39,6 +39,9 @@ pub(crate) struct Description {
     /// SHA-256 of `policy.toml`.
     pub(crate) policy: String,
     pub(crate) bins: BinsPart,
+    /// The claims that a shard is made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) claims: Option<ClaimsPart>,
     pub(crate) payload: Vec<PayloadPart>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) previous: Vec<PayloadPart>,
@@ -62,6 +65,18 @@ pub(crate) struct FormerPart {
 pub(crate) struct BinsPart {
     pub(crate) count: u32,
     pub(crate) encoding: EncodingPart,
+}
+
+/// What an index wrote down of its claims.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ClaimsPart {
+    /// The shard that is made from them.
+    pub(crate) shard: String,
+    /// SHA-256 of all that the index wrote down.
+    pub(crate) export: String,
+    /// SHA-256 of `claims.json`: the part with the projects of the shard.
+    pub(crate) sha256: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,6 +159,7 @@ impl Description {
                     policy::Encoding::Succinct => EncodingPart::Succinct,
                 },
             },
+            claims: None,
             payload: Vec::new(),
             previous: Vec::new(),
             key: Vec::new(),

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::AttestationFlaw;
+use crate::{AttestationFlaw, ClaimPlanFlaw};
 use metadata::{KeyId, MetadataError, Role, Sha256, Version};
 
 /// A role that lacks signatures.
@@ -84,8 +84,23 @@ pub enum CeremonyError {
         why: &'static str,
     },
     /// A renewal of a role that an event does not handle, or of none at all.
-    #[error("nothing to renew: name at least one of root, targets and bins")]
+    #[error(
+        "nothing to renew: name at least one of root, targets, bins and, where there is one, claimed"
+    )]
     NothingToRenew,
+    /// A claim that cannot be planned as asked.
+    #[error(transparent)]
+    Claim(#[from] ClaimPlanFlaw),
+    /// A shard that does not follow from the claims.
+    #[error("{role} v{version} cannot be signed: {flaw}")]
+    Shard {
+        /// The shard.
+        role: Role,
+        /// Its version.
+        version: Version,
+        /// What is wrong.
+        flaw: Box<draft::ShardFlaw>,
+    },
     /// A change that leaves every key and threshold as it is.
     #[error("nothing to change: every role keeps its keys and its threshold")]
     NothingToChange,

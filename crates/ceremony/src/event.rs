@@ -5,17 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use draft::{BINS_PREFIX, BinLayout, Linted, RECENTLY_CLAIMED};
-use metadata::{
-    DelegatedRole, DelegatedRoles, KeyId, PublicKey, Role, RoleKeys, RoleName, Root, Sha256,
-    Targets,
+use draft::{
+    BINS_PREFIX, BinLayout, CLAIMED, ClaimsExport, Linted, RECENTLY_CLAIMED, is_claimed_shard,
 };
+use metadata::{KeyId, Role, RoleName, Root, Sha256, Targets};
 use policy::Policy;
-use trust::Authority;
 
+use crate::claim::read_claims;
 use crate::description::{self, Description, KeyPart, PayloadPart, check_holder};
 use crate::folder::Folder;
 use crate::slot::Slot;
+use crate::voucher::{entry, first_delegation, recently_claimed};
 use crate::{CeremonyError, EventFlaw, KeyRole, Kind};
 
 /// Name of the frozen policy.
@@ -35,6 +35,10 @@ pub struct Event {
     pub(crate) root: Slot<Root>,
     pub(crate) targets: Slot<Targets>,
     pub(crate) bins: Slot<Targets>,
+    /// `claimed`, where targets delegates to it, then the shards that the event signs.
+    pub(crate) claimed: Vec<Slot<Targets>>,
+    /// The claims that a shard is made from.
+    pub(crate) claims: Option<ClaimsExport>,
     /// Who holds which key.
     pub(crate) holders: BTreeMap<KeyId, Vec<String>>,
     /// Who takes the steps that need no key.
@@ -44,32 +48,19 @@ pub struct Event {
 /// Who takes the steps that need no key, unless somebody is named.
 pub(crate) const ADMINISTRATOR: &str = "administrator";
 
-/// Whose signatures a payload needs.
-pub(crate) struct Voucher<'a> {
-    pub(crate) name: &'static str,
-    pub(crate) keys: &'a BTreeMap<KeyId, PublicKey>,
-    pub(crate) role_keys: &'a RoleKeys,
-}
-
-impl<'a> Voucher<'a> {
-    fn root(name: &'static str, root: &'a Root) -> Self {
-        Self {
-            name,
-            keys: &root.keys,
-            role_keys: &root.root,
-        }
-    }
-
-    pub(crate) fn authority(&self) -> Authority<'a> {
-        Authority::new(self.name, self.keys, self.role_keys)
-    }
-}
-
 /// The payloads that passed every rule.
 pub(crate) struct LintedEvent {
     pub(crate) root: Option<Linted<Root>>,
     pub(crate) targets: Option<Linted<Targets>>,
     pub(crate) bins: Option<Linted<Targets>>,
+    pub(crate) claimed: Vec<Linted<Targets>>,
+}
+
+impl LintedEvent {
+    /// All of them that are signed as targets roles.
+    pub(crate) fn targets_roles(&self) -> impl Iterator<Item = &Linted<Targets>> {
+        self.targets.iter().chain(&self.bins).chain(&self.claimed)
+    }
 }
 
 impl Event {
@@ -87,6 +78,8 @@ impl Event {
             root: Slot::read(&folder, &description, Role::Root)?,
             targets: Slot::read(&folder, &description, Role::Targets)?,
             bins: Slot::read(&folder, &description, bins)?,
+            claimed: claimed_slots(&folder, &description)?,
+            claims: read_claims(&folder, &description)?,
             holders: holders(&description, &at)?,
             actor: ADMINISTRATOR.to_owned(),
             digest: Sha256::of(&bytes),
@@ -98,6 +91,7 @@ impl Event {
         event.check_parts()?;
         event.check_previous()?;
         event.check_keys()?;
+        event.check_claims()?;
         Ok(event)
     }
 
@@ -157,7 +151,12 @@ impl Event {
     /// Runs every rule over every payload, as of `now`.
     pub(crate) fn lint(&self, now: DateTime<Utc>) -> Result<LintedEvent, CeremonyError> {
         let root = self.root.current()?;
+        let mut claimed = Vec::new();
+        for slot in &self.claimed {
+            claimed.extend(slot.lint(self, now, Some(root))?);
+        }
         Ok(LintedEvent {
+            claimed,
             root: self.root.lint(self, now, None)?,
             targets: self.targets.lint(self, now, Some(root))?,
             bins: self.bins.lint(self, now, Some(root))?,
@@ -170,38 +169,20 @@ impl Event {
         out.extend(self.root.payload());
         out.extend(self.targets.payload());
         out.extend(self.bins.payload());
+        out.extend(self.claimed.iter().filter_map(Slot::payload));
         out
     }
 
-    /// Whose signatures a role needs: each voucher's threshold must be met (TUF 5.3.4).
-    pub(crate) fn vouchers(&self, role: &Role) -> Result<Vec<Voucher<'_>>, CeremonyError> {
-        let root = self.root.current()?;
-        Ok(match role {
-            Role::Root => {
-                let new = Voucher::root("the new root", root);
-                let old = self.root.previous.as_ref();
-                let old = old.map(|old| Voucher::root("the published root", &old.document));
-                old.into_iter().chain([new]).collect()
-            }
-            Role::Delegated(_) => {
-                let targets = self.targets.current()?;
-                let (keys, entry) = bins_entry(targets).ok_or_else(|| {
-                    let role = self.bins.role.clone();
-                    EventFlaw::Missing { role }.at(self.folder.path())
-                })?;
-                let (name, role_keys) = ("targets", &entry.keys);
-                vec![Voucher {
-                    name,
-                    keys,
-                    role_keys,
-                }]
-            }
-            _ => vec![Voucher {
-                name: "root",
-                keys: &root.keys,
-                role_keys: &root.targets,
-            }],
-        })
+    /// Every slot of a targets role.
+    pub(crate) fn targets_slots(&self) -> impl Iterator<Item = &Slot<Targets>> {
+        [&self.targets, &self.bins].into_iter().chain(&self.claimed)
+    }
+
+    /// The document of `claimed` in force once the event is published, where there is one.
+    pub(crate) fn claimed_in_force(&self) -> Option<&Targets> {
+        let mut slots = self.claimed.iter();
+        let slot = slots.find(|slot| slot.role.name() == CLAIMED)?;
+        slot.current().ok()
     }
 
     /// Every payload and published file is the one the description names, and no other is there.
@@ -224,15 +205,22 @@ impl Event {
     pub(crate) fn check_keys(&self) -> Result<(), CeremonyError> {
         let root = self.root.current()?;
         let (targets, bins) = (self.targets.current()?, self.bins.current()?);
+        let claimed = self.claimed_in_force();
+        if claimed.is_none() && entry(targets, CLAIMED).is_some() {
+            let role = Role::Delegated(RoleName::parse(CLAIMED)?);
+            return Err(EventFlaw::Missing { role }.at(self.folder.path()));
+        }
         let listed = |role: KeyRole| -> BTreeSet<&KeyId> {
-            let of_bins = || bins_entry(targets).map(|(_, entry)| &entry.keys);
+            let of = |name| entry(targets, name).map(|(_, entry)| &entry.keys);
             let keys = match role {
                 KeyRole::Root => Some(&root.root),
                 KeyRole::Targets => Some(&root.targets),
                 KeyRole::Snapshot => Some(&root.snapshot),
                 KeyRole::Timestamp => Some(&root.timestamp),
-                KeyRole::Bins => of_bins(),
-                KeyRole::BinN => first_bin(bins),
+                KeyRole::Bins => of(BINS_PREFIX),
+                KeyRole::BinN => first_delegation(bins),
+                KeyRole::Claimed => of(CLAIMED),
+                KeyRole::ClaimedShard => claimed.and_then(first_delegation),
             };
             keys.into_iter().flat_map(|keys| &keys.keyids).collect()
         };
@@ -277,51 +265,25 @@ impl Event {
     }
 }
 
-/// The delegation to `bins`, with the keys beside it.
-pub(crate) fn bins_entry(
-    targets: &Targets,
-) -> Option<(&BTreeMap<KeyId, PublicKey>, &DelegatedRole)> {
-    let delegations = targets.delegations.as_ref()?;
-    let DelegatedRoles::Listed(roles) = &delegations.roles else {
-        return None;
-    };
-    let entry = roles
-        .iter()
-        .find(|role| role.name.as_str() == BINS_PREFIX)?;
-    Some((&delegations.keys, entry))
-}
-
-/// The keys of the bins; that all have the same is a rule of `draft`.
-pub(crate) fn first_bin(bins: &Targets) -> Option<&RoleKeys> {
-    match &bins.delegations.as_ref()?.roles {
-        DelegatedRoles::Listed(roles) => roles.first().map(|role| &role.keys),
-        DelegatedRoles::Succinct(roles) => Some(&roles.keys),
-    }
-}
-
 pub(crate) fn file_name(part: &PayloadPart) -> String {
     // Role names come from `ceremony.toml`; those that are none match no file of the event.
     format!("{}.{}.json", part.version, part.role)
 }
 
-/// The keys of the bins themselves.
-pub(crate) fn keys_of_bins(bins: &Targets) -> Vec<PublicKey> {
-    let (Some(keys), Some(list)) = (first_bin(bins), &bins.delegations) else {
-        return Vec::new();
-    };
-    let keys = keys.keyids.iter();
-    keys.filter_map(|id| list.keys.get(id).cloned()).collect()
-}
-
-/// The keys of `recently-claimed`, where targets delegates to it.
-pub(crate) fn recently_claimed(targets: &Targets) -> Option<&RoleKeys> {
-    match &targets.delegations.as_ref()?.roles {
-        DelegatedRoles::Listed(roles) => roles
-            .iter()
-            .find(|role| role.name.as_str() == RECENTLY_CLAIMED)
-            .map(|role| &role.keys),
-        DelegatedRoles::Succinct(_) => None,
-    }
+/// The slots of `claimed` and of the shards that the description names.
+fn claimed_slots(
+    folder: &Folder,
+    description: &Description,
+) -> Result<Vec<Slot<Targets>>, CeremonyError> {
+    let parts = description.payload.iter().chain(&description.previous);
+    let names: BTreeSet<&str> = parts.map(|part| part.role.as_str()).collect();
+    // `claimed` comes before `claimed-SS` in the order of names.
+    let names = names
+        .into_iter()
+        .filter(|name| *name == CLAIMED || is_claimed_shard(name));
+    names
+        .map(|name| Slot::read(folder, description, Role::Delegated(RoleName::parse(name)?)))
+        .collect()
 }
 
 fn read_policy(

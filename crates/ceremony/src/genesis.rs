@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
-use draft::{BINS_PREFIX, BinLayout, bins_role, first_root, top_targets};
+use draft::{BINS_PREFIX, BinLayout, ClaimsExport, bins_role, first_root, top_targets};
 use metadata::{Document, Expiry, PublicKey, Role, RoleName, Root, Sha256, Targets, Version};
 use policy::Policy;
 
+use crate::claim;
 use crate::description::{self, Description, PayloadPart};
 use crate::event::{self, POLICY_FILE};
 use crate::folder::Folder;
@@ -41,6 +42,8 @@ impl GenesisPlan<'_> {
             KeyRole::Root => &self.root,
             KeyRole::Targets => &self.targets,
             KeyRole::Bins => &self.bins,
+            // The first claim brings them.
+            KeyRole::Claimed | KeyRole::ClaimedShard => &[],
             KeyRole::BinN | KeyRole::Snapshot => &self.snapshot,
             KeyRole::Timestamp => &self.timestamp,
         }
@@ -90,6 +93,8 @@ impl Event {
             root,
             targets,
             bins,
+            claimed: Vec::new(),
+            claims: None,
         }
         .write(path)
     }
@@ -105,6 +110,8 @@ pub(crate) struct Planned<'a> {
     pub(crate) root: Slot<Root>,
     pub(crate) targets: Slot<Targets>,
     pub(crate) bins: Slot<Targets>,
+    pub(crate) claimed: Vec<Slot<Targets>>,
+    pub(crate) claims: Option<ClaimsExport>,
 }
 
 impl Planned<'_> {
@@ -115,13 +122,18 @@ impl Planned<'_> {
         let event = self.into_event(path)?;
         event.check_previous()?;
         event.check_keys()?;
+        event.check_claims()?;
         event.lint(now)?;
         let folder = Folder::create(path)?;
         folder.create_folder(sign::FOLDER)?;
         folder.create_file(POLICY_FILE, policy_text.as_bytes())?;
         write_slot(&folder, &event.root)?;
-        write_slot(&folder, &event.targets)?;
-        write_slot(&folder, &event.bins)?;
+        for slot in event.targets_slots() {
+            write_slot(&folder, slot)?;
+        }
+        if let Some(claims) = &event.claims {
+            folder.create_file(claim::FILE, &claims.to_canonical())?;
+        }
         let text = event.description.write()?;
         let mut outputs = vec![FileDigest::of(description::FILE, text.as_bytes())];
         for paper in event.papers()? {
@@ -145,6 +157,9 @@ impl Planned<'_> {
         describe(&mut description, &self.root);
         describe(&mut description, &self.targets);
         describe(&mut description, &self.bins);
+        for slot in &self.claimed {
+            describe(&mut description, slot);
+        }
         Ok(Event {
             holders: event::holders(&description, path)?,
             actor: event::ADMINISTRATOR.to_owned(),
@@ -158,6 +173,8 @@ impl Planned<'_> {
             root: self.root,
             targets: self.targets,
             bins: self.bins,
+            claimed: self.claimed,
+            claims: self.claims,
         })
     }
 }

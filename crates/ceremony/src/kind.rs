@@ -16,6 +16,8 @@ pub enum Kind {
     RotateOnline,
     /// Another number of bins, with other online keys and without overlap.
     Rebin,
+    /// Projects whose developers sign: moved to an offline role, with other keys, or given back.
+    Claim,
     /// One more holder.
     AddHolder,
     /// A holder's keys replaced, by another's or by new ones of the same holder.
@@ -34,6 +36,7 @@ impl Kind {
             Self::RotateRoot => "rotate-root",
             Self::RotateOnline => "rotate-online",
             Self::Rebin => "rebin",
+            Self::Claim => "claim",
             Self::AddHolder => "add-holder",
             Self::ReplaceHolder => "replace-holder",
             Self::RemoveHolder => "remove-holder",
@@ -51,6 +54,10 @@ pub enum KeyRole {
     Targets,
     /// The role that delegates to the bins.
     Bins,
+    /// The role that delegates to the shards of claimed projects.
+    Claimed,
+    /// Every one of those shards.
+    ClaimedShard,
     /// Online: every bin.
     BinN,
     /// Online.
@@ -61,13 +68,24 @@ pub enum KeyRole {
 
 impl KeyRole {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Root,
         Self::Targets,
         Self::Bins,
+        Self::Claimed,
+        Self::ClaimedShard,
         Self::BinN,
         Self::Snapshot,
         Self::Timestamp,
+    ];
+
+    /// Those whose keys people hold.
+    pub const OFFLINE: [Self; 5] = [
+        Self::Root,
+        Self::Targets,
+        Self::Bins,
+        Self::Claimed,
+        Self::ClaimedShard,
     ];
 
     /// The name, as policies write it.
@@ -77,6 +95,8 @@ impl KeyRole {
             Self::Root => "root",
             Self::Targets => "targets",
             Self::Bins => "bins",
+            Self::Claimed => "claimed",
+            Self::ClaimedShard => "claimed-shard",
             Self::BinN => "bin-n",
             Self::Snapshot => "snapshot",
             Self::Timestamp => "timestamp",

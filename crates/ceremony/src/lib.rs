@@ -1,10 +1,11 @@
-//! Key ceremonies: offline people sign root, targets and bins, from a folder that tells a stranger
+//! Key ceremonies: offline people sign root, targets, bins and claims, from a folder that tells a stranger
 //! everything needed to check it later. No network, no async runtime; `now` is an argument.
 //!
 //! An event is a folder; copies of it travel between holders:
 //!
 //! ```text
 //! ceremony.toml           what is to be signed, by whom: the one file to review
+//! claims.json             who has registered which keys, where projects are claimed
 //! policy.toml             the policy in force, frozen by its digest
 //! previous/1.root.json …  what is published now, where a ceremony follows another
 //! payload/2.root.json …   exactly the bytes to sign (canonical JSON)
@@ -21,6 +22,7 @@
 //! the very bytes that are signed.
 
 mod attestation;
+mod claim;
 mod combine;
 mod description;
 mod destroy;
@@ -44,8 +46,10 @@ mod slot;
 mod status;
 mod transcript;
 mod verify;
+mod voucher;
 
 pub use attestation::{AttestationFlaw, Attested, read_chain};
+pub use claim::{ClaimPlan, ClaimPlanFlaw, ClaimsReview, ProjectReview};
 pub use combine::PublishSet;
 pub use description::HeldKey;
 pub use error::{CeremonyError, EventFlaw, TooFew};

@@ -1,6 +1,7 @@
 //! The papers of a ceremony: scripts to follow and forms to fill in, made from the plan, so that
 //! what people read is what the program does. `keys-ceremony/` holds the same with blanks.
 
+mod claims;
 mod emergencies;
 mod forms;
 mod online;
@@ -116,6 +117,7 @@ impl Event {
             Kind::RotateRoot => Script::Rotation,
             Kind::RotateOnline => Script::OnlineRotation,
             Kind::Rebin => Script::Rebin,
+            Kind::Claim => Script::DeveloperClaims,
             Kind::AddHolder | Kind::ReplaceHolder | Kind::RemoveHolder => Script::HolderChange,
         };
         let blank = Facts::blank();

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use draft::{BINS_PREFIX, BinLayout, DraftDocument, FormerKeys};
-use metadata::{KeyId, PublicKey, Role, RoleKeys, RoleName, Root, Targets, Version};
+use draft::{BINS_PREFIX, BinLayout, CLAIMED, DraftDocument, FormerKeys};
+use metadata::{
+    DelegatedRoles, Expiry, KeyId, PublicKey, Role, RoleKeys, RoleName, Root, Targets, Version,
+};
 
-use crate::event::{bins_entry, first_bin};
 use crate::folder::Folder;
-use crate::slot::{Payload, parse_published};
+use crate::renew::renewed;
+use crate::slot::{Payload, Slot, parse_published};
+use crate::voucher::{bins_entry, entry, first_delegation};
 use crate::{CeremonyError, Event, EventFlaw, HeldKey, KeyRole};
 
 /// The offline roles as published. Their signatures are counted when the event is written.
@@ -18,6 +21,9 @@ pub(crate) struct Published {
     pub(crate) bins: Payload<Targets>,
     pub(crate) bins_role: Role,
     pub(crate) layout: BinLayout,
+    /// `claimed`, where targets delegates to it.
+    pub(crate) claimed: Option<Payload<Targets>>,
+    folder: Folder,
     /// The online keys of every root in the folder: used to refuse, so nobody need vouch for the old ones.
     pub(crate) former: FormerKeys,
 }
@@ -28,13 +34,20 @@ impl Published {
         let folder = Folder::new(path);
         let bins_role = Role::Delegated(RoleName::parse(BINS_PREFIX)?);
         let bins: Payload<Targets> = latest(&folder, &bins_role)?;
+        let targets: Payload<Targets> = latest(&folder, &Role::Targets)?;
+        let claimed = match entry(&targets.document, CLAIMED) {
+            Some((_, entry)) => Some(latest(&folder, &Role::Delegated(entry.name.clone()))?),
+            None => None,
+        };
         Ok(Self {
+            claimed,
             root: latest(&folder, &Role::Root)?,
             former: former(&folder)?,
-            targets: latest(&folder, &Role::Targets)?,
+            targets,
             layout: layout_of(&bins.document, &folder)?,
             bins,
             bins_role,
+            folder,
         })
     }
 
@@ -44,11 +57,55 @@ impl Published {
             &self.root.document,
             &self.targets.document,
             &self.bins.document,
+            self.claimed.as_ref().map(|one| &one.document),
         )
         .into_iter()
         .map(|(role, keys, listed)| (role, held(after, keys, listed)))
         .collect()
     }
+
+    /// The shards that `claimed` delegates to.
+    pub(crate) fn shards(&self) -> Vec<RoleName> {
+        let claimed = self.claimed.as_ref();
+        let list = claimed.and_then(|claimed| claimed.document.delegations.as_ref());
+        match list.map(|list| &list.roles) {
+            Some(DelegatedRoles::Listed(roles)) => {
+                roles.iter().map(|role| role.name.clone()).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// A shard as published.
+    pub(crate) fn shard(&self, name: &RoleName) -> Result<Payload<Targets>, CeremonyError> {
+        latest(&self.folder, &Role::Delegated(name.clone()))
+    }
+
+    /// Every shard, with the projects it has and another expiry.
+    pub(crate) fn renewed_shards(
+        &self,
+        expires: Expiry,
+    ) -> Result<Vec<Slot<Targets>>, CeremonyError> {
+        let renew = |name: &RoleName| {
+            let old = self.shard(name)?;
+            let new = renewed(&old, true, expires)?;
+            Ok(Slot::planned(Role::Delegated(name.clone()), new, Some(old)))
+        };
+        self.shards().iter().map(renew).collect()
+    }
+
+    /// `claimed` as it stays, where there is one: whoever signs it holds keys in this event.
+    pub(crate) fn kept_claimed(&self) -> Result<Vec<Slot<Targets>>, CeremonyError> {
+        let slot = |old: &Payload<Targets>| {
+            Ok(Slot::planned(claimed_role_name()?, None, Some(old.clone())))
+        };
+        self.claimed.iter().map(slot).collect()
+    }
+}
+
+/// The role `claimed`.
+pub(crate) fn claimed_role_name() -> Result<Role, CeremonyError> {
+    Ok(Role::Delegated(RoleName::parse(CLAIMED)?))
 }
 
 /// The highest version of a role in a folder of published metadata.
@@ -99,6 +156,7 @@ pub(crate) fn keys_of<'a>(
     root: &'a Root,
     targets: &'a Targets,
     bins: &'a Targets,
+    claimed: Option<&'a Targets>,
 ) -> Vec<(KeyRole, &'a RoleKeys, &'a Listed)> {
     let mut out = vec![
         (KeyRole::Root, &root.root, &root.keys),
@@ -107,8 +165,14 @@ pub(crate) fn keys_of<'a>(
         (KeyRole::Timestamp, &root.timestamp, &root.keys),
     ];
     out.extend(bins_entry(targets).map(|(keys, entry)| (KeyRole::Bins, &entry.keys, keys)));
-    if let (Some(keys), Some(list)) = (first_bin(bins), &bins.delegations) {
-        out.push((KeyRole::BinN, keys, &list.keys));
+    out.extend(entry(targets, CLAIMED).map(|(keys, entry)| (KeyRole::Claimed, &entry.keys, keys)));
+    for (role, delegator) in [
+        (KeyRole::BinN, Some(bins)),
+        (KeyRole::ClaimedShard, claimed),
+    ] {
+        let keys = delegator.and_then(first_delegation);
+        let list = delegator.and_then(|one| one.delegations.as_ref());
+        out.extend(keys.zip(list).map(|(keys, list)| (role, keys, &list.keys)));
     }
     out
 }

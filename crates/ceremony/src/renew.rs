@@ -8,11 +8,12 @@ use metadata::{Expiry, Role, Root, Targets, Version};
 use policy::Policy;
 
 use crate::description::Description;
-use crate::event::{POLICY_FILE, keys_of_bins};
+use crate::event::POLICY_FILE;
 use crate::genesis::Planned;
-use crate::published::Published;
+use crate::published::{Published, claimed_role_name};
 use crate::slot::{Payload, Slot};
-use crate::{CeremonyError, Event, Kind};
+use crate::voucher::keys_of_bins;
+use crate::{CeremonyError, Event, KeyRole, Kind};
 
 /// What is renewed, and from what.
 #[derive(Clone, Copy, Debug)]
@@ -26,31 +27,32 @@ pub struct RenewPlan<'a> {
     pub published: &'a Path,
     /// An earlier event that names the holders of the keys.
     pub after: Option<&'a Event>,
-    /// Whether root is renewed.
-    pub root: bool,
-    /// Whether targets is renewed.
-    pub targets: bool,
-    /// Whether bins is renewed.
-    pub bins: bool,
+    /// What is renewed: root, targets, bins; `claimed` with all its shards, where there is one.
+    pub roles: &'a [KeyRole],
 }
 
 impl Event {
     /// Writes a new event folder for a renewal and opens it.
     pub fn plan_renew(path: &Path, plan: &RenewPlan<'_>) -> Result<Self, CeremonyError> {
-        if !(plan.root || plan.targets || plan.bins) {
-            return Err(CeremonyError::NothingToRenew);
-        }
         let policy = Policy::parse(plan.policy).map_err(|source| CeremonyError::Policy {
             path: POLICY_FILE.into(),
             source,
         })?;
         let published = Published::read(plan.published)?;
         let layout = published.layout;
+        let wants = |role: KeyRole| plan.roles.contains(&role);
+        let [root_wanted, targets_wanted, bins_wanted] =
+            [KeyRole::Root, KeyRole::Targets, KeyRole::Bins].map(wants);
+        let claimed = wants(KeyRole::Claimed) && published.claimed.is_some();
+        if !(root_wanted || targets_wanted || bins_wanted || claimed) {
+            return Err(CeremonyError::NothingToRenew);
+        }
         let mut description =
             Description::new(Kind::Renew, Expiry::at(plan.now), plan.policy, layout);
         for (role, held) in published.held(plan.after) {
             description.add_keys(role, &held)?;
         }
+        let claimed = renewed_claimed(&published, &policy, claimed, plan.now)?;
         let Published {
             root,
             targets,
@@ -60,17 +62,19 @@ impl Event {
         } = published;
         let lifetimes = &policy.roles;
         let next = |lifetime: TimeDelta| Expiry::at(plan.now + lifetime);
-        let new_root = renewed(&root, plan.root, next(lifetimes.root.lifetime))?;
-        let mut new_targets = renewed(&targets, plan.targets, next(lifetimes.targets.lifetime))?;
+        let new_root = renewed(&root, root_wanted, next(lifetimes.root.lifetime))?;
+        let mut new_targets = renewed(&targets, targets_wanted, next(lifetimes.targets.lifetime))?;
         if let Some(new) = &mut new_targets {
             // A policy that has developers sign from now on.
             delegate_recently_claimed(new, &policy, &keys_of_bins(&bins.document))?;
         }
-        let new_bins = renewed(&bins, plan.bins, next(lifetimes.bins.lifetime))?;
+        let new_bins = renewed(&bins, bins_wanted, next(lifetimes.bins.lifetime))?;
         Planned {
             root: Slot::planned(Role::Root, new_root, Some(root)),
             targets: Slot::planned(Role::Targets, new_targets, Some(targets)),
             bins: Slot::planned(bins_role, new_bins, Some(bins)),
+            claimed,
+            claims: None,
             description,
             policy_text: plan.policy,
             policy,
@@ -79,6 +83,23 @@ impl Event {
         }
         .write(path)
     }
+}
+
+/// `claimed` and its shards with fresh expiries, or `claimed` as it is.
+fn renewed_claimed(
+    published: &Published,
+    policy: &Policy,
+    wanted: bool,
+    now: DateTime<Utc>,
+) -> Result<Vec<Slot<Targets>>, CeremonyError> {
+    let (Some(old), Some(claims), true) = (&published.claimed, &policy.claims, wanted) else {
+        return published.kept_claimed();
+    };
+    let new = renewed(old, true, Expiry::at(now + claims.claimed.lifetime))?;
+    let mut slots = vec![Slot::planned(claimed_role_name()?, new, Some(old.clone()))];
+    let expires = Expiry::at(now + claims.claimed_shard.lifetime);
+    slots.extend(published.renewed_shards(expires)?);
+    Ok(slots)
 }
 
 /// A document whose version and expiry can be moved on, everything else kept: members this program

@@ -8,7 +8,7 @@ use metadata::{Expiry, KeyId, Role, RoleKeys, Sha256, Version};
 
 use crate::slot::Slot;
 use crate::transcript::Done;
-use crate::{CeremonyError, Event, FileDigest, KeyRole, Origin, Step};
+use crate::{CeremonyError, ClaimsReview, Event, FileDigest, KeyRole, Origin, Step};
 
 /// Everything a holder has to know before signing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Review {
     pub policy: (String, Sha256),
     /// Every key that no published document lists.
     pub new_keys: Vec<NewKey>,
+    /// What becomes of projects, where the event is about any.
+    pub claims: Option<ClaimsReview>,
     /// One entry per document to be signed.
     pub roles: Vec<RoleReview>,
     /// What deserves a second thought about the event as a whole.
@@ -65,8 +67,9 @@ impl Event {
         self.check_copy()?;
         let mut roles = Vec::new();
         roles.extend(self.review_one(&self.root)?);
-        roles.extend(self.review_one(&self.targets)?);
-        roles.extend(self.review_one(&self.bins)?);
+        for slot in self.targets_slots() {
+            roles.extend(self.review_one(slot)?);
+        }
         Ok(Review {
             digest: self.digest,
             policy: (
@@ -74,8 +77,9 @@ impl Event {
                 Sha256::of(self.policy_text.as_bytes()),
             ),
             new_keys: self.new_keys()?,
+            claims: self.review_claims()?,
             roles,
-            concerns: self.concerns(),
+            concerns: self.concerns()?,
             signatures: self.signatures_to_give()?,
         })
     }
@@ -107,10 +111,8 @@ impl Event {
         if let Some(root) = &self.root.previous {
             published.extend(root.document.keys.keys());
         }
-        for old in [&self.targets.previous, &self.bins.previous]
-            .into_iter()
-            .flatten()
-        {
+        let people = self.targets_slots().filter(|slot| !slot.is_shard());
+        for old in people.filter_map(|slot| slot.previous.as_ref()) {
             let lists = old.document.delegations.iter();
             published.extend(lists.flat_map(|list| list.keys.keys()));
         }
@@ -144,7 +146,7 @@ impl Event {
     }
 
     /// Broken rules, and a root that nobody renews in time.
-    fn concerns(&self) -> Vec<String> {
+    fn concerns(&self) -> Result<Vec<String>, CeremonyError> {
         let mut concerns = Vec::new();
         if let Err(CeremonyError::Refused(refused)) = self.lint(self.planned) {
             let (role, version) = (&refused.role, refused.version);
@@ -159,7 +161,9 @@ impl Event {
                 ));
             }
         }
-        concerns
+        let claims = self.review_claims()?;
+        concerns.extend(claims.iter().flat_map(Self::project_concerns));
+        Ok(concerns)
     }
 
     fn signatures_to_give(&self) -> Result<BTreeMap<String, usize>, CeremonyError> {
@@ -185,7 +189,16 @@ impl Event {
             return Ok(None);
         };
         let previous = slot.previous.as_ref().map(|old| &old.document);
-        let changes = difference(&new.document, previous);
+        let mut changes = difference(&new.document, previous);
+        if slot.is_shard() {
+            // Project by project they stand in the review of the claims, with everything that is known.
+            changes.retain(|change| {
+                matches!(
+                    change,
+                    Change::First { .. } | Change::Version { .. } | Change::Expires { .. }
+                )
+            });
+        }
         let mut concerns: Vec<String> = changes.iter().filter_map(concern).collect();
         for voucher in self.vouchers(&slot.role)? {
             concerns.extend(no_spare_key(&slot.role, voucher.name, voucher.role_keys));

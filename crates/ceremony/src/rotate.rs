@@ -201,8 +201,11 @@ fn replace(
 }
 
 fn remove(table: &mut Table, holder: &str, roles: &[KeyRole]) -> Result<(), CeremonyError> {
-    const OFFLINE: [KeyRole; 3] = [KeyRole::Root, KeyRole::Targets, KeyRole::Bins];
-    let from = if roles.is_empty() { &OFFLINE } else { roles };
+    let from = if roles.is_empty() {
+        &KeyRole::OFFLINE[..]
+    } else {
+        roles
+    };
     let mut found = false;
     for role in from {
         let keys = table.entry(*role).or_default();
@@ -244,13 +247,20 @@ impl Event {
             thresholds: &plan.thresholds,
         };
         let (root, targets, bins) = (new.root()?, new.targets()?, new.bins()?);
-        if root.is_none() && targets.is_none() && bins.is_none() {
+        let claimed = new.claimed()?;
+        if root.is_none()
+            && targets.is_none()
+            && bins.is_none()
+            && !claimed.iter().any(|slot| slot.new.is_some())
+        {
             return Err(CeremonyError::NothingToChange);
         }
         let planned = Planned {
             root: Slot::planned(Role::Root, root, Some(published.root)),
             targets: Slot::planned(Role::Targets, targets, Some(published.targets)),
             bins: Slot::planned(published.bins_role, bins, Some(published.bins)),
+            claimed,
+            claims: None,
             description,
             policy_text: plan.policy,
             policy,

@@ -7,8 +7,8 @@ use metadata::canonical::Writer;
 use metadata::{KeyId, Role, Sha256, Signature, Version};
 use serde::Deserialize;
 
-use crate::event::Voucher;
 use crate::transcript::Done;
+use crate::voucher::Voucher;
 use crate::{CeremonyError, Event, EventFlaw, FileDigest, Step};
 
 /// Folder of the signatures.
@@ -60,7 +60,7 @@ impl Event {
         if let Some(root) = &linted.root {
             made.extend(self.sign_one(signer, root.role(), root.canonical())?);
         }
-        for role in [&linted.targets, &linted.bins].into_iter().flatten() {
+        for role in linted.targets_roles() {
             made.extend(self.sign_one(signer, role.role(), role.canonical())?);
         }
         if made.is_empty() {
@@ -215,11 +215,13 @@ impl Event {
     }
 
     pub(crate) fn version(&self, role: &Role) -> Result<Version, CeremonyError> {
-        Ok(match role {
-            Role::Root => self.root.current()?.version,
-            Role::Targets => self.targets.current()?.version,
-            _ => self.bins.current()?.version,
-        })
+        if *role == Role::Root {
+            return Ok(self.root.current()?.version);
+        }
+        let slot = self.targets_slots().find(|slot| slot.role == *role);
+        let role = role.clone();
+        let slot = slot.ok_or(CeremonyError::NoPayload { role })?;
+        Ok(slot.current()?.version)
     }
 }
 

@@ -19,11 +19,18 @@ pub(crate) struct Slot<R> {
 }
 
 /// A document with its file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Payload<R> {
     pub(crate) document: R,
     /// The bytes to sign; of a published document, the whole file.
     pub(crate) bytes: Vec<u8>,
+}
+
+impl<R> Slot<R> {
+    /// Whether it is one of a shard of `claimed`, which lists the keys of developers.
+    pub(crate) fn is_shard(&self) -> bool {
+        draft::is_claimed_shard(self.role.name())
+    }
 }
 
 impl<R: DraftDocument + Clone> Slot<R> {

@@ -194,13 +194,16 @@ impl Event {
     /// Every key that any document of the event lists.
     pub(crate) fn all_keys(&self) -> BTreeMap<KeyId, PublicKey> {
         let root = [&self.root.previous, &self.root.new];
-        let targets = [&self.targets.previous, &self.targets.new];
-        let bins = [&self.bins.previous, &self.bins.new];
         let mut keys = BTreeMap::new();
         for one in root.into_iter().flatten() {
             keys.extend(one.document.keys.clone());
         }
-        for one in targets.into_iter().chain(bins).flatten() {
+        // The keys that a shard lists are those of developers, who take no step here.
+        let people = self.targets_slots().filter(|slot| !slot.is_shard());
+        for one in people
+            .flat_map(|slot| [&slot.previous, &slot.new])
+            .flatten()
+        {
             let list = one.document.delegations.iter();
             keys.extend(list.flat_map(|list| list.keys.clone()));
         }

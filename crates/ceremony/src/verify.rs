@@ -7,8 +7,8 @@ use metadata::{Role, Sha256, Targets};
 use trust::{Envelope, RootChain, Rules};
 
 use crate::combine::FOLDER;
-use crate::event::{Voucher, bins_entry};
 use crate::folder;
+use crate::voucher::{Voucher, bins_entry, entry};
 use crate::{CeremonyError, Event, EventFlaw, Standing, Transcript, join, sign};
 
 /// The folders in which every file was made by a recorded step.
@@ -106,7 +106,7 @@ impl Event {
             (None, Some(file)) => RootChain::pinned(file, rules)?,
             (None, None) => return Err(missing(&Role::Root)),
         };
-        for slot in [&self.targets, &self.bins] {
+        for slot in self.targets_slots() {
             let old = slot.previous.as_ref().map(|old| old.bytes.as_slice());
             let file = file_of(files, &slot.role).or(old);
             let file = file.ok_or_else(|| missing(&slot.role))?;
@@ -145,7 +145,31 @@ impl Event {
             keys,
             role_keys: &entry.keys,
         };
-        self.check_file(&self.bins.role, &bins.bytes, &by_targets)
+        self.check_file(&self.bins.role, &bins.bytes, &by_targets)?;
+        self.check_previous_claimed(&targets.document)
+    }
+
+    /// `claimed` by the published targets, each shard by the published `claimed`.
+    fn check_previous_claimed(&self, targets: &Targets) -> Result<(), CeremonyError> {
+        let mut claimed = None;
+        for slot in &self.claimed {
+            let Some(old) = &slot.previous else { continue };
+            let (name, delegator) = if slot.is_shard() {
+                ("the published claimed", claimed)
+            } else {
+                claimed = Some(&old.document);
+                ("the published targets", Some(targets))
+            };
+            let found = delegator.and_then(|delegator| entry(delegator, slot.role.name()));
+            let (keys, entry) = found.ok_or_else(|| missing(&slot.role))?;
+            let voucher = Voucher {
+                name,
+                keys,
+                role_keys: &entry.keys,
+            };
+            self.check_file(&slot.role, &old.bytes, &voucher)?;
+        }
+        Ok(())
     }
 
     /// Counts the signatures of a whole file of a targets role.

@@ -46,9 +46,9 @@ fn an_entry_with_one_byte_changed_or_taken_out() {
     let entry = file(&desk, "transcript/administrator.0001.json");
     let good = fs::read(&entry).unwrap();
     let hint = "hint: this copy of the event was changed or is not whole";
-    // A second digit of the day on which it was planned.
+    // A digit of the minute at which it was planned.
     let text = String::from_utf8(good.clone()).unwrap();
-    let at = text.find("\"time\":\"").unwrap() + "\"time\":\"2026-01-1".len();
+    let at = text.find("\"time\":\"").unwrap() + "\"time\":\"2026-01-01T00:0".len();
     let mut changed = good.clone();
     changed[at] = if changed[at] == b'1' { b'0' } else { b'1' };
     fs::write(&entry, &changed).unwrap();

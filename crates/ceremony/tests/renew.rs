@@ -7,7 +7,7 @@ use std::path::Path;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use common::{Keys, now, signed};
-use countersign_ceremony::{CeremonyError, Event, EventFlaw, Kind, RenewPlan};
+use countersign_ceremony::{CeremonyError, Event, EventFlaw, KeyRole, Kind, RenewPlan};
 use trust::{RootChain, Rules};
 
 fn later() -> DateTime<Utc> {
@@ -20,9 +20,7 @@ fn plan<'a>(published: &'a Path, after: &'a Event) -> RenewPlan<'a> {
         now: later(),
         published,
         after: Some(after),
-        root: true,
-        targets: true,
-        bins: true,
+        roles: &KeyRole::OFFLINE,
     }
 }
 
@@ -79,8 +77,7 @@ fn one_role_alone_leaves_the_others_as_published() {
     let (keys, genesis) = published(&base);
     let set = genesis.publish_set_path();
     let only_bins = RenewPlan {
-        root: false,
-        targets: false,
+        roles: &[KeyRole::Bins, KeyRole::Claimed],
         after: None,
         ..plan(&set, &genesis)
     };
@@ -91,7 +88,7 @@ fn one_role_alone_leaves_the_others_as_published() {
     assert_eq!(files[0].file_name(), "2.bins.json");
     event.verify().unwrap();
     let nothing = RenewPlan {
-        bins: false,
+        roles: &[KeyRole::Claimed],
         ..only_bins
     };
     let refused = Event::plan_renew(&base.path().join("nothing"), &nothing);

@@ -86,11 +86,25 @@ impl HttpTransport {
     }
 }
 
-#[async_trait]
-impl Transport for HttpTransport {
-    async fn get(&self, url: &Url) -> Result<Body, TransportError> {
+/// What a server answered, with status 200.
+pub(crate) struct Answered {
+    /// Where it came from, after redirects; without credentials.
+    pub(crate) url: Url,
+    /// `Content-Type`.
+    pub(crate) content_type: Option<String>,
+    /// `Content-Length`.
+    pub(crate) length: Option<u64>,
+    pub(crate) body: Body,
+}
+
+impl HttpTransport {
+    /// Asks for a URL, in one of the forms that `accept` names if it names any.
+    pub(crate) async fn ask(
+        &self,
+        asked: &Url,
+        accept: Option<&'static str>,
+    ) -> Result<Answered, TransportError> {
         let limit = self.pace.first_byte;
-        let asked = url;
         let url = &without_credentials(asked);
         let slow = |_| TransportError::TooSlow {
             url: url.clone(),
@@ -98,21 +112,42 @@ impl Transport for HttpTransport {
             limit,
         };
         // Digests are over the bytes as signed: no content coding in between (reference F40).
-        let request = self
+        let mut request = self
             .client
             .get(asked.clone())
             .header("accept-encoding", "identity");
+        if let Some(accept) = accept {
+            request = request.header("accept", accept);
+        }
         let answer = timeout(limit, request.send()).await.map_err(slow)?;
         let answer = answer.map_err(|error| broken(url, &error))?;
-        match answer.status() {
-            StatusCode::OK => Ok(paced(url.clone(), answer, self.pace)),
-            StatusCode::NOT_FOUND | StatusCode::FORBIDDEN => {
-                Err(TransportError::NotFound { url: url.clone() })
-            }
-            status => Err(TransportError::Status {
+        if answer.status() != StatusCode::OK {
+            return Err(TransportError::Status {
                 url: url.clone(),
-                status: status.as_u16(),
-            }),
+                status: answer.status().as_u16(),
+            });
+        }
+        let content_type = answer.headers().get("content-type");
+        Ok(Answered {
+            url: without_credentials(answer.url()),
+            content_type: content_type
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned),
+            length: answer.content_length(),
+            body: paced(url.clone(), answer, self.pace),
+        })
+    }
+}
+
+#[async_trait]
+impl Transport for HttpTransport {
+    async fn get(&self, url: &Url) -> Result<Body, TransportError> {
+        match self.ask(url, None).await {
+            Err(TransportError::Status {
+                url,
+                status: 403 | 404,
+            }) => Err(TransportError::NotFound { url }),
+            answered => Ok(answered?.body),
         }
     }
 }

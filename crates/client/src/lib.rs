@@ -85,6 +85,19 @@
 //! | what is held is only a cache | [`Updater::resume`] verifies it as a session of its own, offline |
 //! | one exception each for length, hash, version, expiry | [`ClientError`], whose [`ClientError::kind`] is one of eight [`Kind`]s and an exit code |
 //!
+//! And `sigstore-tuf`'s `Updater`, the other client in Rust that keeps decisions apart from fetching:
+//!
+//! | there | here |
+//! |---|---|
+//! | `refresh(&mut self, now)`, and `now` again with each lookup | the time of a [`Session`] is fixed by its refresh; any number of searches share it |
+//! | `Repository`: one method each for metadata and targets, with the limit | [`Transport::get`], one method; limits are kept by whoever reads |
+//! | `MetadataStore`, in files (of two writers the last wins) or memory | [`Datastore`], in synced files under a lock; only `Verified` documents go in |
+//! | `get_target_info`: a target or `None`; a role that the snapshot does not list is passed over | [`Session::find`], for which such a role has failed |
+//! | `find_cached_target`, `download_target`, `get_target` of bytes | [`Session::download_to`], [`Session::read`] |
+//! | succinct bins are read past | both encodings are read |
+//!
+//! Two programs that can be run stand in `examples`: `download`, and `offline` with a transport of its own.
+//!
 //! A client whose datastore was never given a root trusts nobody:
 //!
 //! ```
@@ -106,6 +119,7 @@
 
 pub mod conformance;
 mod datastore;
+mod delta;
 mod download;
 mod error;
 mod fetch;
@@ -119,12 +133,14 @@ mod mirror;
 mod page;
 mod pin;
 mod project_roles;
+mod projects;
 mod promised;
 mod resume;
 mod session;
 #[cfg(test)]
 mod testing;
 mod transport;
+mod unverified;
 mod updater;
 mod verified_file;
 
@@ -142,6 +158,7 @@ pub use pin::{init, init_again};
 pub use project_roles::{ProjectDelegation, ProjectRoles};
 pub use promised::{Kept, Promise, PromiseError};
 pub use session::Session;
-pub use transport::{Body, Transport, TransportError, without_credentials};
+pub use transport::{Body, Transport, TransportError, is_safe_on_the_way, without_credentials};
+pub use unverified::{UnverifiedAnswer, UnverifiedIndex, UnverifiedLimits};
 pub use updater::{Updater, UpdaterConfig};
 pub use verified_file::{Check, VerifiedFile};

@@ -62,6 +62,12 @@ impl Base {
         self.file(&out)
     }
 
+    /// The delta from one version of the snapshot to another.
+    pub(crate) fn delta(&self, new: Version, from: Version) -> Url {
+        // Two numbers and a fixed text: there is nothing to escape.
+        self.file(&deltas::file_name(new, from))
+    }
+
     /// `escaped` is escaped already; setting a path leaves escapes as they are.
     fn file(&self, escaped: &str) -> Url {
         let mut url = self.0.clone();

@@ -109,7 +109,8 @@ impl Session {
         lookup.entered().to_vec()
     }
 
-    async fn walk(
+    /// Searches until the end, or until `is_end` says so; the search itself, too.
+    pub(crate) async fn walk(
         &self,
         path: &TargetPath,
         is_end: impl Fn(&Lookup) -> bool,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::Stream;
-use url::Url;
+use url::{Host, Url};
 
 /// A file's bytes as they come in.
 pub type Body = Pin<Box<dyn Stream<Item = Result<Bytes, TransportError>> + Send>>;
@@ -28,6 +28,18 @@ pub fn without_credentials(url: &Url) -> Url {
     let _ = shown.set_password(None);
     let _ = shown.set_username("");
     shown
+}
+
+/// Whether nobody on the way can read or change what is sent: it goes over TLS, or stays on this machine.
+#[must_use]
+pub fn is_safe_on_the_way(url: &Url) -> bool {
+    let is_here = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    url.scheme() == "https" || (url.scheme() == "http" && is_here)
 }
 
 /// Why a file could not be fetched. The URLs are shown to people and must hold no credentials: see
@@ -72,4 +84,24 @@ pub enum TransportError {
         /// What was asked for.
         url: Url,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tls_and_this_machine_are_safe() {
+        for (url, safe) in [
+            ("https://index.example/", true),
+            ("http://index.example/", false),
+            ("http://localhost:8080/", true),
+            ("http://127.0.0.1/", true),
+            ("http://[::1]/", true),
+            ("http://localhost.example/", false),
+            ("file:///index", false),
+        ] {
+            assert_eq!(is_safe_on_the_way(&url.parse().unwrap()), safe, "{url}");
+        }
+    }
 }

@@ -54,7 +54,7 @@ impl UpdaterConfig {
             restart_when_vanished: true,
             page_limit: policy::ClientLimits::default().page_bytes,
             minimum: Minimum::default(),
-            core_metadata_limit: 16_000_000,
+            core_metadata_limit: CORE_METADATA_BYTES,
         }
     }
 
@@ -66,6 +66,9 @@ impl UpdaterConfig {
         self
     }
 }
+
+/// Most bytes of the core metadata of a distribution: above the 10 MB that an index takes in.
+pub(crate) const CORE_METADATA_BYTES: u64 = 16_000_000;
 
 /// Everything sessions of one repository share.
 pub(crate) struct Shared {
@@ -211,7 +214,10 @@ impl Updater {
             }
             Err(timed) => *timed,
         };
-        let file = self.fetch(&timed.snapshot_request(), consistent).await?;
+        let file = match self.snapshot_by_delta(&timed).await {
+            Some(file) => file,
+            None => self.fetch(&timed.snapshot_request(), consistent).await?,
+        };
         let snapped = timed.snapshot(&file)?;
         self.shared
             .config

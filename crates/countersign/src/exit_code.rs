@@ -40,7 +40,7 @@ pub(crate) fn of(failure: &Failure) -> u8 {
         Failure::Audit(error) => error.exit_code(),
         Failure::Project(error) => of_project(error),
         Failure::KeyCommand(error) if error.is_usage() => USAGE,
-        Failure::Usage(_) => USAGE,
+        Failure::Usage(_) | Failure::TokensInTheClear { .. } => USAGE,
         Failure::Exec(_) => EXEC,
         Failure::Findings { code } | Failure::Broken { code, .. } | Failure::Ended(code) => *code,
         Failure::Worker { .. } => INTERNAL,

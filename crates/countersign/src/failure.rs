@@ -15,6 +15,7 @@ use metadata::{MetadataError, Role, Sha256, Version};
 use policy::PolicyError;
 use repository::{ReceiveError, RepositoryError};
 
+use crate::certificate::CertificateError;
 use crate::commands::ExecError;
 use crate::config::ConfigError;
 use crate::installed::EnvironmentError;
@@ -38,6 +39,21 @@ pub(crate) enum Failure {
     /// The settings cannot be read.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The tokens of the intake cannot be used, or not be changed so.
+    #[error(transparent)]
+    Tokens(#[from] intake::TokenFileError),
+    /// The intake does not start.
+    #[error(transparent)]
+    Intake(#[from] intake::StartError),
+    /// The certificate of a server cannot be used.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// Tokens would pass in the clear.
+    #[error("on {address} tokens would pass over the network in the clear")]
+    TokensInTheClear {
+        /// Where it was to listen.
+        address: SocketAddr,
+    },
     /// A policy that is none.
     #[error("policy `{name}` was refused")]
     Policy {

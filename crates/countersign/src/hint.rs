@@ -50,7 +50,8 @@ pub(crate) fn of(failure: &Failure) -> Option<String> {
         }
         Failure::Rules { .. } => {
             "write [[rule]] tables: `projects = [\"acme-*\", \"tool\"]` and `upstream = \"NAME\"`; the \
-             first that matches a project counts"
+             first that matches a project counts. An index that signs nothing can have single names: \
+             `unverified = \"https://…/simple/\"`"
         }
         Failure::Project(error) => return of_project(error).map(str::to_owned),
         Failure::Key(error) | Failure::Ceremony(ceremony::CeremonyError::Key(error)) => {
@@ -60,6 +61,16 @@ pub(crate) fn of(failure: &Failure) -> Option<String> {
         Failure::KeyCommand(error) => error.hint()?,
         Failure::Config(_) => {
             "`countersign config show` shows every setting and where it comes from"
+        }
+        Failure::TokensInTheClear { .. } => {
+            "give --tls-certificate and --tls-key, listen on 127.0.0.1, or say --behind-proxy if a \
+             proxy in front has TLS"
+        }
+        Failure::Tokens(intake::TokenFileError::Taken { .. }) => {
+            "idempotency keys belong to the name: give the new token another, such as hooks-2"
+        }
+        Failure::Tokens(intake::TokenFileError::Unknown { .. }) => {
+            "`countersign online token list` lists them"
         }
         Failure::UnknownPolicy { .. } => {
             let known: Vec<_> = policy::Policy::built_in_names().collect();
@@ -175,7 +186,11 @@ pub(crate) fn of_code(code: &str) -> Option<&'static str> {
             "the operator grants it with `countersign index claims grant`, with the key named here"
         }
         "unregistered" => "claim the project first: `countersign project claim`",
-        "claimed" => "the keys of a claimed project change in a ceremony: ask the operator",
+        "claimed" => "ask those who hold the keys of `claimed`: they plan it with `--release`",
+        "awaits-ceremony" => {
+            "sign with the old keys, too; if nobody has them, hand the file to the operator, for \
+             `countersign index apply SET --transaction FILE`"
+        }
         "name-taken" | "file-reused" => {
             "a name never comes back with other bytes: build a new version"
         }
@@ -230,6 +245,10 @@ fn of_repository(error: &RepositoryError) -> Option<&'static str> {
         }
         RepositoryError::Key { source, .. } => return of_key(source),
         error if error.is_busy() => "it is nothing to worry about; try again in a moment",
+        RepositoryError::ClaimsHeld { .. } => {
+            "`countersign index claims list` shows them, `countersign index claims confirm` says that \
+             their keys are right"
+        }
         RepositoryError::NoRoles => {
             "hold a key ceremony, then `countersign index apply` with its publish-set"
         }
@@ -245,6 +264,19 @@ fn of_repository(error: &RepositoryError) -> Option<&'static str> {
             "a set is the folder `publish-set` that a ceremony's `combine` leaves; \
              one set at a time waits for `countersign online tick`"
         }
+        RepositoryError::Shard { flaw, .. } => match **flaw {
+            draft::ShardFlaw::TooEarly { .. } => {
+                "wait; until then the old keys can still register others, which ends it"
+            }
+            _ => {
+                "nothing was changed; `countersign index claims export`, and have the ceremony for this \
+                 shard planned anew from that"
+            }
+        },
+        RepositoryError::NotResigned { .. } => {
+            "have its developers sign a release with the new keys, and add `--transaction FILE`"
+        }
+        RepositoryError::WithSet { source, .. } => return of_code(source.code()),
         RepositoryError::SetPublished { .. } => {
             "nothing has to be done; `countersign index status` shows what is published"
         }

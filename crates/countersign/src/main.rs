@@ -1,11 +1,13 @@
 //! The program `countersign`: everything but the offline ceremonies. One file per command.
 
 mod authorities;
+mod certificate;
 mod cli;
 mod clock;
 mod commands;
 mod config;
 mod console;
+mod credentials;
 mod data_dir;
 mod exit_code;
 mod failure;
@@ -13,6 +15,7 @@ mod hint;
 mod installed;
 mod installers;
 mod key_service;
+mod keyring;
 mod logging;
 mod netrc;
 mod online_keys;

@@ -1,45 +1,25 @@
-//! Credentials for private indexes, from the file in which other programs look for them: `NETRC`, or
-//! `.netrc` in the home folder. They go to the host that the file names and to no other: the file's
-//! `default` entry counts for nothing, a connection without TLS gets none unless it stays on this
-//! machine, and a redirect to another host leaves them behind (in `reqwest`).
+//! The file in which other programs look for passwords: `NETRC`, or `.netrc` in the home folder. Its
+//! `default` entry counts for nothing.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use url::{Host, Url};
+use url::Url;
 use zeroize::Zeroizing;
 
 /// Largest file that is read, in bytes.
 const MOST_BYTES: u64 = 1_000_000;
 
-/// The URL with the credentials for its host, if the user's file has some and the URL none.
-pub(crate) fn with_credentials(url: &Url) -> Url {
-    let mut url = url.clone();
-    if !is_safe(&url) || !url.username().is_empty() || url.password().is_some() {
-        return url;
-    }
+/// What the user's file has for the host of a URL, and for the user whom the URL names, if it names one.
+pub(crate) fn credentials(url: &Url) -> Option<Credentials> {
     let named = std::env::var_os("NETRC").map(PathBuf::from);
     let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".netrc"));
-    let text = named.or_else(home).and_then(|path| text_of(&path));
-    let host = url.host_str().unwrap_or_default().to_owned();
-    if let Some(found) = text.and_then(|text| find(&text, &host)) {
-        // Only URLs without a host refuse.
-        let _ = url.set_username(&found.login);
-        let _ = url.set_password(Some(&found.password));
-    }
-    url
-}
-
-/// Whether nobody on the way can read what is sent.
-fn is_safe(url: &Url) -> bool {
-    let is_here = match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    url.scheme() == "https" || (url.scheme() == "http" && is_here)
+    let text = named.or_else(home).and_then(|path| text_of(&path))?;
+    let found = find(&text, url.host_str()?)?;
+    let user = percent_encoding::percent_decode_str(url.username());
+    let user = user.decode_utf8().ok()?;
+    (user.is_empty() || *found.login == *user).then_some(found)
 }
 
 /// The file, if it is this user's alone.
@@ -56,9 +36,9 @@ fn text_of(path: &Path) -> Option<Zeroizing<String>> {
 }
 
 /// What the file says for a host.
-struct Credentials {
-    login: Zeroizing<String>,
-    password: Zeroizing<String>,
+pub(crate) struct Credentials {
+    pub(crate) login: Zeroizing<String>,
+    pub(crate) password: Zeroizing<String>,
 }
 
 /// The entry of a machine, in the form that `ftp` has read since 4.2BSD.
@@ -164,21 +144,6 @@ mod tests {
             "\\",
         ] {
             assert_eq!(found(broken, "a"), None, "{broken}");
-        }
-    }
-
-    #[test]
-    fn they_are_sent_over_tls_or_not_off_this_machine() {
-        for (url, safe) in [
-            ("https://index.example/", true),
-            ("http://index.example/", false),
-            ("http://localhost:8080/", true),
-            ("http://127.0.0.1/", true),
-            ("http://[::1]/", true),
-            ("http://localhost.example/", false),
-            ("file:///index", false),
-        ] {
-            assert_eq!(is_safe(&url.parse().expect("a URL")), safe, "{url}");
         }
     }
 }

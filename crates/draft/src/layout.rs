@@ -16,7 +16,7 @@ pub const BINS_PREFIX: &str = "bins";
 /// The role that delegates to projects whose developers sign, until a ceremony has moved them.
 pub const RECENTLY_CLAIMED: &str = "recently-claimed";
 
-/// What `recently-claimed` may speak about: files of projects, never their pages (DESIGN §4).
+/// What `claimed` and `recently-claimed` may speak about: files of projects, never their pages (DESIGN §4).
 pub(crate) const CLAIMED_PATHS: [&str; 1] = ["packages/*/*/*"];
 
 /// What the bins answer for: everything nobody else was given (DESIGN §4).
@@ -66,7 +66,11 @@ impl BinLayout {
 }
 
 /// Key ids of some keys with a threshold; adds the keys to `all`.
-fn role_keys(keys: &[PublicKey], threshold: u32, all: &mut BTreeMap<KeyId, PublicKey>) -> RoleKeys {
+pub(crate) fn role_keys(
+    keys: &[PublicKey],
+    threshold: u32,
+    all: &mut BTreeMap<KeyId, PublicKey>,
+) -> RoleKeys {
     let mut keyids: Vec<KeyId> = keys.iter().map(PublicKey::id).collect();
     keyids.sort_unstable();
     keyids.dedup();
@@ -123,7 +127,7 @@ pub fn top_targets(
     Ok(targets)
 }
 
-fn patterns(paths: &[&str]) -> Result<PathSet, MetadataError> {
+pub(crate) fn patterns(paths: &[&str]) -> Result<PathSet, MetadataError> {
     let parsed = paths.iter().map(|path| PathPattern::parse(*path));
     Ok(PathSet::Patterns(parsed.collect::<Result<_, _>>()?))
 }

@@ -4,15 +4,22 @@
 //! `Draft → Linted → Signed`: nothing can be signed that was not linted, and nothing is called signed
 //! before its own signatures have been counted by `trust`.
 
+mod claimed;
+mod claims_export;
 mod difference;
 mod draft;
 mod former;
 mod layout;
 pub mod lints;
 mod plan;
+mod shard_change;
 mod signed;
 mod stagger;
 
+pub use claimed::{
+    CLAIMED, ClaimedShard, claimed_role, delegate_claimed, delegated_projects, is_claimed_shard,
+};
+pub use claims_export::{ClaimsExport, Evidence, ExportedClaim, RegisteredKeys};
 pub use difference::{Change, difference};
 pub use draft::{Draft, DraftDocument, Linted, Refused, Setting, Unsigned};
 pub use former::FormerKeys;
@@ -22,5 +29,8 @@ pub use layout::{
 };
 pub use lints::{Finding, Rule, is_bin};
 pub use plan::{Head, NeedOfSignature, Pending, Plan, Reason, RoleState, plan};
+pub use shard_change::{
+    ProjectChange, REGISTRATIONS, ShardFlaw, bind_registrations, registrations_of, shard_changes,
+};
 pub use signed::{Signed, SignedFile};
 pub use stagger::first_bin_expiry;

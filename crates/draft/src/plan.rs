@@ -42,6 +42,8 @@ pub struct Pending {
     pub bins: BTreeSet<BinIndex>,
     /// Whether offline-signed roles wait to be applied.
     pub offline_roles: bool,
+    /// Whether these give projects another delegator, other keys, or back to the index.
+    pub projects_move: bool,
     /// Whether roles that developers have signed come with the changes.
     pub project_roles: bool,
     /// Whether `recently-claimed` has to be signed whatever its age.
@@ -115,7 +117,9 @@ pub fn plan(
         state.expires - now <= policy.online.renew_below(lifetime)
     };
     let mut plan = Plan {
-        take_changes: pending.changes > 0 && (at_once || batch_is_full(now, policy, pending)),
+        // What offline roles do to projects takes effect in the same snapshot.
+        take_changes: pending.projects_move
+            || (pending.changes > 0 && (at_once || batch_is_full(now, policy, pending))),
         take_offline_roles: pending.offline_roles,
         ..Plan::default()
     };

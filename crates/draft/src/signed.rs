@@ -20,6 +20,11 @@ impl<R: Document> Signed<R> {
         }
     }
 
+    /// The role.
+    pub fn role(&self) -> &Role {
+        &self.role
+    }
+
     /// The document.
     pub fn document(&self) -> &R {
         &self.document

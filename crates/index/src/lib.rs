@@ -22,7 +22,7 @@ pub use inspect::{Field, HeaderError, InspectError, InspectLimits, Inspected, Pa
 pub use project::{MAX_PROJECT_NAME, ProjectName, ProjectNameError, Shard};
 pub use simple_page::{
     API_VERSION, PageError, PageFile, PageLimits, ProjectStatus, SimplePage, Status, Yanked,
-    mirror_url,
+    mirror_url, mirror_url_of,
 };
 pub use target_path::{
     IndexPath, IndexPathError, METADATA_SUFFIX, PAGE_FILE, PolicySource, file_path, metadata_path,

@@ -173,6 +173,15 @@ impl SimplePage {
             .collect()
     }
 
+    /// The page with other digests of core metadata (PEP 658), as a proxy serves it that has more of it.
+    #[must_use]
+    pub fn with_core_metadata(mut self, digest: impl Fn(&PageFile) -> Option<Sha256>) -> Self {
+        for file in &mut self.files {
+            file.core_metadata = digest(file);
+        }
+        self
+    }
+
     /// The page without the files that `keep` refuses, as a proxy serves it that withholds files.
     #[must_use]
     pub fn filtered(mut self, keep: impl FnMut(&PageFile) -> bool) -> Self {
@@ -287,11 +296,17 @@ impl ProjectStatus {
 }
 
 /// The URL of a file as seen from its page on the plain mirror, `simple/NAME/`: the second name of
-/// the file at `packages/XX/NAME/FILE`. `+` and `!` are percent-encoded, since some servers read a
-/// plain `+` in a path as a space.
+/// the file at `packages/XX/NAME/FILE`.
 #[must_use]
 pub fn mirror_url(file: &PageFile) -> String {
-    let path = crate::file_path(&file.filename);
+    mirror_url_of(&file.filename)
+}
+
+/// The same by the file's name. `+` and `!` are percent-encoded, since some servers read a plain `+` in
+/// a path as a space.
+#[must_use]
+pub fn mirror_url_of(filename: &DistributionFilename) -> String {
+    let path = crate::file_path(filename);
     format!(
         "../../{}",
         path.as_str().replace('+', "%2B").replace('!', "%21")

@@ -12,6 +12,10 @@ use crate::{PolicyError, RolePolicy};
 /// the state before it, so a year is too long.
 pub const MAX_CLAIM_LIFETIME: TimeDelta = TimeDelta::days(90);
 
+/// How long administrators try to reach the developers of a project before other keys take the place of
+/// theirs without their word, unless the policy says otherwise: six weeks (PEP 541 "Reachability").
+pub const LOST_KEYS_WAIT: TimeDelta = TimeDelta::days(42);
+
 /// Roles that every walk to a developer's role passes besides the sub-roles of the project:
 /// `targets`, `claimed`, one shard, the project itself.
 const ROLES_TO_A_PROJECT: u32 = 4;
@@ -25,6 +29,7 @@ pub(crate) const KEYS: &[&str] = &[
     "shards",
     "recently_claimed_projects",
     "sub_roles_per_project",
+    "lost_keys_wait",
     "claimed",
     "claimed-shard",
     "publishers-claimed",
@@ -40,6 +45,9 @@ pub struct Claims {
     pub recently_claimed_projects: u32,
     /// Names of sub-roles that one project may ever use.
     pub sub_roles_per_project: u32,
+    /// How long keys of a claimed project that its keys of before do not vouch for are registered before a
+    /// ceremony puts them in force.
+    pub lost_keys_wait: TimeDelta,
     /// `claimed`, which delegates to the shards.
     pub claimed: RolePolicy,
     /// Each shard, which delegates to project roles.
@@ -76,6 +84,11 @@ impl Claims {
             shards: section.count("shards", 1..=256)?,
             recently_claimed_projects: section.count("recently_claimed_projects", 1..=10_000)?,
             sub_roles_per_project: section.count("sub_roles_per_project", 1..=256)?,
+            lost_keys_wait: if section.has("lost_keys_wait") {
+                section.duration("lost_keys_wait")?
+            } else {
+                LOST_KEYS_WAIT
+            },
             claimed: role("claimed")?,
             claimed_shard: role("claimed-shard")?,
             publishers_claimed: role("publishers-claimed")?,

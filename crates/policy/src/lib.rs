@@ -16,6 +16,7 @@ mod contradiction;
 mod duration;
 mod error;
 mod index;
+mod intake;
 mod keys;
 mod online;
 mod reader;
@@ -26,14 +27,15 @@ mod source;
 mod values;
 
 pub use attestation::Attestation;
-pub use claims::{Claims, MAX_CLAIM_LIFETIME};
+pub use claims::{Claims, LOST_KEYS_WAIT, MAX_CLAIM_LIFETIME};
 pub use client::ClientLimits;
 pub use contradiction::Contradiction;
 pub use duration::{DurationError, DurationText};
 pub use error::PolicyError;
 pub use index::{Bins, Encoding, EncodingChoice, IndexPolicy, MAX_BINS, TargetProfile};
+pub use intake::IntakeLimits;
 pub use keys::{Kdf, KeyPolicy, Scheme};
-pub use online::{OnlinePolicy, Retention};
+pub use online::{DeltaPolicy, OnlinePolicy, Retention};
 pub use repository::RepositoryLimits;
 pub use roles::{KeyKind, RolePolicy, Roles};
 pub use signers::SignerLimits;
@@ -58,6 +60,8 @@ pub struct Policy {
     pub online: OnlinePolicy,
     /// How long what nobody should need any more is kept.
     pub retention: Retention,
+    /// Deltas between snapshots; `None` where the plain snapshots are small enough.
+    pub deltas: Option<DeltaPolicy>,
     /// What a client refuses to read, follow or wait for.
     pub client: ClientLimits,
     /// What the repository refuses to publish.
@@ -66,6 +70,8 @@ pub struct Policy {
     pub keys: KeyPolicy,
     /// How long keys outside files are waited for, and how hard they are asked.
     pub signers: SignerLimits,
+    /// What the intake over HTTP takes, from whom how much.
+    pub intake: IntakeLimits,
     /// Whose word counts that an offline key was made in hardware; `None` for nobody's.
     pub attestation: Option<Attestation>,
 }
@@ -117,12 +123,21 @@ impl Policy {
                 .transpose()?,
             online: OnlinePolicy::read(&document.section("online", online::KEYS)?)?,
             retention: Retention::read(&document.section("retention", online::RETENTION_KEYS)?)?,
+            deltas: document
+                .optional_section("deltas", online::DELTA_KEYS)?
+                .map(|section| DeltaPolicy::read(&section))
+                .transpose()?,
             client: ClientLimits::read(&document.section("client", client::KEYS)?)?,
             repository: RepositoryLimits::read(&document.section("repository", repository::KEYS)?)?,
             keys: KeyPolicy::read(&document.section("keys", keys::KEYS)?)?,
             signers: document
                 .optional_section("signers", signers::KEYS)?
                 .map(|section| SignerLimits::read(&section))
+                .transpose()?
+                .unwrap_or_default(),
+            intake: document
+                .optional_section("intake", intake::KEYS)?
+                .map(|section| IntakeLimits::read(&section))
                 .transpose()?
                 .unwrap_or_default(),
             attestation: document
@@ -141,9 +156,11 @@ const KEYS: &[&str] = &[
     "claims",
     "online",
     "retention",
+    "deltas",
     "client",
     "repository",
     "keys",
     "signers",
+    "intake",
     "attestation",
 ];

@@ -16,6 +16,25 @@ pub(crate) const KEYS: &[&str] = &[
 /// The keys of the table `retention`.
 pub(crate) const RETENTION_KEYS: &[&str] = &["snapshots"];
 
+/// The keys of the table `deltas`.
+pub(crate) const DELTA_KEYS: &[&str] = &["snapshots"];
+
+/// What clients that hold an older snapshot are saved; see crate `deltas`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeltaPolicy {
+    /// From how many of the snapshots before a new one there are deltas to it; at most 32, so that the
+    /// timestamp that lists them stays far below what clients read of it.
+    pub snapshots: u32,
+}
+
+impl DeltaPolicy {
+    pub(crate) fn read(section: &Section<'_>) -> Result<Self, PolicyError> {
+        Ok(Self {
+            snapshots: section.count("snapshots", 1..=32)?,
+        })
+    }
+}
+
 /// How the online cycle runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OnlinePolicy {

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 
 use chrono::TimeDelta;
 use countersign_policy::{
-    Bins, ClientLimits, Encoding, KeyKind, Policy, RolePolicy, SignerLimits, TargetProfile,
+    Bins, ClientLimits, Encoding, IntakeLimits, KeyKind, Policy, RolePolicy, SignerLimits,
+    TargetProfile,
 };
 
 /// Headings of PEP 458 that the files cite.
@@ -176,6 +177,7 @@ fn signer_defaults_are_those_of_small_index_and_of_older_policies() {
     let text = Policy::built_in_text("small-index").unwrap();
     let small = Policy::parse(text).unwrap();
     assert_eq!(small.signers, SignerLimits::default());
+    assert_eq!(small.intake, IntakeLimits::default());
     let (older, _) = text.split_once("[signers]").unwrap();
     assert_eq!(Policy::parse(older).unwrap(), small);
 }
@@ -243,6 +245,7 @@ fn the_claims_in_the_readme_can_be_added_to_a_policy() {
         (16, 1_000)
     );
     assert_eq!(claims.longest_walk(), 12);
+    assert_eq!(claims.lost_keys_wait, countersign_policy::LOST_KEYS_WAIT);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use index::{PageFile, ProjectName, SimplePage};
 use metadata::{Role, Sha256};
 
 use crate::problem::Problem;
-use crate::rules::Rule;
+use crate::rules::Signed;
 use crate::state::ProxyState;
 use crate::upstream::Upstream;
 use crate::views::View;
@@ -65,10 +65,13 @@ pub(crate) struct AgreedBytes {
 
 impl ProxyState {
     /// The page of a project.
-    pub(crate) async fn shown(&self, project: &ProjectName) -> Result<Shown, Problem> {
-        let rule = self.rule_of(project)?;
-        let voices = self.voices(rule, project).await?;
-        let agreed = match rule.agree {
+    pub(crate) async fn shown(
+        &self,
+        signed: &Signed,
+        project: &ProjectName,
+    ) -> Result<Shown, Problem> {
+        let voices = self.voices(signed, project).await?;
+        let agreed = match signed.agree {
             1 => None,
             least => Some(self.agreed_page(project, &voices, least)?),
         };
@@ -86,18 +89,18 @@ impl ProxyState {
     /// Whom to ask for a file of a project; `None` if it is not there.
     pub(crate) async fn fetchable(
         &self,
+        signed: &Signed,
         project: &ProjectName,
         filename: &str,
     ) -> Result<Option<Fetchable>, Problem> {
-        let rule = self.rule_of(project)?;
-        if rule.agree == 1 {
+        if signed.agree == 1 {
             return Ok(Some(Fetchable {
-                upstreams: self.asked_by(rule).cloned().collect(),
+                upstreams: self.asked_by(signed).cloned().collect(),
                 agreed: None,
             }));
         }
-        let voices = self.voices(rule, project).await?;
-        Ok(agreed(&voices, filename, rule.agree).map(|it| Fetchable {
+        let voices = self.voices(signed, project).await?;
+        Ok(agreed(&voices, filename, signed.agree).map(|it| Fetchable {
             upstreams: it
                 .voices
                 .iter()
@@ -106,14 +109,14 @@ impl ProxyState {
             agreed: Some(AgreedBytes {
                 sha256: it.file.sha256,
                 core_metadata: it.file.core_metadata,
-                least: rule.agree,
+                least: signed.agree,
             }),
         }))
     }
 
     /// The words of those who can be heard, if they are enough.
-    async fn voices(&self, rule: &Rule, project: &ProjectName) -> Result<Vec<Voice>, Problem> {
-        let asked = self.asked_by(rule).map(async |upstream| {
+    async fn voices(&self, signed: &Signed, project: &ProjectName) -> Result<Vec<Voice>, Problem> {
+        let asked = self.asked_by(signed).map(async |upstream| {
             let heard = upstream.with_session(async |session| {
                 let view = upstream.view(&session, project).await?;
                 Ok((session, view))
@@ -133,7 +136,7 @@ impl ProxyState {
                 Err(found) => problem = problem.or(Some(found)),
             }
         }
-        if voices.len() < rule.agree {
+        if voices.len() < signed.agree {
             return Err(problem.unwrap_or_else(nobody));
         }
         Ok(voices)

@@ -4,13 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::future::Future;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use client::{ClientError, Session, VerifiedFile};
-use metadata::Sha256;
+use metadata::{Hashes, Sha256};
 use tokio::fs::File;
 use tokio::sync::watch;
 
@@ -35,6 +36,51 @@ pub(crate) struct Cache {
     running: Mutex<BTreeMap<Sha256, watch::Receiver<Outcome>>>,
     /// Files whose bytes this process has checked, as they were then.
     checked: Mutex<BTreeMap<Sha256, Stamp>>,
+}
+
+/// What a file has to be.
+#[derive(Clone)]
+pub(crate) struct Expected {
+    pub(crate) sha256: Sha256,
+    /// Where it is known.
+    pub(crate) length: Option<u64>,
+    /// All of them, the one above included.
+    pub(crate) hashes: Hashes,
+}
+
+/// Where a file comes from that is not in the cache.
+pub(crate) trait Source: Clone + Send + Sync + 'static {
+    /// What it has to be.
+    fn expected(&self) -> Result<Expected, Problem>;
+
+    /// Fetches it to `to`, where it appears whole and checked, or not at all.
+    fn fetch(&self, to: &Path) -> impl Future<Output = Result<(), Problem>> + Send;
+}
+
+/// A file of a signed index.
+#[derive(Clone)]
+pub(crate) struct Signed {
+    pub(crate) session: Arc<Session>,
+    pub(crate) file: VerifiedFile,
+}
+
+impl Source for Signed {
+    fn expected(&self) -> Result<Expected, Problem> {
+        let sha256 = self.file.hashes().get_sha256().ok_or_else(|| {
+            Problem::from(ClientError::NoUsableHash {
+                path: self.file.path().clone(),
+            })
+        })?;
+        Ok(Expected {
+            sha256,
+            length: self.file.length(),
+            hashes: self.file.hashes().clone(),
+        })
+    }
+
+    async fn fetch(&self, to: &Path) -> Result<(), Problem> {
+        Ok(self.session.download_as(&self.file, to).await?)
+    }
 }
 
 /// A verified file, open for reading.
@@ -64,22 +110,19 @@ impl Cache {
         })
     }
 
+    /// The folder.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// The file, from the cache or else fetched into it.
-    pub(crate) async fn get(
-        self: &Arc<Self>,
-        session: &Arc<Session>,
-        wanted: &VerifiedFile,
-    ) -> Result<Cached, Problem> {
-        let sha256 = wanted.hashes().get_sha256().ok_or_else(|| {
-            Problem::from(ClientError::NoUsableHash {
-                path: wanted.path().clone(),
-            })
-        })?;
+    pub(crate) async fn get(self: &Arc<Self>, source: &impl Source) -> Result<Cached, Problem> {
+        let expected = source.expected()?;
         for _ in 0..TRIES {
-            if let Some(cached) = self.opened(sha256, wanted).await? {
+            if let Some(cached) = self.opened(&expected).await? {
                 return Ok(cached);
             }
-            let mut outcome = self.fetch(session, wanted, sha256);
+            let mut outcome = self.fetch(source, expected.sha256);
             let stopped = |_| Problem::internal("a download was stopped");
             let outcome = outcome
                 .wait_for(Option::is_some)
@@ -88,23 +131,20 @@ impl Cache {
                 .clone();
             outcome.unwrap_or_else(|| Err(Problem::internal("a download was stopped")))?;
         }
-        self.opened(sha256, wanted)
+        self.opened(&expected)
             .await?
             .ok_or_else(|| Problem::internal("a file just verified is gone from the cache"))
     }
 
     /// The file if it is there, this user's and, to its last byte, the one wanted. What this process
     /// has checked and nobody has touched since is not read again.
-    async fn opened(
-        &self,
-        sha256: Sha256,
-        wanted: &VerifiedFile,
-    ) -> Result<Option<Cached>, Problem> {
+    pub(crate) async fn opened(&self, expected: &Expected) -> Result<Option<Cached>, Problem> {
         let failed = |error: io::Error| Problem::internal(format!("cache: {error}"));
+        let sha256 = expected.sha256;
         let path = self.path(sha256);
         let known = self.checked().get(&sha256).copied();
-        let wanted = wanted.clone();
-        let found = blocking(move || look(&path, known, &wanted)).await;
+        let expected = expected.clone();
+        let found = blocking(move || look(&path, known, &expected)).await;
         let (file, stamp) = match found {
             Ok(Look::Fits(file, stamp)) => (file, stamp),
             Ok(Look::Differs) => {
@@ -125,21 +165,16 @@ impl Cache {
 
     /// Starts fetching the file, or joins who has. The fetch goes on when nobody waits any more: an
     /// installer that gave up finds the file when it tries again.
-    fn fetch(
-        self: &Arc<Self>,
-        session: &Arc<Session>,
-        wanted: &VerifiedFile,
-        sha256: Sha256,
-    ) -> watch::Receiver<Outcome> {
+    fn fetch(self: &Arc<Self>, source: &impl Source, sha256: Sha256) -> watch::Receiver<Outcome> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(outcome) = running.get(&sha256) {
             return outcome.clone();
         }
         let (done, outcome) = watch::channel(None);
         running.insert(sha256, outcome.clone());
-        let (cache, session, wanted) = (Arc::clone(self), Arc::clone(session), wanted.clone());
+        let (cache, source) = (Arc::clone(self), source.clone());
         tokio::spawn(async move {
-            let fetched = cache.fetch_now(&session, &wanted, sha256).await;
+            let fetched = cache.fetch_now(&source, sha256).await;
             done.send_replace(Some(fetched));
             cache
                 .running
@@ -150,17 +185,12 @@ impl Cache {
         outcome
     }
 
-    async fn fetch_now(
-        &self,
-        session: &Session,
-        wanted: &VerifiedFile,
-        sha256: Sha256,
-    ) -> Result<(), Problem> {
+    async fn fetch_now(&self, source: &impl Source, sha256: Sha256) -> Result<(), Problem> {
         let path = self.path(sha256);
         let failed = |error: io::Error| Problem::internal(format!("cache: {error}"));
         let dir = path.parent().unwrap_or(&self.dir);
         tokio::fs::create_dir_all(dir).await.map_err(failed)?;
-        session.download_as(wanted, &path).await?;
+        source.fetch(&path).await?;
         // Its bytes were checked on their way here.
         if let Ok(stamp) = fs::metadata(&path).and_then(|about| Stamp::of(&about)) {
             self.checked().insert(sha256, stamp);
@@ -199,33 +229,32 @@ enum Look {
 }
 
 /// Opens a file and checks it, unless it is the very one that was `known` to fit.
-fn look(path: &Path, known: Option<Stamp>, wanted: &VerifiedFile) -> io::Result<Look> {
+fn look(path: &Path, known: Option<Stamp>, expected: &Expected) -> io::Result<Look> {
     let mut file = fs::File::open(path)?;
     let stamp = Stamp::of(&file.metadata()?)?;
     if known == Some(stamp) {
         return Ok(Look::Fits(file, stamp));
     }
-    if wanted.length().is_some_and(|listed| listed != stamp.length) {
+    if expected.length.is_some_and(|listed| listed != stamp.length) {
         return Ok(Look::Differs);
     }
-    let mut check = wanted.check();
+    let mut check = expected.hashes.check();
     let mut piece = vec![0; PIECE];
     loop {
         let read = file.read(&mut piece)?;
         if read == 0 {
             break;
         }
-        if check.update(&piece[..read]).is_err() {
-            return Ok(Look::Differs);
-        }
+        check.update(&piece[..read]);
     }
-    Ok(match check.finish() {
-        Ok(()) => Look::Fits(file, stamp),
-        Err(_) => Look::Differs,
-    })
+    if check.finish() {
+        Ok(Look::Fits(file, stamp))
+    } else {
+        Ok(Look::Differs)
+    }
 }
 
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     let done = tokio::task::spawn_blocking(work).await;

@@ -9,22 +9,24 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use index::{PageFile, mirror_url};
+use index::{DistributionFilename, mirror_url_of};
 use percent_encoding::percent_decode_str;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use url::Url;
 
 use crate::authority::LocalAuthority;
+use crate::interim::{Interim, WithInterim};
 use crate::problem::Problem;
 use crate::state::SharedState;
-use crate::{files, pages};
+use crate::{files, pages, project_list};
 
 /// The URLs under which installers and lock files know an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,8 +83,8 @@ impl Canonical {
     }
 
     /// Where a page says a file is.
-    pub(crate) fn file_url(&self, file: &PageFile) -> String {
-        let relative = mirror_url(file);
+    pub(crate) fn file_url(&self, filename: &DistributionFilename) -> String {
+        let relative = mirror_url_of(filename);
         match &self.files {
             Some(files) => format!("{files}{}", relative.trim_start_matches("../")),
             None => relative,
@@ -91,7 +93,7 @@ impl Canonical {
 }
 
 /// A URL below which things lie: no credentials, which installers would be shown, and no query.
-fn base(mut url: Url) -> Result<Url, &'static str> {
+pub(crate) fn base(mut url: Url) -> Result<Url, &'static str> {
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
         return Err("it is neither http nor https");
     }
@@ -113,13 +115,8 @@ fn bare(host: &str) -> &str {
 }
 
 /// Answers a request for something of the index's.
-pub(crate) async fn answer(
-    state: &SharedState,
-    canonical: &Canonical,
-    method: &Method,
-    path: &str,
-    headers: HeaderMap,
-) -> Response {
+pub(crate) async fn answer(state: &SharedState, canonical: &Canonical, head: Parts) -> Response {
+    let (method, headers, path) = (&head.method, &head.headers, head.uri.path());
     if !matches!(*method, Method::GET | Method::HEAD) {
         let hint = "installers only read from it";
         let title = "The signed index takes nothing";
@@ -130,16 +127,16 @@ pub(crate) async fn answer(
     if let Some(rest) = path.strip_prefix(canonical.index.path()) {
         let links = pages::Links::Canonical(canonical);
         match rest.split_once('/') {
-            None if rest.is_empty() => return pages::root_list().await.into_response(),
+            None if rest.is_empty() => return project_list::answer(state, headers).await,
             None => return pages::redirected(&decoded(rest), &links),
             Some((name, "")) => {
-                return pages::answer(state, &decoded(name), &headers, &links).await;
+                return pages::answer(state, &decoded(name), headers, &links).await;
             }
             Some(_) => {}
         }
     }
     let name = decoded(path.rsplit('/').next().unwrap_or_default());
-    files::named(state, &name, &headers).await
+    files::named(state, &name, headers, head.extensions.get()).await
 }
 
 /// Speaks TLS as the index to whoever asked for a connection to it.
@@ -178,10 +175,14 @@ async fn spoken(
     let limit = state.config().connections.header;
     let upgraded = TokioIo::new(hyper::upgrade::on(request).await?);
     let stream = timeout(limit, acceptor.accept(upgraded)).await??;
+    let interim = Interim::new(state.config().connections.interim);
+    let stream = WithInterim::new(stream, interim.clone());
     let service = service_fn(async |request: hyper::Request<Incoming>| {
-        let (head, _) = request.into_parts();
-        let (method, path) = (&head.method, head.uri.path());
-        let answered = answer(state, canonical, method, path, head.headers.clone()).await;
+        let (mut head, _) = request.into_parts();
+        if Interim::helps(head.version, &head.headers) {
+            head.extensions.insert(interim.clone());
+        }
+        let answered = answer(state, canonical, head).await;
         Ok::<hyper::Response<Body>, std::convert::Infallible>(answered)
     });
     let connection = http1::Builder::new()

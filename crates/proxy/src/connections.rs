@@ -7,11 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+
+use crate::interim::{Interim, WithInterim};
 
 /// Wait after a failure to accept that is not one connection's own, such as too many open files.
 const AFTER_FAILURE: Duration = Duration::from_millis(200);
@@ -24,15 +30,18 @@ pub struct ConnectionLimits {
     pub header: Duration,
     /// Connections open at a time; further ones wait.
     pub connections: u32,
+    /// How often an installer that waits for a file is told so, where that helps.
+    pub interim: Duration,
 }
 
 impl Default for ConnectionLimits {
     /// 30 s, and 512 connections: twice what the busiest installers open, on as many cores as there
-    /// are.
+    /// are; and each 5 s, a third of what pip and poetry wait for.
     fn default() -> Self {
         Self {
             header: Duration::from_secs(30),
             connections: 512,
+            interim: Duration::from_secs(5),
         }
     }
 }
@@ -42,6 +51,28 @@ pub async fn serve_router(
     listener: TcpListener,
     router: Router,
     limits: ConnectionLimits,
+    shutdown: impl Future<Output = ()> + Send,
+) -> io::Result<()> {
+    serve(listener, router, limits, None, shutdown).await
+}
+
+/// The same over TLS. The time for a header includes the handshake.
+pub async fn serve_router_tls(
+    listener: TcpListener,
+    router: Router,
+    limits: ConnectionLimits,
+    tls: Arc<rustls::ServerConfig>,
+    shutdown: impl Future<Output = ()> + Send,
+) -> io::Result<()> {
+    let tls = TlsAcceptor::from(tls);
+    serve(listener, router, limits, Some(tls), shutdown).await
+}
+
+async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: ConnectionLimits,
+    tls: Option<TlsAcceptor>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
     let places = Arc::new(Semaphore::new(limits.connections as usize));
@@ -65,9 +96,21 @@ pub async fn serve_router(
                 continue;
             }
         };
-        let answered = answer(stream, router.clone(), limits, stopped.clone());
+        // Without it small answers wait for the acknowledgement of the ones before.
+        let _ = stream.set_nodelay(true);
+        let (router, stopped, tls) = (router.clone(), stopped.clone(), tls.clone());
         tokio::spawn(async move {
-            answered.await;
+            match tls {
+                None => answer(stream, router, limits, stopped).await,
+                Some(tls) => {
+                    let shaken = tokio::time::timeout(limits.header, tls.accept(stream)).await;
+                    match shaken {
+                        Ok(Ok(stream)) => answer(stream, router, limits, stopped).await,
+                        Ok(Err(error)) => tracing::debug!(%error, "a handshake failed"),
+                        Err(_) => tracing::debug!("a handshake did not come to its end"),
+                    }
+                }
+            }
             drop(place);
         });
     }
@@ -79,17 +122,24 @@ pub async fn serve_router(
 }
 
 async fn answer(
-    stream: TcpStream,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: Router,
     limits: ConnectionLimits,
     mut stopped: watch::Receiver<()>,
 ) {
-    // Without it small answers wait for the acknowledgement of the ones before.
-    let _ = stream.set_nodelay(true);
+    let interim = Interim::new(limits.interim);
+    let stream = WithInterim::new(stream, interim.clone());
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        if Interim::helps(request.version(), request.headers()) {
+            request.extensions_mut().insert(interim.clone());
+        }
+        router.call(request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     tokio::pin!(connection);
     let ended = tokio::select! {
@@ -118,6 +168,7 @@ mod tests {
 
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
     use tokio::time::{Instant, timeout};
 
     use super::*;
@@ -125,6 +176,7 @@ mod tests {
     const LIMITS: ConnectionLimits = ConnectionLimits {
         header: Duration::from_millis(300),
         connections: 2,
+        interim: Duration::from_secs(5),
     };
 
     async fn served(shutdown: impl Future<Output = ()> + Send + 'static) -> SocketAddr {

@@ -102,9 +102,7 @@ pub(crate) async fn pass(state: &SharedState, to: &Authority, request: Request) 
     let host = to.host();
     if let Some(canonical) = canonical(state, to, request.method()) {
         if !is_tunnel {
-            let (head, _) = request.into_parts();
-            let path = head.uri.path();
-            return canonical::answer(state, canonical, &head.method, path, head.headers).await;
+            return canonical::answer(state, canonical, request.into_parts().0).await;
         }
         if let Some(authority) = &state.config().authority {
             return canonical::speak(state, canonical, authority, host, request);

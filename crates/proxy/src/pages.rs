@@ -11,22 +11,15 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use client::Session;
-use index::{PageFile, ProjectName, SimplePage};
+use index::{DistributionFilename, PageFile, ProjectName, SimplePage};
 use metadata::Sha256;
 
 use crate::canonical::Canonical;
 use crate::negotiate::Form;
 use crate::problem::Problem;
+use crate::rules::{Asked, Signed};
 use crate::state::{ProxyState, SharedState};
-
-/// `/simple/`: the proxy has no list of all projects.
-pub(crate) async fn root_list() -> Problem {
-    Problem::not_found(
-        "this proxy has no list of all projects: the index signs a page for each project, and \
-         installers ask for nothing else",
-        "ask for /simple/NAME/",
-    )
-}
+use crate::unverified::UnverifiedFile;
 
 /// Where a page and its files are for whoever asks.
 pub(crate) enum Links<'a> {
@@ -37,14 +30,15 @@ pub(crate) enum Links<'a> {
 }
 
 impl Links<'_> {
-    fn of_file(&self, file: &PageFile) -> String {
+    /// Where a file is; `sha256` is its digest where that is known.
+    fn of_file(&self, filename: &DistributionFilename, sha256: Option<Sha256>) -> String {
         match self {
-            Self::Local => file_url(file),
-            Self::Canonical(canonical) => canonical.file_url(file),
+            Self::Local => file_url(filename, sha256),
+            Self::Canonical(canonical) => canonical.file_url(filename),
         }
     }
 
-    fn of_page(&self, project: &ProjectName) -> String {
+    pub(crate) fn of_page(&self, project: &ProjectName) -> String {
         match self {
             Self::Local => format!("/simple/{project}/"),
             Self::Canonical(canonical) => format!("{}{project}/", canonical.index().path()),
@@ -90,11 +84,13 @@ pub(crate) async fn answer(
     let Some(form) = Form::choose(text(ACCEPT)) else {
         return not_acceptable().into_response();
     };
-    let page = state.page(&project, form, links, text(IF_NONE_MATCH));
-    match page.await {
+    match state.page(&project, form, links, headers).await {
         Ok(response) => response,
         Err(problem) => {
             let problem = problem.about(project.as_str());
+            if problem.status == StatusCode::NOT_FOUND {
+                state.common.recorder.unknown(project.as_str());
+            }
             state.common.recorder.refused(&problem);
             let is_pip = text(USER_AGENT).is_some_and(|agent| agent.starts_with("pip/"));
             if is_pip && problem.status != StatusCode::NOT_FOUND {
@@ -111,28 +107,43 @@ impl ProxyState {
         project: &ProjectName,
         form: Form,
         links: &Links<'_>,
-        if_none_match: Option<&str>,
+        headers: &HeaderMap,
     ) -> Result<Response, Problem> {
-        let shown = self.shown(project).await?;
-        let body = render(shown.page(), form, links);
-        let etag = format!("\"{}\"", Sha256::of(&body));
+        let rule = self.rule_of(project)?;
+        let (body, max_age) = match &rule.asked {
+            Asked::Signed(signed) => self.signed_page(signed, project, form, links).await?,
+            Asked::Unverified(at) => {
+                let index = self.unverified_at(*at)?;
+                let page = index.page(project).await?;
+                self.common
+                    .recorder
+                    .unverified_page(index.name(), project.as_str());
+                let url = |it: &UnverifiedFile| links.of_file(&it.filename, it.digests.sha256());
+                let body = match form {
+                    Form::Json => page.render_json(url),
+                    Form::Html | Form::PlainHtml => page.render_html(url),
+                };
+                (body, self.config().refresh_interval.as_secs())
+            }
+        };
+        respond(form, body, max_age, headers)
+    }
+
+    /// The page of a project that an index, or several, vouch for; and for how many seconds.
+    async fn signed_page(
+        &self,
+        signed: &Signed,
+        project: &ProjectName,
+        form: Form,
+        links: &Links<'_>,
+    ) -> Result<(Vec<u8>, u64), Problem> {
+        let shown = self.shown(signed, project).await?;
+        let page = self.with_core_metadata(shown.page()).await;
+        let body = render(&page, form, links);
         for role in &shown.roles {
             self.common.recorder.page(project.as_str(), role);
         }
-        let max_age = self.max_age(&shown.sessions);
-        let builder = Response::builder()
-            .header(VARY, "Accept")
-            .header(ETAG, &etag)
-            .header(CACHE_CONTROL, format!("max-age={max_age}"));
-        let response = if if_none_match.is_some_and(|tags| names(tags, &etag)) {
-            builder.status(StatusCode::NOT_MODIFIED).body(Body::empty())
-        } else {
-            builder
-                .header(CONTENT_TYPE, form.content_type())
-                .header(CONTENT_LENGTH, body.len())
-                .body(Body::from(body))
-        };
-        response.map_err(|error| Problem::internal(error.to_string()))
+        Ok((body, self.max_age(&shown.sessions)))
     }
 
     /// Seconds for which a client may keep a page: never beyond the expiry of what vouches for it.
@@ -146,8 +157,32 @@ impl ProxyState {
     }
 }
 
+/// The response with a page, or that the client has it.
+pub(crate) fn respond(
+    form: Form,
+    body: Vec<u8>,
+    max_age: u64,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    let etag = format!("\"{}\"", Sha256::of(&body));
+    let known = headers.get(IF_NONE_MATCH).and_then(|it| it.to_str().ok());
+    let builder = Response::builder()
+        .header(VARY, "Accept")
+        .header(ETAG, &etag)
+        .header(CACHE_CONTROL, format!("max-age={max_age}"));
+    let response = if known.is_some_and(|tags| names(tags, &etag)) {
+        builder.status(StatusCode::NOT_MODIFIED).body(Body::empty())
+    } else {
+        builder
+            .header(CONTENT_TYPE, form.content_type())
+            .header(CONTENT_LENGTH, body.len())
+            .body(Body::from(body))
+    };
+    response.map_err(|error| Problem::internal(error.to_string()))
+}
+
 fn render(page: &SimplePage, form: Form, links: &Links<'_>) -> Vec<u8> {
-    let url = |file: &PageFile| links.of_file(file);
+    let url = |file: &PageFile| links.of_file(&file.filename, Some(file.sha256));
     match form {
         Form::Json => page.render_json_with(url),
         Form::Html | Form::PlainHtml => page.render_html(url).into_bytes(),
@@ -155,13 +190,12 @@ fn render(page: &SimplePage, form: Form, links: &Links<'_>) -> Vec<u8> {
 }
 
 /// Where this proxy serves a file, as seen from the page.
-fn file_url(file: &PageFile) -> String {
-    let name = file
-        .filename
-        .as_str()
-        .replace('+', "%2B")
-        .replace('!', "%21");
-    format!("../../files/{}/{name}", file.sha256)
+fn file_url(filename: &DistributionFilename, sha256: Option<Sha256>) -> String {
+    let name = filename.as_str().replace('+', "%2B").replace('!', "%21");
+    match sha256 {
+        Some(sha256) => format!("../../files/{sha256}/{name}"),
+        None => format!("../../files/unhashed/{name}"),
+    }
 }
 
 /// Whether an `If-None-Match` names the entity (RFC 9110 section 13.1.2: weak comparison).
@@ -180,7 +214,7 @@ fn no_such_project(why: &str) -> Problem {
     Problem::not_found(why, "check the spelling of the project's name")
 }
 
-fn not_acceptable() -> Problem {
+pub(crate) fn not_acceptable() -> Problem {
     Problem::plain(
         StatusCode::NOT_ACCEPTABLE,
         "not-acceptable",

@@ -1,25 +1,45 @@
 //! Which upstream a project belongs to. Whoever merges indexes by taking the highest version of any lets
 //! whoever can publish on one of them replace what is on the others (dependency confusion). Here a
 //! name belongs to the upstream of the first rule that matches it, and to no other, whether or not it
-//! is there; names on which several have to agree are shown as far as they do (TAP 4).
+//! is there; names on which several have to agree are shown as far as they do (TAP 4). An index that
+//! signs nothing can have single names, and only under the word `unverified`.
 
 use std::collections::BTreeSet;
 
 use index::ProjectName;
 use serde::Deserialize;
+use url::Url;
+
+use crate::canonical;
 
 /// The rules, in their order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamRules {
     rules: Vec<Rule>,
     names: Vec<String>,
+    unverified: Vec<Url>,
 }
 
 /// One rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     patterns: Vec<Pattern>,
-    /// The upstreams asked, by their place among [`UpstreamRules::names`].
+    pub(crate) asked: Asked,
+}
+
+/// Who is asked for a project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// Indexes that sign.
+    Signed(Signed),
+    /// The one that signs nothing, by its place among [`UpstreamRules::unverified`].
+    Unverified(usize),
+}
+
+/// Indexes that sign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Signed {
+    /// By their place among [`UpstreamRules::names`].
     pub(crate) upstreams: Vec<usize>,
     /// How many of them have to agree.
     pub(crate) agree: usize,
@@ -67,14 +87,33 @@ pub enum RulesError {
         /// As written.
         pattern: String,
     },
-    /// One upstream, or several that have to agree.
+    /// One upstream, several that have to agree, or one that signs nothing.
     #[error(
-        "rule {rule} needs `upstream`, or `upstreams` and `agree`: how many of them, at least 2, have to agree"
+        "rule {rule} needs `upstream`, or `upstreams` and `agree`: how many of them, at least 2, have to agree; or `unverified`"
     )]
     Upstreams {
         /// The rule, from 1.
         rule: usize,
     },
+    /// Names that nobody wrote down would come from an index that signs nothing.
+    #[error("rule {rule}: `{pattern}` has `*`: an unverified index can have single names only")]
+    UnverifiedPattern {
+        /// The rule, from 1.
+        rule: usize,
+        /// As written.
+        pattern: String,
+    },
+    /// A URL that an unverified index cannot be at.
+    #[error("rule {rule}: the unverified index is at no usable URL: {why}")]
+    UnverifiedUrl {
+        /// The rule, from 1.
+        rule: usize,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// No rule names an index that signs.
+    #[error("every rule is `unverified`, so nothing would be verified")]
+    NothingSigned,
 }
 
 #[derive(Deserialize)]
@@ -90,6 +129,13 @@ struct RuleText {
     upstream: Option<String>,
     upstreams: Option<Vec<String>>,
     agree: Option<usize>,
+    unverified: Option<String>,
+}
+
+/// Who is asked, as a rule has it.
+enum AskedText {
+    Signed { names: Vec<String>, agree: usize },
+    Unverified(String),
 }
 
 impl UpstreamRules {
@@ -99,19 +145,24 @@ impl UpstreamRules {
         Self {
             rules: vec![Rule {
                 patterns: vec![Pattern::Prefix(String::new())],
-                upstreams: vec![0],
-                agree: 1,
+                asked: Asked::Signed(Signed {
+                    upstreams: vec![0],
+                    agree: 1,
+                }),
             }],
             names: vec![name.to_owned()],
+            unverified: Vec::new(),
         }
     }
 
-    /// Reads a file: `[[rule]]` tables with `projects` and `upstream`, or `upstreams` and `agree`.
+    /// Reads a file: `[[rule]]` tables with `projects` and `upstream`, `upstreams` and `agree`, or
+    /// `unverified`.
     pub fn parse(text: &str) -> Result<Self, RulesError> {
         let file: File = toml::from_str(text)?;
         let mut read = Self {
             rules: Vec::new(),
             names: Vec::new(),
+            unverified: Vec::new(),
         };
         let mut before: Vec<Pattern> = Vec::new();
         for (at, text) in file.rule.into_iter().enumerate() {
@@ -131,16 +182,27 @@ impl UpstreamRules {
                 before.push(parsed.clone());
                 patterns.push(parsed);
             }
-            let (names, agree) = text.asked().ok_or(RulesError::Upstreams { rule })?;
-            let upstreams = names.iter().map(|name| read.place_of(name)).collect();
-            read.rules.push(Rule {
-                patterns,
-                upstreams,
-                agree,
-            });
+            let asked = match text.asked().ok_or(RulesError::Upstreams { rule })? {
+                AskedText::Signed { names, agree } => Asked::Signed(Signed {
+                    upstreams: names
+                        .iter()
+                        .map(|it| place_of(&mut read.names, it))
+                        .collect(),
+                    agree,
+                }),
+                AskedText::Unverified(url) => {
+                    check_single(rule, &text.projects)?;
+                    let url = unverified_url(rule, &url)?;
+                    Asked::Unverified(place_of(&mut read.unverified, &url))
+                }
+            };
+            read.rules.push(Rule { patterns, asked });
         }
         if read.rules.is_empty() {
             return Err(RulesError::Empty);
+        }
+        if read.names.is_empty() {
+            return Err(RulesError::NothingSigned);
         }
         Ok(read)
     }
@@ -151,33 +213,86 @@ impl UpstreamRules {
         &self.names
     }
 
+    /// The URLs of the indexes that sign nothing, each once, in the order in which they are named.
+    #[must_use]
+    pub fn unverified(&self) -> &[Url] {
+        &self.unverified
+    }
+
+    /// The projects that a rule names one by one, as those of unverified indexes are, with their rule.
+    pub(crate) fn single_names(&self) -> impl Iterator<Item = (&ProjectName, &Rule)> {
+        self.rules.iter().flat_map(|rule| {
+            let names = rule.patterns.iter().filter_map(|pattern| match pattern {
+                Pattern::Name(name) => Some(name),
+                Pattern::Prefix(_) => None,
+            });
+            names.map(move |name| (name, rule))
+        })
+    }
+
     /// The rule of a project: the first that matches it.
     #[must_use]
     pub fn of(&self, project: &ProjectName) -> Option<&Rule> {
         let is_of = |rule: &&Rule| rule.patterns.iter().any(|pattern| pattern.has(project));
         self.rules.iter().find(is_of)
     }
+}
 
-    fn place_of(&mut self, name: &str) -> usize {
-        let known = self.names.iter().position(|it| it == name);
-        known.unwrap_or_else(|| {
-            self.names.push(name.to_owned());
-            self.names.len() - 1
-        })
+/// The place of a thing in a list that has each once; it is added if it is new.
+fn place_of<T: PartialEq + Clone>(list: &mut Vec<T>, wanted: &T) -> usize {
+    let known = list.iter().position(|it| it == wanted);
+    known.unwrap_or_else(|| {
+        list.push(wanted.clone());
+        list.len() - 1
+    })
+}
+
+fn check_single(rule: usize, projects: &[String]) -> Result<(), RulesError> {
+    match projects.iter().find(|it| it.ends_with('*')) {
+        None => Ok(()),
+        Some(pattern) => Err(RulesError::UnverifiedPattern {
+            rule,
+            pattern: pattern.clone(),
+        }),
     }
+}
+
+/// Nothing vouches for what an unverified index serves, so at least nobody on the way may change it.
+fn unverified_url(rule: usize, text: &str) -> Result<Url, RulesError> {
+    let refused = |why| RulesError::UnverifiedUrl { rule, why };
+    let url: Url = text.parse().map_err(|_| refused("it is no URL"))?;
+    let url = canonical::base(url).map_err(refused)?;
+    if !client::is_safe_on_the_way(&url) {
+        return Err(refused(
+            "without TLS anybody on the way could change what it serves",
+        ));
+    }
+    Ok(url)
 }
 
 impl RuleText {
     /// Whom to ask, and how many have to agree.
-    fn asked(self) -> Option<(Vec<String>, usize)> {
-        match (self.upstream, self.upstreams, self.agree) {
-            (Some(one), None, None) => Some((vec![one], 1)),
-            (None, Some(several), Some(agree)) => {
+    fn asked(&self) -> Option<AskedText> {
+        match (
+            &self.upstream,
+            &self.upstreams,
+            self.agree,
+            &self.unverified,
+        ) {
+            (Some(one), None, None, None) => Some(AskedText::Signed {
+                names: vec![one.clone()],
+                agree: 1,
+            }),
+            (None, Some(several), Some(agree), None) => {
                 let distinct: BTreeSet<_> = several.iter().collect();
                 let is_well =
                     distinct.len() == several.len() && (2..=several.len()).contains(&agree);
-                is_well.then_some((several, agree))
+                is_well.then(|| AskedText::Signed {
+                    names: several.clone(),
+                    agree,
+                })
             }
+            (None, None, None, Some(url)) => Some(AskedText::Unverified(url.clone())),
             _ => None,
         }
     }
@@ -219,117 +334,4 @@ impl Pattern {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const TEXT: &str = r#"
-        [[rule]]
-        projects = ["Acme_*", "internal.tool"]
-        upstream = "corp"
-
-        [[rule]]
-        projects = ["cryptography"]
-        upstreams = ["main", "mirror"]
-        agree = 2
-
-        [[rule]]
-        projects = ["*"]
-        upstream = "main"
-    "#;
-
-    /// The names of those asked for a project.
-    fn asked(rules: &UpstreamRules, project: &str) -> Vec<String> {
-        let rule = rules.of(&ProjectName::parse(project).unwrap());
-        let places = rule.map(|rule| rule.upstreams.clone()).unwrap_or_default();
-        places.iter().map(|&at| rules.names[at].clone()).collect()
-    }
-
-    #[test]
-    fn the_first_rule_that_matches_counts() {
-        let rules = UpstreamRules::parse(TEXT).unwrap();
-        assert_eq!(rules.names(), ["corp", "main", "mirror"]);
-        for (project, upstreams) in [
-            ("acme-secrets", &["corp"][..]),
-            ("ACME.Secrets", &["corp"]),
-            ("internal_tool", &["corp"]),
-            ("cryptography", &["main", "mirror"]),
-            ("acme", &["main"]),
-            ("acmesecrets", &["main"]),
-            ("internal-tools", &["main"]),
-        ] {
-            assert_eq!(asked(&rules, project), upstreams, "{project}");
-        }
-        let some = UpstreamRules::parse("[[rule]]\nprojects = [\"a\"]\nupstream = \"x\"").unwrap();
-        assert!(asked(&some, "b").is_empty());
-    }
-
-    #[test]
-    fn what_is_not_meant_is_refused() {
-        for (from, to) in [
-            ("upstream = \"corp\"", "upsteam = \"corp\""),
-            ("upstream = \"corp\"", "upstreams = [\"corp\"]"),
-            ("upstream = \"corp\"", "upstream = \"corp\"\nagree = 1"),
-            ("agree = 2", "agree = 3"),
-            ("agree = 2", "agree = 1"),
-            ("agree = 2", ""),
-            ("\"mirror\"]", "\"main\"]"),
-            ("[\"cryptography\"]", "[]"),
-            ("[\"cryptography\"]", "[\"acme-x\"]"),
-            ("[\"cryptography\"]", "[\"Internal-Tool\"]"),
-            ("[\"cryptography\"]", "[\"acme-x*\"]"),
-            ("[\"cryptography\"]", "[\"*\"]"),
-            ("[\"cryptography\"]", "[\"crypto*graphy\"]"),
-            ("[\"cryptography\"]", "[\"-*\"]"),
-            ("[\"cryptography\"]", "[\"cryptögraphy\"]"),
-            ("[\"cryptography\"]", "[\"\"]"),
-        ] {
-            assert!(TEXT.contains(from), "{from}");
-            let text = TEXT.replacen(from, to, 1);
-            assert!(UpstreamRules::parse(&text).is_err(), "{to}");
-        }
-        assert!(UpstreamRules::parse("rule = []").is_err());
-        assert!(UpstreamRules::parse("").is_err());
-    }
-
-    proptest! {
-        /// However a name is written, it belongs to the same upstream; and to the first whose pattern,
-        /// compared letter by letter, has it.
-        #[test]
-        fn every_spelling_belongs_to_one_upstream(
-            parts in prop::collection::vec("[a-c]{1,2}", 1..4),
-            separators in prop::collection::vec("[-_.]{1,2}", 3),
-            upper in any::<u8>(),
-            patterns in prop::collection::vec("[a-c]{1,2}(-[a-c]){0,2}-?\\*?", 1..6),
-        ) {
-            let plain = parts.join("-");
-            let mut spelled = String::new();
-            for (at, part) in parts.iter().enumerate() {
-                if at > 0 {
-                    spelled.push_str(&separators[at - 1]);
-                }
-                let is_upper = upper >> at & 1 == 1;
-                spelled.push_str(&if is_upper { part.to_uppercase() } else { part.clone() });
-            }
-            let mut text = String::new();
-            let mut kept: Vec<&String> = Vec::new();
-            for pattern in patterns.iter().filter(|it| !it.ends_with('-')) {
-                let table = format!("[[rule]]\nprojects = [\"{pattern}\"]\nupstream = \"u{}\"\n", kept.len());
-                if UpstreamRules::parse(&format!("{text}{table}")).is_ok() {
-                    text.push_str(&table);
-                    kept.push(pattern);
-                }
-            }
-            prop_assume!(!kept.is_empty());
-            let rules = UpstreamRules::parse(&text).unwrap();
-            let expected = kept.iter().position(|pattern| match pattern.strip_suffix('*') {
-                Some(start) => plain.starts_with(start),
-                None => **pattern == plain,
-            });
-            let expected: Vec<String> = expected.map(|at| format!("u{at}")).into_iter().collect();
-            prop_assert_eq!(asked(&rules, &spelled), expected.clone());
-            prop_assert_eq!(asked(&rules, &plain), expected);
-        }
-    }
-}
+mod tests;

@@ -21,15 +21,16 @@ use crate::connections::serve_router;
 use crate::problem::Problem;
 use crate::state::SharedState;
 use crate::verdict::Verdict;
-use crate::{files, guard, pages};
+use crate::{files, guard, pages, project_list};
 
 /// The routes of a proxy.
 pub fn router(state: SharedState) -> Router {
     Router::new()
-        .route("/simple", get(pages::root_list))
-        .route("/simple/", get(pages::root_list))
+        .route("/simple", get(project_list::list))
+        .route("/simple/", get(project_list::list))
         .route("/simple/{name}", get(pages::without_slash))
         .route("/simple/{name}/", get(pages::page))
+        .route("/files/unhashed/{filename}", get(files::unhashed))
         .route("/files/{sha256}/{filename}", get(files::file))
         .route("/+countersign/status", get(status))
         .route("/+countersign/challenge/{challenge}", get(challenge))
@@ -108,6 +109,9 @@ struct Status {
     /// By upstream, where there are several.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     upstreams: BTreeMap<String, Option<Trusted>>,
+    /// Indexes that sign nothing, which the rules name for single projects.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unverified: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<Problem>,
     verdict: Verdict,
@@ -154,6 +158,7 @@ async fn status(State(state): State<SharedState>) -> Response {
         version: env!("CARGO_PKG_VERSION"),
         trusted,
         upstreams,
+        unverified: state.unverified_names().map(str::to_owned).collect(),
         problem,
         verdict,
     };

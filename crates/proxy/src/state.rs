@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use client::{ClientError, Session, Updater};
+use client::{ClientError, Session, UnverifiedIndex, Updater};
 use futures_util::future::join_all;
 use index::ProjectName;
 use tokio::sync::Semaphore;
+use url::Url;
 
 use crate::cache::Cache;
 use crate::config::ProxyConfig;
+use crate::core_metadata::Extracted;
 use crate::problem::Problem;
-use crate::rules::{Rule, UpstreamRules};
+use crate::rules::{Rule, Signed, UpstreamRules};
+use crate::unverified::{self, Unverified};
 use crate::upstream::Upstream;
 use crate::verdict::{Recorder, Verdict};
 
@@ -24,6 +27,8 @@ pub struct ProxyState {
     rules: UpstreamRules,
     /// In the order of the rules' names.
     upstreams: Vec<Arc<Upstream>>,
+    /// In the order in which the rules name them.
+    unverified: Vec<Arc<Unverified>>,
 }
 
 /// What the upstreams share.
@@ -31,6 +36,7 @@ pub(crate) struct Common {
     config: ProxyConfig,
     pub(crate) cache: Arc<Cache>,
     pub(crate) recorder: Recorder,
+    pub(crate) extracted: Extracted,
     /// Places for connections to the index's own URLs over TLS.
     pub(crate) tunnels: Arc<Semaphore>,
 }
@@ -49,29 +55,42 @@ impl Common {
 impl ProxyState {
     /// Sets up a proxy before one index; nothing is fetched yet.
     pub fn new(updater: Updater, config: ProxyConfig) -> Result<SharedState, ClientError> {
-        Self::with(UpstreamRules::all_of("index"), vec![updater], config)
+        Self::with(
+            UpstreamRules::all_of("index"),
+            vec![updater],
+            vec![],
+            config,
+        )
     }
 
-    /// The same before the indexes that rules name; `updater` is asked for each once.
+    /// The same before the indexes that rules name; `updater` is asked for each that signs once, and
+    /// `unverified` for each that does not.
     pub fn before<E: From<ClientError>>(
         rules: UpstreamRules,
         updater: impl FnMut(&String) -> Result<Updater, E>,
+        unverified: impl FnMut(&Url) -> Result<UnverifiedIndex, E>,
         config: ProxyConfig,
     ) -> Result<SharedState, E> {
         let updaters = rules.names().iter().map(updater);
         let updaters = updaters.collect::<Result<Vec<_>, E>>()?;
-        Ok(Self::with(rules, updaters, config)?)
+        let unverified = rules.unverified().iter().map(unverified);
+        let unverified = unverified.collect::<Result<Vec<_>, E>>()?;
+        Ok(Self::with(rules, updaters, unverified, config)?)
     }
 
     fn with(
         rules: UpstreamRules,
         updaters: Vec<Updater>,
+        unverified: Vec<UnverifiedIndex>,
         config: ProxyConfig,
     ) -> Result<SharedState, ClientError> {
+        let beside = config.cache_dir.join(unverified::FOLDER);
+        let limit = config.cache_limit;
         let cache = Cache::open(&config.cache_dir, config.cache_limit)?;
         let common = Arc::new(Common {
             cache: Arc::new(cache),
             recorder: Recorder::default(),
+            extracted: Extracted::default(),
             tunnels: Arc::new(Semaphore::new(config.connections.connections as usize)),
             config,
         });
@@ -80,8 +99,18 @@ impl ProxyState {
             let common = Arc::clone(&common);
             Arc::new(Upstream::new(common, name.clone(), updater))
         });
+        let upstreams = upstreams.collect();
+        let mut without = Vec::new();
+        if !unverified.is_empty() {
+            let cache = Arc::new(Cache::open(&beside, limit)?);
+            for (url, index) in rules.unverified().iter().zip(unverified) {
+                let (common, cache) = (Arc::clone(&common), Arc::clone(&cache));
+                without.push(Arc::new(Unverified::new(common, url.clone(), index, cache)));
+            }
+        }
         Ok(Arc::new(Self {
-            upstreams: upstreams.collect(),
+            upstreams,
+            unverified: without,
             common,
             rules,
         }))
@@ -139,9 +168,31 @@ impl ProxyState {
         })
     }
 
+    /// The rules.
+    pub(crate) fn rules(&self) -> &UpstreamRules {
+        &self.rules
+    }
+
+    /// The upstreams that sign, in the order of the rules' names.
+    pub(crate) fn upstreams(&self) -> &[Arc<Upstream>] {
+        &self.upstreams
+    }
+
+    /// The indexes that sign nothing, by their URLs.
+    pub fn unverified_names(&self) -> impl Iterator<Item = &str> {
+        self.unverified.iter().map(|it| it.name())
+    }
+
+    /// The index that signs nothing at this place among those of the rules.
+    pub(crate) fn unverified_at(&self, at: usize) -> Result<&Arc<Unverified>, Problem> {
+        let found = self.unverified.get(at);
+        found.ok_or_else(|| Problem::internal("a rule names no upstream"))
+    }
+
     /// The upstreams that a rule names.
-    pub(crate) fn asked_by(&self, rule: &Rule) -> impl Iterator<Item = &Arc<Upstream>> {
-        rule.upstreams
+    pub(crate) fn asked_by(&self, signed: &Signed) -> impl Iterator<Item = &Arc<Upstream>> {
+        signed
+            .upstreams
             .iter()
             .filter_map(|&at| self.upstreams.get(at))
     }

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use crate::problem::Problem;
+use crate::project_list::ProjectList;
 use crate::state::Common;
 use crate::views::Views;
 
@@ -36,6 +37,7 @@ pub(crate) struct Upstream {
     /// Told whenever a refresh ends.
     finished: watch::Sender<()>,
     pub(crate) views: Views,
+    pub(crate) list: ProjectList,
 }
 
 impl Deref for Upstream {
@@ -67,6 +69,7 @@ impl Upstream {
             gate: tokio::sync::Mutex::default(),
             finished: watch::Sender::default(),
             views: Views::default(),
+            list: ProjectList::default(),
         }
     }
 

@@ -27,18 +27,31 @@ pub struct Verdict {
     pub distributions: BTreeSet<Box<str>>,
     /// The roles whose signatures vouch for them.
     pub roles: BTreeSet<Box<str>>,
+    /// Projects asked for that are not there.
+    pub unknown: BTreeSet<Box<str>>,
     /// Requests refused because something could not be verified or fetched.
     pub refused: u64,
     /// Files, and core metadata, of which a page says what those who may sign them have not signed.
     pub withheld: u64,
     /// Files that a project's developers signed and the index does not show.
     pub hidden: BTreeSet<Box<str>>,
+    /// What came from indexes that sign nothing, by the index's URL: nobody vouches for it.
+    pub unverified: BTreeMap<Box<str>, Unverified>,
     /// Connections refused to hosts that nothing vouches for, by host.
     pub refused_hosts: BTreeMap<Box<str>, u64>,
     /// Connections passed on, unverified, to hosts that the user allowed.
     pub passed_hosts: BTreeMap<Box<str>, u64>,
     /// The latest refusals, oldest first.
     pub problems: VecDeque<Problem>,
+}
+
+/// What came from an index that signs nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Unverified {
+    /// Projects whose page was served.
+    pub projects: BTreeSet<Box<str>>,
+    /// Distributions served, by name, whole or in part.
+    pub distributions: BTreeSet<Box<str>>,
 }
 
 /// Counts.
@@ -66,6 +79,36 @@ impl Recorder {
             remember(&mut verdict.distributions, name);
         }
         remember(&mut verdict.roles, role.name());
+    }
+
+    /// A page of an index that signs nothing was served.
+    pub(crate) fn unverified_page(&self, index: &str, project: &str) {
+        let mut verdict = self.verdict_mut();
+        let of_index = verdict.unverified.entry(index.into()).or_default();
+        if !of_index.projects.contains(project) {
+            tracing::warn!(index, project, "unverified: the page is served as it came");
+            remember(&mut of_index.projects, project);
+        }
+    }
+
+    /// A file of an index that signs nothing was served, or its core metadata.
+    pub(crate) fn unverified_file(&self, index: &str, name: &str) {
+        let name = name.strip_suffix(index::METADATA_SUFFIX).unwrap_or(name);
+        let mut verdict = self.verdict_mut();
+        let of_index = verdict.unverified.entry(index.into()).or_default();
+        if !of_index.distributions.contains(name) {
+            tracing::warn!(
+                index,
+                file = name,
+                "unverified: the file is served as it came"
+            );
+            remember(&mut of_index.distributions, name);
+        }
+    }
+
+    /// A project was asked for that is not there.
+    pub(crate) fn unknown(&self, project: &str) {
+        remember(&mut self.verdict_mut().unknown, project);
     }
 
     /// A request was refused. What simply is not there is no refusal.

@@ -41,7 +41,8 @@ impl View {
 #[derive(Default)]
 pub(crate) struct Views(Mutex<Kept<Arc<View>>>);
 
-struct Kept<V> {
+/// Pages of any kind, within that limit.
+pub(crate) struct Kept<V> {
     views: BTreeMap<ProjectName, (u64, V)>,
     bytes: u64,
 }
@@ -56,7 +57,11 @@ impl<V> Default for Kept<V> {
 }
 
 impl<V> Kept<V> {
-    fn keep(&mut self, project: &ProjectName, length: u64, view: V) {
+    pub(crate) fn get(&self, project: &ProjectName) -> Option<&V> {
+        self.views.get(project).map(|(_, view)| view)
+    }
+
+    pub(crate) fn keep(&mut self, project: &ProjectName, length: u64, view: V) {
         let weight = length.max(LEAST_WEIGHT);
         if let Some((before, _)) = self.views.remove(project) {
             self.bytes -= before;
@@ -73,8 +78,7 @@ impl<V> Kept<V> {
 
 impl Views {
     fn get(&self, project: &ProjectName) -> Option<Arc<View>> {
-        let kept = self.kept();
-        kept.views.get(project).map(|(_, view)| Arc::clone(view))
+        self.kept().get(project).cloned()
     }
 
     fn keep(&self, project: &ProjectName, view: &Arc<View>) {

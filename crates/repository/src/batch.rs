@@ -22,6 +22,7 @@ use crate::rebin::{Spread, bin_delegation};
 use crate::record::{Listing, RoleRecord};
 use crate::repository::{Repository, Stage};
 use crate::signers::OnlineSigners;
+use crate::snapshot_deltas::{SnapshotDelta, list_deltas};
 use crate::status::is_bin;
 
 /// Bins held in memory and signed together: enough to keep the requests to a key service under way, and
@@ -51,6 +52,8 @@ impl InForce {
 pub(crate) struct Batch {
     /// Bins first, then offline roles, snapshot, timestamp.
     pub(crate) files: Vec<SignedFile>,
+    /// Deltas to the snapshot, which the timestamp lists.
+    pub(crate) deltas: Vec<SnapshotDelta>,
     pub(crate) records: Vec<RoleRecord>,
     pub(crate) snapshot: Option<Version>,
     pub(crate) bins: usize,
@@ -124,6 +127,7 @@ impl Builder<'_> {
         }
         let mut snapshot_version = None;
         let mut dropped = Vec::new();
+        let mut deltas = Vec::new();
         if plan.snapshot.is_some() {
             if self.in_force.roles_may_leave() {
                 let bins = Some(&self.in_force.bins);
@@ -132,17 +136,23 @@ impl Builder<'_> {
             let snapshot = self.snapshot(&records, bin_listing, &dropped)?;
             snapshot_version = Some(snapshot.document().version);
             let file = snapshot.into_file();
+            let last = self.roles.get(&Role::Snapshot).map(|last| last.version);
+            let new = (file.version(), file.bytes());
+            deltas = self
+                .repository
+                .snapshot_deltas(new, last, &self.in_force.root)?;
             records.push(record(&file, Listing::None));
             files.push(file);
         }
         if plan.timestamp.is_some() {
             let described = self.describe_snapshot(&files)?;
-            let file = self.timestamp(described)?.into_file();
+            let file = self.timestamp(described, &deltas)?.into_file();
             records.push(record(&file, Listing::None));
             files.push(file);
         }
         Ok(Batch {
             files,
+            deltas,
             records,
             snapshot: snapshot_version,
             bins,
@@ -294,10 +304,15 @@ impl Builder<'_> {
         })
     }
 
-    fn timestamp(&self, snapshot: MetaFile) -> Result<Signed<Timestamp>, RepositoryError> {
+    fn timestamp(
+        &self,
+        snapshot: MetaFile,
+        deltas: &[SnapshotDelta],
+    ) -> Result<Signed<Timestamp>, RepositoryError> {
         let version = self.next_version(&Role::Timestamp)?;
         let expires = Expiry::at(self.now + self.policy().roles.timestamp.lifetime);
-        let document = Timestamp::new(version, expires, snapshot);
+        let mut document = Timestamp::new(version, expires, snapshot);
+        list_deltas(&mut document, deltas, self.previous_timestamp);
         let linted =
             Draft::new(Role::Timestamp, document).lint(&self.setting(), self.previous_timestamp)?;
         let root = &self.in_force.root;

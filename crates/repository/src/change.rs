@@ -41,6 +41,15 @@ impl Change {
         }
     }
 
+    /// The one file it is about.
+    pub(crate) fn filename(&self) -> Option<&DistributionFilename> {
+        match self {
+            Self::Add(file) => Some(&file.filename),
+            Self::Remove(filename) | Self::Yank(filename, _) => Some(filename),
+            Self::Claim(_) | Self::Transaction(_) | Self::Release(_) => None,
+        }
+    }
+
     /// The files it brings.
     pub(crate) fn files(&self) -> &[FileRecord] {
         match self {

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use claims::Registration;
-use draft::DelegatedProject;
+pub use draft::Evidence;
+use draft::{ClaimsExport, DelegatedProject, ExportedClaim, RegisteredKeys};
 use index::{DistributionFilename, ProjectName};
 use metadata::canonical::{Writer, to_json};
-use metadata::{Expiry, PublicKey, Sha256, Value};
+use metadata::{PublicKey, Sha256};
 
 use crate::record::{FileRecord, RoleRecord};
 
@@ -38,17 +39,6 @@ impl ClaimStage {
     }
 }
 
-/// The documents on whose word keys were registered, by their digests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Evidence {
-    /// The index's challenge.
-    pub challenge: Sha256,
-    /// The developers' request; none is taken twice.
-    pub request: Sha256,
-    /// The operator's grant.
-    pub grant: Sha256,
-}
-
 /// Keys that the operator granted a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Granted {
@@ -69,11 +59,24 @@ pub struct ClaimRecord {
     pub since: DateTime<Utc>,
     /// The keys that the delegator lists; none before the first transaction.
     pub in_force: Option<Granted>,
-    /// Keys that come into force with the next transaction, which has to be signed by them.
+    /// Keys that come into force with the next transaction, which has to be signed by them; once the
+    /// project is claimed, with the next ceremony.
     pub next: Option<Granted>,
     /// Whether nothing is taken of the project, because a recovery cannot tell that no other keys were
     /// registered since the backup: until the operator confirms these or grants others (decision 0023).
     pub held: bool,
+}
+
+impl Granted {
+    /// As a ceremony reads it.
+    pub(crate) fn registered(&self) -> RegisteredKeys {
+        RegisteredKeys {
+            keys: self.registration.keys.clone(),
+            threshold: self.registration.role_keys.threshold,
+            received: self.received,
+            evidence: self.evidence,
+        }
+    }
 }
 
 impl ClaimRecord {
@@ -88,6 +91,18 @@ impl ClaimRecord {
     pub fn next_registration(&self) -> Option<&Registration> {
         let granted = self.next.as_ref().or(self.in_force.as_ref());
         granted.map(|granted| &granted.registration)
+    }
+
+    /// Whether keys wait for a ceremony that too few of those in force have vouched for: they count for
+    /// nothing until then, and those in force go on as ever (decision 0022).
+    #[must_use]
+    pub fn waits_unvouched(&self) -> bool {
+        match (self.stage, &self.in_force, &self.next) {
+            (ClaimStage::Claimed, Some(now), Some(next)) => {
+                !next.registered().are_vouched_for_by(&now.registered())
+            }
+            _ => false,
+        }
     }
 
     /// As its delegator lists it.
@@ -117,75 +132,22 @@ pub struct TransactionRecord {
     pub withdrawn: Vec<DistributionFilename>,
 }
 
-/// Every claim that a ceremony would move, as one canonical document: what it freezes by its digest,
-/// so that a change of keys meanwhile is noticed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClaimsExport {
-    /// Canonical JSON.
-    pub bytes: Vec<u8>,
-    /// Its SHA-256.
-    pub sha256: Sha256,
-    /// How many projects it has.
-    pub projects: usize,
-}
-
-impl ClaimsExport {
-    /// Writes down every claim whose developers sign.
-    pub(crate) fn of<'a>(
-        claims: impl IntoIterator<Item = (&'a ProjectName, &'a ClaimRecord)>,
-    ) -> Self {
-        let mut projects = BTreeMap::new();
-        for (name, claim) in claims {
-            // Keys that nobody has confirmed since a recovery are not for a ceremony to cement.
-            let is_meant = claim.is_signed() && !claim.held;
-            if let Some(granted) = claim.in_force.as_ref().filter(|_| is_meant) {
-                projects.insert(name.to_string(), exported(claim, granted));
-            }
-        }
-        let count = projects.len();
-        let document = Value::Object(BTreeMap::from([
-            text("_type", "claims"),
-            ("projects".to_owned(), Value::Object(projects)),
-        ]));
-        let bytes = document.to_canonical();
-        Self {
-            sha256: Sha256::of(&bytes),
-            projects: count,
-            bytes,
-        }
+/// Every claim whose developers sign, for a ceremony, which freezes it by its digest so that a change of
+/// keys meanwhile is noticed.
+pub(crate) fn exported(claims: &BTreeMap<ProjectName, ClaimRecord>) -> ClaimsExport {
+    let claim = |(name, claim): (&ProjectName, &ClaimRecord)| {
+        let in_force = claim.in_force.as_ref().filter(|_| claim.is_signed())?;
+        let exported = ExportedClaim {
+            is_claimed: claim.stage == ClaimStage::Claimed,
+            since: claim.since,
+            in_force: in_force.registered(),
+            next: claim.next.as_ref().map(Granted::registered),
+        };
+        Some((name.clone(), exported))
+    };
+    ClaimsExport {
+        projects: claims.iter().filter_map(claim).collect(),
     }
-}
-
-fn exported(claim: &ClaimRecord, granted: &Granted) -> Value {
-    let registration = &granted.registration;
-    let keys = registration.keys.iter();
-    let keys = keys.map(|(id, key)| (id.to_string(), key_value(key)));
-    let mut members = BTreeMap::from([
-        ("keys".to_owned(), Value::Object(keys.collect())),
-        (
-            "threshold".to_owned(),
-            Value::Integer(registration.role_keys.threshold.into()),
-        ),
-        text("stage", claim.stage.as_str()),
-        text("since", &Expiry::at(claim.since).to_string()),
-    ]);
-    if let Some(evidence) = granted.evidence {
-        members.extend([
-            text("challenge", &evidence.challenge.to_string()),
-            text("request", &evidence.request.to_string()),
-            text("grant", &evidence.grant.to_string()),
-        ]);
-    }
-    Value::Object(members)
-}
-
-fn text(name: &str, value: &str) -> (String, Value) {
-    (name.to_owned(), Value::String(value.to_owned()))
-}
-
-/// The KEY object as a value.
-fn key_value(key: &PublicKey) -> Value {
-    Value::parse(key_json(key).as_bytes()).unwrap_or(Value::Null)
 }
 
 /// The KEY object as JSON.

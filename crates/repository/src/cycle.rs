@@ -164,11 +164,13 @@ pub(crate) fn offline_versions(set: Option<&CheckedSet>) -> Vec<(Role, Version)>
     let root = |root: &Signed<Root>| (Role::Root, root.document().version);
     let targets = |targets: &Signed<Targets>| (Role::Targets, targets.document().version);
     let bins = |bins: &Signed<Targets>| (bins_role(), bins.document().version);
+    let claimed = |role: &Signed<Targets>| (role.role().clone(), role.document().version);
     set.roots
         .iter()
         .map(root)
         .chain(set.targets.iter().map(targets))
         .chain(set.bins.iter().map(bins))
+        .chain(set.claimed.iter().map(claimed))
         .collect()
 }
 

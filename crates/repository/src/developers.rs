@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use claims::ProjectRole;
+use draft::ProjectChange;
 use index::ProjectName;
 use metadata::{Role, Sha256};
 
@@ -44,7 +45,15 @@ impl Developers {
     pub(crate) fn basis(&self, files: &BTreeMap<String, FileRecord>) -> Sha256 {
         let mut lines = Vec::new();
         if let Some(claim) = &self.claim {
-            lines.push(claim.stage.as_str().to_owned());
+            // Not who delegates: a ceremony may move the project meanwhile.
+            lines.push(
+                if claim.is_signed() {
+                    "signed"
+                } else {
+                    "registered"
+                }
+                .to_owned(),
+            );
             if let Some(registration) = claim.next_registration() {
                 lines.push(format!("threshold {}", registration.role_keys.threshold));
                 lines.extend(registration.keys.keys().map(|id| format!("key {id}")));
@@ -103,7 +112,10 @@ impl Developers {
             claim.stage = ClaimStage::RecentlyClaimed;
             claim.since = since;
         }
-        if let Some(next) = claim.next.take() {
+        // What an offline role lists, a transaction does not change.
+        if claim.stage != ClaimStage::Claimed
+            && let Some(next) = claim.next.take()
+        {
             claim.in_force = Some(next);
         }
         for record in &transaction.roles {
@@ -117,6 +129,24 @@ impl Developers {
             self.withdrawn.insert(filename.as_str().to_owned());
         }
         Ok(())
+    }
+
+    /// Does what an offline role says of the project.
+    pub(crate) fn follow(&mut self, change: ProjectChange, since: DateTime<Utc>) {
+        let Some(claim) = &mut self.claim else { return };
+        match change {
+            ProjectChange::Claimed => {
+                claim.stage = ClaimStage::Claimed;
+                claim.since = since;
+            }
+            ProjectChange::KeysReplaced { .. } => {
+                if let Some(next) = claim.next.take() {
+                    claim.in_force = Some(next);
+                    claim.held = false;
+                }
+            }
+            ProjectChange::Released => self.claim = None,
+        }
     }
 
     /// Has the index speak for the project again.

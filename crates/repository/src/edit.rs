@@ -61,7 +61,7 @@ impl Repository {
             Ok(project) => project,
             Err(error) => return Ok(refused(error.into())),
         };
-        let mut standing = self.standing()?;
+        let mut standing = Standing::default();
         let files: Vec<String> = standing
             .project(self, &project)?
             .now
@@ -83,7 +83,7 @@ impl Repository {
     ) -> Result<Intake, RepositoryError> {
         let mut intake = Intake::default();
         let mut changes = Vec::new();
-        let mut standing = self.standing()?;
+        let mut standing = Standing::default();
         for name in filenames {
             let path = PathBuf::from(name);
             match self.edit_one(name, &mut standing, now, &decide)? {

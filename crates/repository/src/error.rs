@@ -4,12 +4,13 @@ use std::io;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
-use draft::{Refused, Unsigned};
+use draft::{Refused, ShardFlaw, Unsigned};
 use index::{FilenameError, InspectError, PageError, ProjectName, ProjectNameError};
 use keys::KeyError;
 use metadata::{MetadataError, Role, Sha256, Version};
 use trust::Rejection;
 
+use crate::receive::ReceiveError;
 use crate::store::StorePath;
 
 /// Why a cycle, or a command on the repository, failed.
@@ -123,6 +124,14 @@ pub enum RepositoryError {
     /// No root has been applied yet.
     #[error("no root, targets and bins have been applied yet")]
     NoRoles,
+    /// Claims that nobody has confirmed since the state was recovered.
+    #[error(
+        "{projects} projects are held since the state was recovered: their keys are not confirmed"
+    )]
+    ClaimsHeld {
+        /// How many.
+        projects: usize,
+    },
     /// Developers cannot sign here: nothing leads to their roles.
     #[error("targets does not delegate to `recently-claimed`, or the policy has no table `claims`")]
     NoDelegation,
@@ -177,6 +186,39 @@ pub enum RepositoryError {
     Set {
         /// Why.
         why: String,
+    },
+    /// A shard that does not follow from what is registered.
+    #[error("the set was refused: {role} v{version} does not hold any more: {flaw}")]
+    Shard {
+        /// The shard.
+        role: Role,
+        /// Its version.
+        version: Version,
+        /// Why.
+        flaw: Box<ShardFlaw>,
+    },
+    /// Two roles would delegate to one, and clients could read either (reference F31).
+    #[error("{role} would have two delegators in one snapshot")]
+    TwoDelegators {
+        /// The role.
+        role: Role,
+    },
+    /// A claimed project would get keys that have not signed its role.
+    #[error(
+        "the set was refused: project-{project} is not signed by the keys that {project} would get, and all \
+         its files would be refused"
+    )]
+    NotResigned {
+        /// The project.
+        project: ProjectName,
+    },
+    /// What should come with a set was refused.
+    #[error("nothing was queued: `{}` was refused ({})", path.display(), source.code())]
+    WithSet {
+        /// The transaction.
+        path: PathBuf,
+        /// Why.
+        source: Box<ReceiveError>,
     },
     /// Every role of a set was published before, or a later one.
     #[error("nothing is new in the set: {roles} published already")]
@@ -291,6 +333,10 @@ impl RepositoryError {
                     ..
                 }
                 | Self::Set { .. }
+                | Self::Shard { .. }
+                | Self::NotResigned { .. }
+                | Self::TwoDelegators { .. }
+                | Self::WithSet { .. }
                 | Self::SetRejected { .. }
         )
     }

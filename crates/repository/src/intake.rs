@@ -11,6 +11,7 @@ use metadata::{Sha256, Sha256Stream};
 
 use crate::change::{Change, ChangeId};
 use crate::error::{IntakeError, RepositoryError};
+use crate::pages::Project;
 use crate::record::FileRecord;
 use crate::repository::{Repository, Stage};
 use crate::standing::Standing;
@@ -49,7 +50,7 @@ impl Repository {
         paths: &[PathBuf],
         now: DateTime<Utc>,
     ) -> Result<Intake, RepositoryError> {
-        let mut standing = self.standing()?;
+        let mut standing = Standing::default();
         let (mut intake, changes) = self.take_in(paths, &mut standing, now)?;
         intake.changes = self.state.enqueue(&changes, now)?;
         Ok(intake)
@@ -94,11 +95,52 @@ impl Repository {
             Ok(filename) => filename,
             Err(error) => return Ok(Err(error.into())),
         };
-        let limit = self.settings.policy.client.file_bytes;
-        let (mut file, size) = match open(path, limit) {
+        let (file, size) = match open(path, self.settings.policy.client.file_bytes) {
             Ok(opened) => opened,
             Err(error) => return Ok(Err(error)),
         };
+        let read = self.look_into(filename, file, size, now)?;
+        Ok(read.map(|record| Candidate {
+            path: path.to_owned(),
+            record,
+        }))
+    }
+
+    /// Looks into a file of one request and copies it, with its core metadata, into the intake folder.
+    /// One that would be refused leaves nothing there. `sha256` is what the caller has read.
+    pub fn examine(
+        &self,
+        filename: DistributionFilename,
+        file: File,
+        sha256: Sha256,
+        now: DateTime<Utc>,
+    ) -> Result<Result<FileRecord, IntakeError>, RepositoryError> {
+        let project = Project::load_queued(self, filename.project())?;
+        let taken = self.state.digest_of_name(filename.as_str())?;
+        if let Err(why) = check_addition(&filename, sha256, &project, taken) {
+            return Ok(Err(why));
+        }
+        let limit = self.settings.policy.client.file_bytes;
+        let size = match file.metadata() {
+            Ok(about) => about.len(),
+            Err(error) => return Ok(Err(IntakeError::Unreadable(error))),
+        };
+        if size > limit {
+            return Ok(Err(IntakeError::TooLarge { found: size, limit }));
+        }
+        let kept = self.look_into(filename, file, size, now)?;
+        self.sync_incoming()?;
+        Ok(kept)
+    }
+
+    fn look_into(
+        &self,
+        filename: DistributionFilename,
+        mut file: File,
+        size: u64,
+        now: DateTime<Utc>,
+    ) -> Result<Result<FileRecord, IntakeError>, RepositoryError> {
+        let limit = self.settings.policy.client.file_bytes;
         let inspected = match inspect(
             &filename,
             BufReader::new(&mut file),
@@ -124,19 +166,14 @@ impl Repository {
                 Err(Kept::Ours(error)) => return Err(error),
             },
         };
-        let requires_python = inspected.requires_python;
-        let record = FileRecord {
+        Ok(Ok(FileRecord {
             filename,
             sha256,
             size,
-            requires_python,
+            requires_python: inspected.requires_python,
             uploaded: now,
             core_metadata,
             yanked: Yanked::No,
-        };
-        Ok(Ok(Candidate {
-            path: path.to_owned(),
-            record,
         }))
     }
 
@@ -164,36 +201,22 @@ impl Repository {
         };
         let filename = record.filename.clone();
         let sha256 = record.sha256;
-        if standing
-            .project(self, filename.project())?
-            .developers
-            .sign()
-        {
-            let project = filename.project().clone();
-            intake
-                .refused
-                .push((path, IntakeError::DevelopersSign { project }));
+        let project = standing.project(self, filename.project())?;
+        let taken = self.state.digest_of_name(filename.as_str())?;
+        if let Err(why) = check_addition(&filename, sha256, project, taken) {
+            intake.refused.push((path, why));
             return Ok(());
         }
-        match self.state.digest_of_name(filename.as_str())? {
-            Some(published) if published != sha256 => {
-                intake
-                    .refused
-                    .push((path, IntakeError::NameTaken { published }));
-            }
-            known => {
-                let already = known.is_some() && standing.file(self, &filename)?.is_some();
-                if !already {
-                    changes.push(Change::Add(record));
-                }
-                intake.accepted.push(Accepted {
-                    path,
-                    filename,
-                    sha256,
-                    already,
-                });
-            }
+        let already = project.now.contains_key(filename.as_str());
+        if !already {
+            changes.push(Change::Add(record));
         }
+        intake.accepted.push(Accepted {
+            path,
+            filename,
+            sha256,
+            already,
+        });
         Ok(())
     }
 
@@ -249,6 +272,23 @@ impl Repository {
 
     pub(crate) fn sync_incoming(&self) -> Result<(), RepositoryError> {
         self.uploads.flush().map_err(self.uploads_failed("sync"))
+    }
+}
+
+/// Whether a file may be added to a project, where its name was taken for these bytes or for none.
+pub(crate) fn check_addition(
+    filename: &DistributionFilename,
+    sha256: Sha256,
+    project: &Project,
+    taken: Option<Sha256>,
+) -> Result<(), IntakeError> {
+    if project.developers.sign() {
+        let project = filename.project().clone();
+        return Err(IntakeError::DevelopersSign { project });
+    }
+    match taken.filter(|taken| *taken != sha256) {
+        Some(published) => Err(IntakeError::NameTaken { published }),
+        None => Ok(()),
     }
 }
 

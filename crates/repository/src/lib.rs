@@ -12,6 +12,7 @@ mod apply_set;
 mod batch;
 mod change;
 mod claim_record;
+mod claim_set;
 mod cores;
 mod cycle;
 mod developers;
@@ -37,12 +38,14 @@ mod repository;
 mod restore;
 pub mod rows;
 mod signers;
+mod snapshot_deltas;
 mod sqlite;
 mod standing;
 mod state;
 mod status;
 mod status_page;
 mod store;
+mod submission;
 mod sweep;
 mod sync;
 mod take_over;
@@ -53,10 +56,9 @@ mod writer_lock;
 
 pub use alarm::Alarm;
 pub use change::{Answer, Change, ChangeId, Outcome, Queued};
-pub use claim_record::{
-    ClaimRecord, ClaimStage, ClaimsExport, Evidence, Granted, TransactionRecord,
-};
+pub use claim_record::{ClaimRecord, ClaimStage, Evidence, Granted, TransactionRecord};
 pub use cycle::{TickOptions, TickReport};
+pub use draft::{ClaimsExport, ProjectChange};
 pub use error::{IntakeError, RepositoryError, StoreError};
 pub use history::{History, Superseded};
 pub use intake::{Accepted, Intake};
@@ -77,6 +79,10 @@ pub use state::{HeadRecord, State};
 pub use status::{ClaimCounts, HeadRoom, RoleSigners, RoleStatus, Status, StoreHealth};
 pub use status_page::html as status_html;
 pub use store::{Store, StorePath};
+pub use submission::{
+    Action, DecidedSubmission, Entry, Queueing, RequestKey, Sender, Submission, SubmissionAnswer,
+    SubmissionError, SubmissionId, SubmissionRecord, Wish,
+};
 pub use sweep::SweepReport;
 pub use sync::{SyncOptions, SyncPlan, SyncReport};
 pub use timestamp_only::{TimestampOnly, TimestampReport};

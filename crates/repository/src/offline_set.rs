@@ -1,5 +1,6 @@
 //! Sets of roles signed in a ceremony: the only way such roles reach the repository (DESIGN §5).
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
@@ -37,6 +38,8 @@ pub(crate) struct Published {
     pub(crate) root: Option<Root>,
     pub(crate) targets: Option<Targets>,
     pub(crate) bins: Option<Targets>,
+    /// `claimed` and its shards, where a set may follow them.
+    pub(crate) claimed: BTreeMap<Role, Targets>,
 }
 
 /// A set whose every file was linted and carries its threshold again.
@@ -46,6 +49,8 @@ pub(crate) struct CheckedSet {
     pub(crate) roots: Vec<Signed<Root>>,
     pub(crate) targets: Option<Signed<Targets>>,
     pub(crate) bins: Option<Signed<Targets>>,
+    /// `claimed` first, then shards.
+    pub(crate) claimed: Vec<Signed<Targets>>,
 }
 
 impl CheckedSet {
@@ -55,13 +60,14 @@ impl CheckedSet {
             .targets
             .into_iter()
             .chain(self.bins)
+            .chain(self.claimed)
             .map(Signed::into_file);
         roots.chain(roles).collect()
     }
 }
 
-/// Most files a set may hold: a few roots and the offline roles.
-const MAX_FILES: usize = 64;
+/// Most files a set may hold: 256 shards, the other offline roles, and a few roots.
+const MAX_FILES: usize = 320;
 
 impl OfflineSet {
     /// Reads a folder of files named `VERSION.ROLE.json`.
@@ -173,13 +179,27 @@ impl OfflineSet {
                 &[authority],
             )
         })?;
+        let claimed = reader.claimed(root, delegator, published)?;
         Ok(CheckedSet {
+            claimed,
             id: Some(self.id),
             roots,
             targets,
             bins,
         })
     }
+}
+
+/// The role `claimed`.
+pub(crate) fn claimed_role() -> Role {
+    // The name is a constant of printable ASCII; the fallback cannot be reached.
+    Role::parse(draft::CLAIMED).unwrap_or(Role::Targets)
+}
+
+/// Whether it is `claimed` or one of its shards.
+pub(crate) fn is_claimed(role: &Role) -> bool {
+    matches!(role, Role::Delegated(_))
+        && (role.name() == draft::CLAIMED || draft::is_claimed_shard(role.name()))
 }
 
 /// The role `bins`.
@@ -207,7 +227,8 @@ fn parse_name(name: &str) -> Option<(Role, Version)> {
     let (version, rest) = name.strip_suffix(".json")?.split_once('.')?;
     let version = Version::new(version.parse().ok()?).ok()?;
     let role = Role::parse(rest).ok()?;
-    let offline = matches!(&role, Role::Root | Role::Targets) || role == bins_role();
+    let offline =
+        matches!(&role, Role::Root | Role::Targets) || role == bins_role() || is_claimed(&role);
     offline.then_some((role, version))
 }
 
@@ -250,6 +271,40 @@ impl Reader<'_> {
             roots.push(sealed);
         }
         Ok(roots)
+    }
+
+    /// `claimed` under the newest targets, its shards under the newest `claimed`.
+    fn claimed(
+        &self,
+        root: &Root,
+        targets: Option<&Targets>,
+        published: &Published,
+    ) -> Result<Vec<Signed<Targets>>, RepositoryError> {
+        let files = self.set.files.iter().map(|file| &file.role);
+        // `claimed` comes before `claimed-SS`.
+        let roles: BTreeSet<&Role> = files.filter(|role| is_claimed(role)).collect();
+        let mut sealed: Vec<Signed<Targets>> = Vec::new();
+        for role in roles {
+            let (name, delegator) = if *role == claimed_role() {
+                ("targets", targets)
+            } else {
+                let new = sealed.iter().find(|one| *one.role() == claimed_role());
+                let old = published.claimed.get(&claimed_role());
+                (draft::CLAIMED, new.map(Signed::document).or(old))
+            };
+            let delegations = delegator.and_then(|delegator| delegator.delegations.as_ref());
+            let keys = delegations.and_then(|list| Some((list, listed_keys(list, role)?)));
+            let (list, keys) = keys.ok_or_else(|| RepositoryError::Set {
+                why: format!("{name} does not delegate to {role}"),
+            })?;
+            let authority = Authority::new(name, &list.keys, keys);
+            let signed = self.one(role, |document| {
+                let previous = published.claimed.get(role);
+                self.seal(document, role, root, None, previous, &[authority])
+            })?;
+            sealed.extend(signed);
+        }
+        Ok(sealed)
     }
 
     /// The one file of a role, if there is one.

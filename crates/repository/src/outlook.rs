@@ -8,9 +8,10 @@ use metadata::{Document, Role, Targets, Version, Wire};
 use policy::Policy;
 
 use crate::batch::{InForce, recently_claimed_keys, recently_claimed_role};
+use crate::claim_set::ProjectChanges;
 use crate::cycle::{TickOptions, offline_versions};
 use crate::error::RepositoryError;
-use crate::offline_set::{CheckedSet, Published, bins_role};
+use crate::offline_set::{CheckedSet, OfflineSet, Published, bins_role};
 use crate::pages::{self, Applied};
 use crate::prepare::Without;
 use crate::rebin::bin_delegation;
@@ -34,6 +35,9 @@ pub(crate) struct Outlook {
     pub(crate) offline_roles: Vec<(Role, Version)>,
 }
 
+/// A set that passes, with what it does to projects.
+type SetAndChanges = (CheckedSet, ProjectChanges);
+
 impl Outlook {
     /// What there is to do.
     pub(crate) fn plan(&self, now: DateTime<Utc>, policy: &Policy, options: TickOptions) -> Plan {
@@ -51,7 +55,7 @@ impl Repository {
         let roles = self.roles_by_name()?;
         let head_record = self.state.head()?;
         let before = self.read_before(&roles, head_record.timestamp)?;
-        let published = published(&before)?;
+        let mut published = published(&before)?;
         if let Some(bins) = &published.bins
             && bin_delegation(bins)?.layout != self.settings.layout
         {
@@ -62,9 +66,14 @@ impl Repository {
         let former = if self.state.waiting_sets()?.is_empty() {
             None
         } else {
+            published.claimed = self.published_claimed(&roles, true)?;
             self.former_keys()?
         };
         let set = self.check_set(&published, former.as_ref(), now)?;
+        let (set, changes) = set.map_or_else(
+            || (None, ProjectChanges::new()),
+            |(set, changes)| (Some(set), changes),
+        );
         let queued = self.state.pending()?;
         let taken: Vec<_> = queued.iter().filter(|one| without.takes(one.id)).collect();
         let in_force = in_force(published, set.as_ref(), former)?;
@@ -72,7 +81,7 @@ impl Repository {
             layout: in_force.layout,
             ..self.settings.clone()
         };
-        let mut applied = pages::apply(self.state.as_ref(), &settings, &taken)?;
+        let mut applied = pages::apply(self.state.as_ref(), &settings, &changes, &taken, now)?;
         for (id, why) in &without.refused {
             applied.outcomes.push((*id, Err(why.clone())));
         }
@@ -82,6 +91,7 @@ impl Repository {
             oldest: queued.first().map(|queued| queued.accepted),
             bins: applied.bins(&settings),
             offline_roles: set.is_some(),
+            projects_move: !changes.is_empty(),
             project_roles: !applied.developers.roles.is_empty(),
             recently_claimed: if is_unsigned {
                 NeedOfSignature::Now
@@ -175,10 +185,10 @@ impl Repository {
             return Ok(());
         };
         let roles = self.roles_by_name()?;
-        let published = published(&self.read_before(&roles, None)?)?;
+        let mut published = published(&self.read_before(&roles, None)?)?;
+        published.claimed = self.published_claimed(&roles, true)?;
         let former = self.former_keys()?;
-        let policy = &self.settings.policy;
-        let checked = set.check(&published, former.as_ref(), policy, &self.rules(), now);
+        let checked = self.check_waiting(&set, &published, former.as_ref(), now);
         if checked.is_err() {
             self.state.drop_set(set.id)?;
         }
@@ -191,12 +201,24 @@ impl Repository {
         published: &Published,
         former: Option<&FormerKeys>,
         now: DateTime<Utc>,
-    ) -> Result<Option<CheckedSet>, RepositoryError> {
+    ) -> Result<Option<SetAndChanges>, RepositoryError> {
         let waiting = self.state.waiting_sets()?.into_iter().next();
-        let policy = &self.settings.policy;
         waiting
-            .map(|set| set.check(published, former, policy, &self.rules(), now))
+            .map(|set| self.check_waiting(&set, published, former, now))
             .transpose()
+    }
+
+    fn check_waiting(
+        &self,
+        set: &OfflineSet,
+        published: &Published,
+        former: Option<&FormerKeys>,
+        now: DateTime<Utc>,
+    ) -> Result<SetAndChanges, RepositoryError> {
+        let policy = &self.settings.policy;
+        let checked = set.check(published, former, policy, &self.rules(), now)?;
+        let changes = self.project_changes(&checked, published, now)?;
+        Ok((checked, changes))
     }
 
     /// All published roles.
@@ -214,6 +236,7 @@ pub(crate) fn published(before: &Before) -> Result<Published, RepositoryError> {
         root: document(before.root.as_deref())?,
         targets: document(before.targets.as_deref())?,
         bins: document(before.bins.as_deref())?,
+        claimed: BTreeMap::new(),
     })
 }
 

@@ -14,6 +14,7 @@ use policy::TargetProfile;
 
 use crate::change::{Change, ChangeId, Queued};
 use crate::claim_record::{ClaimRecord, ClaimStage};
+use crate::claim_set::ProjectChanges;
 use crate::developers::{Developers, is_developers_own};
 use crate::error::RepositoryError;
 use crate::record::{FileRecord, Object, Phase, RoleRecord, Settings, Source, TargetRecord};
@@ -74,14 +75,21 @@ impl Applied {
     }
 }
 
-/// Applies changes in journal order, so that the result is that of serial processing (DESIGN §6).
+/// Does what offline roles say of projects, then applies changes in journal order, so that the result is that of serial processing (DESIGN §6).
 pub(crate) fn apply(
     state: &dyn State,
     settings: &Settings,
+    changes: &ProjectChanges,
     queued: &[&Queued],
+    now: DateTime<Utc>,
 ) -> Result<Applied, RepositoryError> {
     let mut projects: BTreeMap<ProjectName, Project> = BTreeMap::new();
     let mut applied = Applied::default();
+    for (name, change) in changes {
+        let mut project = Project::load(state, settings, name)?;
+        project.developers.follow(*change, now);
+        projects.insert(name.clone(), project);
+    }
     for Queued {
         id,
         accepted,
@@ -105,6 +113,7 @@ pub(crate) fn apply(
 }
 
 /// A project's files by name, and its developers' part, as published and as they will be.
+#[derive(Clone)]
 pub(crate) struct Project {
     before: BTreeMap<String, FileRecord>,
     pub(crate) now: BTreeMap<String, FileRecord>,
@@ -245,7 +254,12 @@ impl Project {
         let gone = gone.filter_map(|gone| DistributionFilename::parse_for(gone, name).ok());
         developers.withdrawn.extend(gone);
         developers.delegations_change |= recently_claimed(before) != recently_claimed(now);
-        if before.sign() || now.sign() {
+        let moved = Developers {
+            claim: now.claim.clone(),
+            ..before.clone()
+        };
+        // Of those that are moved as they are, the rehearsal verifies the role under its new delegator.
+        if (before.sign() || now.sign()) && (moved != *now || before.sign() != now.sign()) {
             developers.visit.push((name.clone(), now.sign()));
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! 1. Journal the exact bytes and give their versions out. Die before this line and nothing happened;
 //!    die after it and [`crate::recover`] finishes the work or burns the numbers.
-//! 2. Put target files, pages, bins, offline roles but roots, snapshot: all immutable, none referenced
+//! 2. Put target files, pages, snapshot deltas, bins, offline roles but roots, snapshot: all immutable, none referenced
 //!    yet. If we die among them, no client notices; putting them again changes nothing.
 //! 3. Flush: what comes next must not outlive what it names.
 //! 4. Keep others from the pointers, or note what stands there now. Die here and nothing happened. A
@@ -48,7 +48,13 @@ pub(crate) fn stage_objects(rehearsed: &Rehearsed, applied: &mut Applied) -> Vec
     let (mirror, mut objects): (Vec<_>, Vec<_>) = std::mem::take(&mut applied.objects)
         .into_iter()
         .partition(|object| object.phase == Phase::Mirror);
-    for file in &rehearsed.batch().files {
+    let batch = rehearsed.batch();
+    objects.extend(batch.deltas.iter().map(|delta| Object {
+        phase: Phase::Immutable,
+        path: delta.path.as_str().to_owned(),
+        source: Source::Bytes(delta.bytes.clone()),
+    }));
+    for file in &batch.files {
         let Some(path) = StorePath::metadata(&file.file_name()) else {
             continue;
         };

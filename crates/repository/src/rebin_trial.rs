@@ -59,7 +59,7 @@ impl Repository {
         };
         let queued = self.state.pending()?;
         let queued: Vec<_> = queued.iter().collect();
-        let applied = pages::apply(self.state.as_ref(), &settings, &queued)?;
+        let applied = pages::apply(self.state.as_ref(), &settings, &[].into(), &queued, now)?;
         let allocated = self.state.allocated()?;
         let builder = Builder {
             repository: self,

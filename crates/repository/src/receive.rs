@@ -15,20 +15,23 @@ use claims::{
     Accepted, ClaimLimits, Operator, ProjectRole, Published, Registration, Transaction,
     check_claim, verify_transaction,
 };
+use draft::ClaimsExport;
 use index::{DistributionFilename, ProjectName, Yanked, file_path, metadata_path};
 use metadata::{DelegatedRoles, Document, Role, RoleName, TargetFile, TargetPath, Targets, Wire};
+use trust::Authority;
 
 pub use error::ReceiveError;
 
 use crate::batch::recently_claimed_keys;
 use crate::change::{Change, ChangeId};
-use crate::claim_record::{ClaimStage, ClaimsExport, Evidence, Granted, TransactionRecord};
+use crate::claim_record::{ClaimStage, Evidence, Granted, TransactionRecord, exported};
 use crate::developers::{own_role, project_of};
 use crate::error::RepositoryError;
 use crate::outlook::published;
 use crate::pages::Project;
 use crate::record::{FileRecord, Listing, RoleRecord};
 use crate::repository::Repository;
+use crate::standing::Standing;
 use crate::store::StorePath;
 
 /// What was taken in.
@@ -54,6 +57,15 @@ pub enum Received {
     },
     /// A transaction.
     Transaction(Box<Accepted>),
+}
+
+/// By whose keys a transaction has to be signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SignedBy {
+    /// By those that clients are shown now, and by those that are to come, if these vouch for them.
+    KeysInForce,
+    /// By those that a set brings with it.
+    KeysToCome,
 }
 
 /// What receiving one file or pair of files came to.
@@ -97,18 +109,17 @@ impl Repository {
         if self.state.is_request_used(&claim.request)? {
             return Ok(Err(ReceiveError::Used { project }));
         }
-        let mut standing = self.standing()?;
+        let mut standing = Standing::default();
         let before = standing.project(self, &project)?.developers.claim.as_ref();
         let stage = before.map(|claim| claim.stage);
-        if stage == Some(ClaimStage::Claimed) {
-            return Ok(Err(ReceiveError::Claimed { project }));
-        }
         if stage.is_none()
-            && let Err(full) = self.room_for_a_claim(&standing)?
+            && let Err(full) = self.room_for_a_claim()?
         {
             return Ok(Err(full));
         }
-        if let Err(full) = self.room_for_keys(&standing, &registration)? {
+        if stage != Some(ClaimStage::Claimed)
+            && let Err(full) = self.room_for_keys(&registration)?
+        {
             return Ok(Err(full));
         }
         let granted = Granted {
@@ -130,36 +141,73 @@ impl Repository {
     /// Takes a transaction in: one archive.
     pub fn receive_transaction(&mut self, path: &Path, now: DateTime<Utc>) -> Answer {
         self.follow_other_processes()?;
-        let Some(limits) = self.claim_limits()? else {
-            return Ok(Err(ReceiveError::NobodySigns));
-        };
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) => return Ok(Err(ReceiveError::Unreadable(error))),
+        };
+        let (change, accepted) = match self.keep_transaction(file, SignedBy::KeysInForce, now)? {
+            Ok(kept) => kept,
+            Err(error) => return Ok(Err(error)),
+        };
+        let project = change.project().clone();
+        self.queued(project, &[change], now, |_| Received::Transaction(accepted))
+    }
+
+    /// The project that a transaction says it is of; nothing of it is verified.
+    pub fn project_of_transaction(
+        &self,
+        file: File,
+    ) -> Result<Result<ProjectName, ReceiveError>, RepositoryError> {
+        let Some(limits) = self.claim_limits()? else {
+            return Ok(Err(ReceiveError::NobodySigns));
+        };
+        let opened = Transaction::open(file, limits);
+        Ok(opened
+            .map(|transaction| transaction.project().clone())
+            .map_err(ReceiveError::from))
+    }
+
+    /// Verifies a transaction against what will be published, keeps its roles and files, and says what
+    /// to queue.
+    pub(crate) fn keep_transaction(
+        &self,
+        file: File,
+        signed_by: SignedBy,
+        now: DateTime<Utc>,
+    ) -> Result<Result<(Change, Box<Accepted>), ReceiveError>, RepositoryError> {
+        let Some(limits) = self.claim_limits()? else {
+            return Ok(Err(ReceiveError::NobodySigns));
         };
         let mut transaction = match Transaction::open(file, limits) {
             Ok(transaction) => transaction,
             Err(reason) => return Ok(Err(reason.into())),
         };
         let project = transaction.project().clone();
-        let mut standing = self.standing()?;
+        let mut standing = Standing::default();
         let before = standing.project(self, &project)?;
-        if before
-            .developers
-            .claim
-            .as_ref()
-            .is_some_and(|claim| claim.held)
-        {
+        let is_held = before.developers.claim.as_ref();
+        let is_held = is_held.is_some_and(|claim| claim.held);
+        if is_held && signed_by == SignedBy::KeysInForce {
             return Ok(Err(ReceiveError::Held { project }));
         }
-        let Some(known) = self.known(before)? else {
+        let Some(known) = self.known(before, signed_by)? else {
             return Ok(Err(ReceiveError::Unregistered { project }));
+        };
+        let in_force = match &before.developers.claim {
+            Some(claim) if claim.stage == ClaimStage::Claimed => claim.in_force.clone(),
+            _ => None,
         };
         let basis = before.developers.basis(&before.now);
         let accepted = match verify_transaction(&known, &mut transaction, now) {
             Ok(accepted) => accepted,
             Err(reason) => return Ok(Err(reason.into())),
         };
+        if signed_by == SignedBy::KeysInForce
+            && let Some(in_force) = in_force
+            && !self.is_signed_in_force(&accepted, &in_force)
+        {
+            return Ok(Err(ReceiveError::AwaitsCeremony { project }));
+        }
         for new in &accepted.new_files {
             let taken = self.state.digest_of_name(new.filename.as_str())?;
             let sha256 = new.file.hashes.get_sha256();
@@ -176,23 +224,32 @@ impl Repository {
             Err(error) => return Ok(Err(error)),
         };
         let record = TransactionRecord {
-            project: project.clone(),
+            project,
             basis,
             roles: self.keep_roles(&accepted)?,
             files,
             withdrawn: accepted.withdrawn.iter().cloned().collect(),
         };
         self.sync_incoming()?;
-        let changes = [Change::Transaction(Box::new(record))];
-        self.queued(project, &changes, now, |_| {
-            Received::Transaction(Box::new(accepted))
-        })
+        Ok(Ok((
+            Change::Transaction(Box::new(record)),
+            Box::new(accepted),
+        )))
+    }
+
+    /// Whether the keys that an offline role lists have signed the project's role, too, if it is new.
+    fn is_signed_in_force(&self, accepted: &Accepted, in_force: &Granted) -> bool {
+        let registration = &in_force.registration;
+        let authority = Authority::new("claimed", &registration.keys, &registration.role_keys);
+        let own = ProjectRole::of(registration.project.clone()).name();
+        let new = accepted.roles.iter().find(|role| role.name == own);
+        new.is_none_or(|role| self.is_signed_by(&Role::Delegated(own), &role.file, &authority))
     }
 
     /// Queues that the index speaks for a project again: after a theft of the online key (reference C.9),
     /// or when its developers have lost their keys.
     pub fn release_claim(&mut self, project: &ProjectName, now: DateTime<Utc>) -> Answer {
-        let mut standing = self.standing()?;
+        let mut standing = Standing::default();
         let claim = &standing.project(self, project)?.developers.claim;
         let project = project.clone();
         let stage = match claim.as_ref().map(|claim| claim.stage) {
@@ -211,9 +268,14 @@ impl Repository {
         })
     }
 
-    /// Every claim as one document with a digest, as published: what a ceremony freezes.
+    /// Every claim whose developers sign, as published: what a ceremony freezes.
+    /// Keys that nobody has confirmed since a recovery are not for a ceremony to cement.
     pub fn export_claims(&self) -> Result<ClaimsExport, RepositoryError> {
-        Ok(ClaimsExport::of(&self.state.claims()?))
+        let claims = self.state.claims()?;
+        match claims.values().filter(|claim| claim.held).count() {
+            0 => Ok(exported(&claims)),
+            projects => Err(RepositoryError::ClaimsHeld { projects }),
+        }
     }
 
     /// Every claim, as published.
@@ -277,12 +339,23 @@ impl Repository {
     }
 
     /// What a transaction is verified against; nothing if nobody has registered keys.
-    fn known(&self, project: &Project) -> Result<Option<Published>, RepositoryError> {
+    fn known(
+        &self,
+        project: &Project,
+        signed_by: SignedBy,
+    ) -> Result<Option<Published>, RepositoryError> {
         let developers = &project.developers;
         let Some(claim) = &developers.claim else {
             return Ok(None);
         };
-        let Some(registration) = claim.next_registration().cloned() else {
+        // Keys that nobody vouches for have no say before a ceremony gives it to them.
+        let registration = match (&claim.in_force, signed_by) {
+            (Some(granted), SignedBy::KeysInForce) if claim.waits_unvouched() => {
+                Some(&granted.registration)
+            }
+            _ => claim.next_registration(),
+        };
+        let Some(registration) = registration.cloned() else {
             return Ok(None);
         };
         let mut last_versions = BTreeMap::new();

@@ -1,6 +1,8 @@
 //! Plays a batch through the client's own trust code, from the last published state. Nothing goes out
 //! that our own client would refuse (DESIGN §3).
 
+mod claimed;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
@@ -9,6 +11,7 @@ use metadata::{Role, Sha256, TargetPath, Targets, Version};
 use trust::{Answer, Held, Lookup, RootChain, Rules, Snapped, Step, Verified};
 
 use crate::batch::{Batch, recently_claimed_role};
+use crate::claim_set::may_move_projects;
 use crate::developers::own_role;
 use crate::error::RepositoryError;
 use crate::pages::Applied;
@@ -111,6 +114,9 @@ pub(crate) fn rehearse(
         file_of: &file_of,
     };
     client.check_recently_claimed()?;
+    if may_move_projects(files.keys().map(|(role, _)| *role)) {
+        client.check_claimed(&files)?;
+    }
     client.look_up(&applied.pages)?;
     client.look_up(&applied.developers.files)?;
     for (project, is_signed) in &applied.developers.visit {

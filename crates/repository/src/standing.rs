@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use claims::Registration;
 use index::{DistributionFilename, ProjectName};
 
-use crate::change::{Change, Queued};
+use crate::change::Change;
 use crate::claim_record::ClaimRecord;
 use crate::error::RepositoryError;
 use crate::pages::Project;
@@ -14,23 +14,23 @@ use crate::record::FileRecord;
 use crate::repository::Repository;
 
 /// Projects with their queued changes applied, loaded as they are asked for.
+#[derive(Default)]
 pub(crate) struct Standing {
-    queued: BTreeMap<ProjectName, Vec<Queued>>,
     projects: BTreeMap<ProjectName, Project>,
 }
 
-impl Repository {
-    /// What the index will list.
-    pub(crate) fn standing(&self) -> Result<Standing, RepositoryError> {
-        let mut queued: BTreeMap<ProjectName, Vec<Queued>> = BTreeMap::new();
-        for one in self.state.pending()? {
-            let project = one.change.project().clone();
-            queued.entry(project).or_default().push(one);
+impl Project {
+    /// A project as it will be once its queued changes are published.
+    pub(crate) fn load_queued(
+        index: &Repository,
+        name: &ProjectName,
+    ) -> Result<Self, RepositoryError> {
+        let mut project = Self::load(index.state.as_ref(), &index.settings, name)?;
+        for one in index.state.pending_of(name)? {
+            // One that cannot be applied is answered by the cycle; it changes nothing here either.
+            let _ = project.apply(&one.change, one.accepted);
         }
-        Ok(Standing {
-            queued,
-            projects: BTreeMap::new(),
-        })
+        Ok(project)
     }
 }
 
@@ -42,11 +42,7 @@ impl Standing {
         name: &ProjectName,
     ) -> Result<&mut Project, RepositoryError> {
         if !self.projects.contains_key(name) {
-            let mut project = Project::load(index.state.as_ref(), &index.settings, name)?;
-            for one in self.queued.remove(name).unwrap_or_default() {
-                // One that cannot be applied is answered by the cycle; it changes nothing here either.
-                let _ = project.apply(&one.change, one.accepted);
-            }
+            let project = Project::load_queued(index, name)?;
             self.projects.insert(name.clone(), project);
         }
         self.projects
@@ -66,32 +62,43 @@ impl Standing {
         Ok(project.now.get(filename.as_str()).cloned())
     }
 
+    /// Has these projects stand as they did.
+    pub(crate) fn put_back(&mut self, before: BTreeMap<ProjectName, Project>) {
+        self.projects.extend(before);
+    }
+}
+
+impl Repository {
     /// How many projects are claimed by what is queued that are not among these.
-    pub(crate) fn queued_claims(&self, claims: &BTreeMap<ProjectName, ClaimRecord>) -> usize {
-        let is_claim = |queued: &&Vec<Queued>| {
-            let mut changes = queued.iter().map(|one| &one.change);
-            changes.any(|change| matches!(change, Change::Claim(_)))
-        };
-        let new = self
-            .queued
-            .iter()
-            .filter(|(name, _)| !claims.contains_key(*name));
-        new.filter(|(_, queued)| is_claim(queued)).count()
+    pub(crate) fn queued_claims(
+        &self,
+        claims: &BTreeMap<ProjectName, ClaimRecord>,
+    ) -> Result<usize, RepositoryError> {
+        let mut new = self.state.pending()?;
+        new.retain(|one| matches!(one.change, Change::Claim(_)));
+        let mut projects: Vec<_> = new.iter().map(|one| one.change.project()).collect();
+        projects.sort();
+        projects.dedup();
+        projects.retain(|project| !claims.contains_key(*project));
+        Ok(projects.len())
     }
 
     /// The keys that are asked for by what is queued.
-    pub(crate) fn queued_registrations(&self) -> impl Iterator<Item = &Registration> {
-        let queued = self.queued.values().flatten().map(|one| &one.change);
-        queued.filter_map(|change| match change {
-            Change::Claim(granted) => Some(&granted.registration),
-            _ => None,
-        })
+    pub(crate) fn queued_registrations(&self) -> Result<Vec<Registration>, RepositoryError> {
+        let queued = self.state.pending()?.into_iter();
+        Ok(queued
+            .filter_map(|one| match one.change {
+                Change::Claim(granted) => Some(granted.registration),
+                _ => None,
+            })
+            .collect())
     }
 
     /// Every project that has files, has had some, or gets some from what is queued.
-    pub(crate) fn names(&self, index: &Repository) -> Result<Vec<ProjectName>, RepositoryError> {
-        let mut names = index.state.projects()?;
-        names.extend(self.queued.keys().cloned());
+    pub(crate) fn standing_projects(&self) -> Result<Vec<ProjectName>, RepositoryError> {
+        let mut names = self.state.projects()?;
+        let queued = self.state.pending()?;
+        names.extend(queued.iter().map(|one| one.change.project().clone()));
         names.sort();
         names.dedup();
         Ok(names)

@@ -13,6 +13,7 @@ use crate::history::History;
 use crate::offline_set::{OfflineFile, OfflineSet};
 use crate::record::{FileRecord, Publication, RoleRecord, Settings, Staged};
 use crate::store::StorePath;
+use crate::submission::{DecidedSubmission, Queueing, SubmissionId, SubmissionRecord};
 
 /// The head: what is published, as far as one line can say it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,8 +55,32 @@ pub trait State: Send {
         now: DateTime<Utc>,
     ) -> Result<Vec<ChangeId>, RepositoryError>;
 
+    /// Queues submissions in order, each with the changes it comes to, and keeps the answers for ever:
+    /// all in one transaction, but each whole or not at all.
+    fn submit(
+        &mut self,
+        submissions: &[DecidedSubmission],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Queueing>, RepositoryError>;
+
+    /// A submission that was accepted.
+    fn submission(&self, id: SubmissionId) -> Result<Option<SubmissionRecord>, RepositoryError>;
+
+    /// The submission that a sender made under an idempotency key, with the digest of its request.
+    fn submission_under(
+        &self,
+        sender: &str,
+        key: &str,
+    ) -> Result<Option<(Sha256, SubmissionRecord)>, RepositoryError>;
+
     /// Changes not yet published, in the order accepted.
     fn pending(&self) -> Result<Vec<Queued>, RepositoryError>;
+
+    /// Those of them that are about one project.
+    fn pending_of(&self, project: &ProjectName) -> Result<Vec<Queued>, RepositoryError>;
+
+    /// How many there are.
+    fn pending_count(&self) -> Result<u64, RepositoryError>;
 
     /// What became of these changes, as far as they are decided; and whether the head has moved to work
     /// that is not published whole, so that no timestamp covers them yet.

@@ -241,7 +241,9 @@ impl Repository {
         let read = || {
             let before = self.read_before(&records, None)?;
             let tombstones = self.tombstones(&records, &[], None)?;
-            Ok((signers(&published(&before)?), tombstones))
+            let mut published = published(&before)?;
+            published.claimed = self.published_claimed(&records, false)?;
+            Ok((signers(&published), tombstones))
         };
         Ok(match read() {
             Ok((signers, tombstones)) => (StoreHealth::Intact, signers, tombstones),
@@ -275,6 +277,7 @@ fn signers(published: &Published) -> Vec<RoleSigners> {
         push(Role::Timestamp, &root.timestamp);
     }
     let delegators = [&published.targets, &published.bins].into_iter().flatten();
+    let delegators = delegators.chain(published.claimed.values());
     for delegations in delegators.filter_map(|targets| targets.delegations.as_ref()) {
         match &delegations.roles {
             DelegatedRoles::Listed(roles) => {

@@ -14,6 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::error::RepositoryError;
 use crate::record::Source;
 use crate::repository::Repository;
+use crate::snapshot_deltas::snapshot_of;
 use crate::store::StorePath;
 
 /// What a sweep deleted, or would delete.
@@ -104,8 +105,10 @@ impl Repository {
         let mut report = SweepReport::default();
         let dead: BTreeSet<&StorePath> = marks.dead.iter().collect();
         for path in self.store.list()? {
-            let is_marked = marks.kept.contains(&path) || !is_swept(&path);
-            let is_unknown = !dead.contains(&path);
+            // A delta stays as long as the snapshot it leads to.
+            let named = snapshot_of(&path).unwrap_or_else(|| path.clone());
+            let is_marked = marks.kept.contains(&named) || !is_swept(&path);
+            let is_unknown = !dead.contains(&named);
             if is_marked || (is_unknown && marks.unknown_is_kept) {
                 report.kept += 1;
             } else {
@@ -147,7 +150,7 @@ impl Repository {
 }
 
 /// Whether an object is of a kind that is ever deleted: metadata but roots and `timestamp.json`,
-/// targets, distribution files. Pages of the plain mirror are replaced, and whatever else an operator
+/// snapshot deltas, targets, distribution files. Pages of the plain mirror are replaced, and whatever else an operator
 /// keeps in the folder is not ours.
 fn is_swept(path: &StorePath) -> bool {
     match path.as_str().split_once('/') {
@@ -179,6 +182,7 @@ mod tests {
         for swept in [
             "metadata/1.bins-0.json",
             "metadata/7.snapshot.json",
+            "metadata/deltas/7-from-6.snapshot.zst",
             "targets/simple/x",
         ] {
             assert!(is_swept(swept), "{swept}");

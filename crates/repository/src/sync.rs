@@ -62,7 +62,7 @@ impl Repository {
     /// Compares a folder, with the folders in it, to what the index will list. Symbolic links are
     /// not followed.
     pub fn plan_sync(&self, folder: &Path) -> Result<SyncPlan, RepositoryError> {
-        self.compare(folder, &mut self.standing()?)
+        self.compare(folder, &mut Standing::default())
     }
 
     /// Queues all that makes the index list what the folder holds; nothing if more would be removed
@@ -73,7 +73,7 @@ impl Repository {
         options: SyncOptions,
         now: DateTime<Utc>,
     ) -> Result<SyncReport, RepositoryError> {
-        let mut standing = self.standing()?;
+        let mut standing = Standing::default();
         let plan = self.compare(folder, &mut standing)?;
         let (removed, present) = (
             plan.remove.len(),
@@ -99,7 +99,7 @@ impl Repository {
         let mut present = BTreeMap::new();
         // What developers sign comes and goes with their transactions, not with a folder.
         let mut theirs = std::collections::BTreeSet::new();
-        for name in standing.names(self)? {
+        for name in self.standing_projects()? {
             let project = standing.project(self, &name)?;
             if project.developers.sign() {
                 theirs.extend(project.now.keys().cloned());

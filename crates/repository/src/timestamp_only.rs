@@ -18,6 +18,7 @@ use trust::{Authority, Dialect, Held, RootChain, Rules, Snapped};
 
 use crate::error::RepositoryError;
 use crate::signers::OnlineSigners;
+use crate::snapshot_deltas::list_deltas;
 use crate::store::{Store, StorePath};
 
 /// What such a machine works on.
@@ -87,7 +88,8 @@ impl TimestampOnly<'_> {
             policy: self.policy,
             root: Some(root.document()),
         };
-        let document = Timestamp::new(version, expires, named);
+        let mut document = Timestamp::new(version, expires, named);
+        list_deltas(&mut document, &[], Some(published.document()));
         let linted =
             Draft::new(Role::Timestamp, document).lint(&setting, Some(published.document()))?;
         let authority = Authority::new("root", &root.keys, &root.timestamp);

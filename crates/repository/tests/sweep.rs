@@ -198,15 +198,37 @@ fn a_repository_of_schema_version_3_is_upgraded() {
     is_upgraded(folder.path(), 3);
 }
 
+/// The same as version 4 kept it.
+#[test]
+fn a_repository_of_schema_version_4_is_upgraded() {
+    let folder = tempfile::tempdir().unwrap();
+    version_1(folder.path());
+    let db = Connection::open(folder.path().join("state.sqlite")).unwrap();
+    for step in [
+        include_str!("data/version-2.sql"),
+        include_str!("data/version-3.sql"),
+        include_str!("data/version-4.sql"),
+    ] {
+        db.execute_batch(step).unwrap();
+    }
+    drop(db);
+    is_upgraded(folder.path(), 4);
+    // The change that waited was found under its project.
+    let db = Connection::open(folder.path().join("state.sqlite")).unwrap();
+    let sql = "SELECT count(*) FROM changes WHERE project LIKE 'countersign-sample-%'";
+    let found: i64 = db.query_row(sql, [], |row| row.get(0)).unwrap();
+    assert_eq!(found, 1);
+}
+
 fn is_upgraded(folder: &Path, version: i64) {
-    let Err(RepositoryError::Schema { found, expected: 4 }) = Repository::open(folder) else {
+    let Err(RepositoryError::Schema { found, expected: 5 }) = Repository::open(folder) else {
         panic!("opened without an upgrade")
     };
     assert_eq!(found, version);
     assert_eq!(Repository::upgrade(folder).unwrap(), version);
     assert_eq!(
         Repository::upgrade(folder).unwrap(),
-        4,
+        5,
         "a second time is nothing"
     );
 

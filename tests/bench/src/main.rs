@@ -6,10 +6,13 @@
 
 mod claims_rows;
 mod client_rows;
+mod delta_rows;
+mod intake_rows;
 mod meter;
 mod scene;
 mod sign_rows;
 mod tick_rows;
+mod web_head;
 mod work;
 
 use std::path::Path;
@@ -24,6 +27,7 @@ use crate::work::Who;
 
 const USAGE: &str = "usage: countersign-bench row NAME ours|floor
        countersign-bench repository FOLDER TARGETS BINS prefixes|succinct
+       countersign-bench intake | latency | churn DAYS MINUTES-BETWEEN-PUBLICATIONS
        countersign-bench claims FOLDER PROJECTS
        countersign-bench row client-warm|client-cold|client-claimed|verify-bin ours FOLDER";
 
@@ -46,6 +50,11 @@ fn main() {
         ["row", row, who, repository] => {
             let meter = measure_client(row, Path::new(repository));
             println!("{}", meter.report(row, who));
+        }
+        ["intake"] => intake_rows::acknowledgements(),
+        ["latency"] => intake_rows::latency(),
+        ["churn", days, minutes] => {
+            intake_rows::churn(days.parse().unwrap(), minutes.parse().unwrap());
         }
         ["row", row, who] => println!("{}", measure(row, who).report(row, who)),
         _ => println!("{USAGE}"),
@@ -92,6 +101,8 @@ fn measure(row: &str, who: &str) -> Meter {
         "timestamp" => sign_rows::timestamp(run),
         "snapshot" => sign_rows::snapshot(run),
         "rehearse-1000" => sign_rows::rehearse(run, 1_000),
+        "delta-make" => delta_rows::make(run.targets.into()),
+        "delta-apply" => delta_rows::apply(run.targets.into()),
         "tick-first" => tick_rows::tick(Cycle::First, run.key),
         "tick-3" => tick_rows::tick(Cycle::Files(3), run.key),
         "tick-1000" => tick_rows::tick(Cycle::Files(1_000), run.key),

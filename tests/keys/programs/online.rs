@@ -155,6 +155,41 @@ fn with_a_key_of_a_key_service() {
     assert!(double.peak() > 1, "bins are signed several at once");
 }
 
+/// What `online plan` says a cycle will ask is what the service counts, also where it throttles: a request
+/// that is told to wait is asked again, and nothing is asked twice without need.
+#[test]
+fn a_cycle_asks_a_key_service_as_often_as_was_planned() {
+    let double = KmsDouble::start().unwrap();
+    let mut desk = Desk::new();
+    desk.write("credentials", &double.credentials_file());
+    desk.set("COUNTERSIGN_AWS_CREDENTIALS_FILE", desk.at("credentials"));
+    let (id, endpoint) = (double.create_key(KeySpec::P256), double.endpoint());
+    let uri = format!("awskms:{id}?region={REGION}&endpoint={endpoint}");
+    let shown = desk.json("countersign", &format!("key show {uri}"));
+    let set = hold_ceremony(&desk, shown["public_pem"].as_str().unwrap());
+    let init = format!("index init --policy policy.toml --online-key {uri}");
+    desk.ok("countersign", &init);
+    desk.ok("countersign", &format!("index apply {set}"));
+    let plan = desk.json("countersign", "online plan --at-once");
+    assert_eq!(plan["cost"]["signatures"], 18, "{plan}");
+    assert_eq!(plan["cost"]["key_service_requests"], 19);
+    let counted = || double.count(Action::Sign) + double.count(Action::GetPublicKey);
+    let before = counted();
+    double.forget_peak();
+    double.inject(Action::Sign, Fault::THROTTLE, 5);
+    desk.run("countersign", TICK).expect(0);
+    let throttled = 5;
+    assert_eq!(counted() - before, 19 + throttled);
+    assert!(
+        (2..=8).contains(&double.peak()),
+        "{} at once",
+        double.peak()
+    );
+    let idle = desk.json("countersign", "online plan");
+    assert_eq!(idle["cost"]["signatures"], 0, "{idle}");
+    assert!(idle["cost"]["renewals_per_day"].as_u64() > Some(0));
+}
+
 /// What the issue asks to be named, as `online tick` says it: nothing is published.
 #[test]
 fn what_goes_wrong_at_a_key_service_is_named_with_what_to_do() {

@@ -5,7 +5,12 @@ use std::sync::Arc;
 
 use metadata::{KeyId, PublicKey, Sha256, Signature};
 use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
+use ring::signature::{
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
+    KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384,
+    RSA_PSS_SHA512, RsaEncoding, RsaKeyPair,
+};
+use serde_json::json;
 
 /// A key pair, and the key id under which it is listed and signs.
 #[derive(Clone)]
@@ -17,7 +22,9 @@ pub struct Key {
 
 enum Pair {
     Ed25519(Ed25519KeyPair),
-    P256(EcdsaKeyPair),
+    /// P-256 or P-384.
+    Ecdsa(EcdsaKeyPair),
+    Rsa(RsaKeyPair, &'static dyn RsaEncoding),
 }
 
 impl Key {
@@ -52,7 +59,69 @@ impl Key {
             &SystemRandom::new(),
         );
         let public = PublicKey::ecdsa_p256(spki_pem(&point));
-        Self::new(public, Pair::P256(pair.unwrap()))
+        Self::new(public, Pair::Ecdsa(pair.unwrap()))
+    }
+
+    /// The P-384 key, whose signatures differ from run to run as well.
+    #[must_use]
+    pub fn p384() -> Self {
+        let pair = EcdsaKeyPair::from_pkcs8(
+            &ECDSA_P384_SHA384_ASN1_SIGNING,
+            include_bytes!("data/p384.pk8"),
+            &SystemRandom::new(),
+        );
+        let pem = include_str!("data/p384.pub.pem");
+        let public = listing("ecdsa", "ecdsa-sha2-nistp384", pem);
+        Self::new(public, Pair::Ecdsa(pair.unwrap()))
+    }
+
+    /// The RSA key of 2,048 bits, which signs by this scheme of TUF 4.2.2 or of older tools.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such scheme.
+    #[must_use]
+    pub fn rsa(scheme: &str) -> Self {
+        let padding: &dyn RsaEncoding = match scheme {
+            "rsassa-pss-sha256" => &RSA_PSS_SHA256,
+            "rsassa-pss-sha384" => &RSA_PSS_SHA384,
+            "rsassa-pss-sha512" => &RSA_PSS_SHA512,
+            "rsa-pkcs1v15-sha256" => &RSA_PKCS1_SHA256,
+            "rsa-pkcs1v15-sha384" => &RSA_PKCS1_SHA384,
+            "rsa-pkcs1v15-sha512" => &RSA_PKCS1_SHA512,
+            other => panic!("{other} is no scheme of RSA"),
+        };
+        let pair = RsaKeyPair::from_pkcs8(include_bytes!("data/rsa2048.pk8")).unwrap();
+        let public = listing("rsa", scheme, include_str!("data/rsa2048.pub.pem"));
+        Self::new(public, Pair::Rsa(pair, padding))
+    }
+
+    /// The same key listed under another key type, as tools did before TUF 1.0.32.
+    #[must_use]
+    pub fn as_type(&self, keytype: &str) -> Self {
+        self.listed_as(listing(keytype, self.public.scheme(), self.public.public()))
+    }
+
+    /// The same EC key listed as its uncompressed point in hex, as early tools did.
+    ///
+    /// # Panics
+    ///
+    /// If it is no EC key.
+    #[must_use]
+    pub fn in_hex(&self) -> Self {
+        let Pair::Ecdsa(pair) = &*self.pair else {
+            panic!("{self:?} is no EC key");
+        };
+        let point = hex::encode(pair.public_key().as_ref());
+        self.listed_as(listing(self.public.keytype(), self.public.scheme(), &point))
+    }
+
+    fn listed_as(&self, public: PublicKey) -> Self {
+        Self {
+            id: public.id(),
+            public,
+            pair: Arc::clone(&self.pair),
+        }
     }
 
     fn new(public: PublicKey, pair: Pair) -> Self {
@@ -89,11 +158,17 @@ impl Key {
     pub fn sign(&self, message: &[u8]) -> Signature {
         let bytes = match &*self.pair {
             Pair::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
-            Pair::P256(pair) => pair
+            Pair::Ecdsa(pair) => pair
                 .sign(&SystemRandom::new(), message)
                 .unwrap()
                 .as_ref()
                 .to_vec(),
+            Pair::Rsa(pair, padding) => {
+                let mut bytes = vec![0; pair.public().modulus_len()];
+                let random = SystemRandom::new();
+                pair.sign(*padding, &random, message, &mut bytes).unwrap();
+                bytes
+            }
         };
         Signature {
             keyid: self.id.clone(),
@@ -112,6 +187,13 @@ impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.public.keytype(), self.id.short())
     }
+}
+
+/// A public key as metadata lists it (TUF 4.2.1 KEY).
+fn listing(keytype: &str, scheme: &str, public: &str) -> PublicKey {
+    let key = json!({"keytype": keytype, "scheme": scheme, "keyval": {"public": public}});
+    let value = metadata::Value::parse(key.to_string().as_bytes()).unwrap();
+    PublicKey::from_value(&value).unwrap()
 }
 
 /// The point as SPKI in PEM (RFC 5480): a fixed head before the uncompressed point.
@@ -181,6 +263,8 @@ mod tests {
         let keys: Vec<Key> = (1..=8)
             .map(Key::p256)
             .chain([Key::ed25519("a"), Key::ed25519("b")])
+            .chain([Key::p384(), Key::rsa("rsassa-pss-sha256")])
+            .chain([Key::p256(1).in_hex(), Key::p384().in_hex()])
             .collect();
         for key in &keys {
             let verifying = VerifyingKey::new(key.public()).unwrap();

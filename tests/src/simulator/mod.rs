@@ -75,6 +75,7 @@ pub struct Simulator {
     lifetimes: BTreeMap<Role, Duration>,
     listings: BTreeMap<Role, Listing>,
     unlisted: BTreeSet<Role>,
+    deltas: usize,
     tampers: BTreeMap<Role, Tamper>,
     server: Server,
 }
@@ -204,6 +205,11 @@ impl Simulator {
     /// Leaves a role out of snapshots from now on.
     pub fn unlist(&mut self, name: &str) {
         self.unlisted.insert(role(name));
+    }
+
+    /// Has each timestamp from now on list a delta to its snapshot from each of the last `snapshots` before it.
+    pub fn offer_deltas(&mut self, snapshots: usize) {
+        self.deltas = snapshots;
     }
 
     /// Gives the next file of a role this version instead of the one that follows.

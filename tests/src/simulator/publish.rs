@@ -1,5 +1,7 @@
 //! How new versions come out: root, targets roles, snapshot, timestamp.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use chrono::Duration;
 use metadata::{Document, Expiry, MetaFile, Role, Snapshot, Targets, Timestamp, Version};
@@ -63,9 +65,27 @@ impl Simulator {
         let snapshot = &self.current[&Role::Snapshot];
         let listed = MetaFile::describing(snapshot.version, &snapshot.file);
         let version = self.next_version(&Role::Timestamp);
-        let timestamp = Timestamp::new(version, self.expiry(&Role::Timestamp), listed);
+        let mut timestamp = Timestamp::new(version, self.expiry(&Role::Timestamp), listed);
+        deltas::list(&mut timestamp, &self.serve_deltas());
         let signers = self.keys[&Role::Timestamp].clone();
         self.issue(&Role::Timestamp, &timestamp, &signers, None);
+    }
+
+    /// Makes and serves the deltas to the current snapshot.
+    fn serve_deltas(&self) -> BTreeMap<Version, deltas::Listed> {
+        let new = &self.current[&Role::Snapshot];
+        let snapshots = self.archive.range(..(Role::Snapshot, new.version));
+        let before = snapshots
+            .rev()
+            .take_while(|((role, _), _)| *role == Role::Snapshot);
+        let mut listed = BTreeMap::new();
+        for ((_, from), old) in before.take(self.deltas) {
+            let delta = deltas::make(old, &new.file).unwrap();
+            listed.insert(*from, deltas::Listed::describing(&delta));
+            let name = deltas::file_name(new.version, *from);
+            self.server.put(format!("metadata/{name}"), delta);
+        }
+        listed
     }
 
     /// Has the next publication bring a new version of a role though nothing of it has changed.
@@ -95,6 +115,13 @@ impl Simulator {
                 draft,
             },
         );
+    }
+
+    /// Whether that version of a role was ever published.
+    #[must_use]
+    pub fn has_archived(&self, name: &str, version: u64) -> bool {
+        let version = Version::new(version).unwrap();
+        self.archive.contains_key(&(role(name), version))
     }
 
     /// The bytes of a role's version as they were published.

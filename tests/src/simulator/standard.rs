@@ -93,6 +93,7 @@ impl Simulator {
             lifetimes: BTreeMap::new(),
             listings: BTreeMap::new(),
             unlisted: BTreeSet::new(),
+            deltas: 0,
             tampers: BTreeMap::new(),
             server: Server::default(),
         };

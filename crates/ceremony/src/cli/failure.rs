@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use countersign_ceremony::key_command::{KeyCommandError, hint};
-use countersign_ceremony::{AttestationFlaw, CeremonyError, EventFlaw};
+use countersign_ceremony::{AttestationFlaw, CeremonyError, ClaimPlanFlaw, EventFlaw};
 use keys::{KeyError, PassphraseError, TokenError};
 
 /// Refused, or failed on this machine.
@@ -106,7 +106,13 @@ impl Failure {
             | Self::NoPolicy
             | Self::UnknownCommand { .. }
             | Self::UnknownPolicy { .. }
-            | Self::Passphrases { .. } => USAGE,
+            | Self::Passphrases { .. }
+            | Self::Ceremony(CeremonyError::Claim(
+                ClaimPlanFlaw::Several(_)
+                | ClaimPlanFlaw::NoSuchShard(_)
+                | ClaimPlanFlaw::KeysMissing
+                | ClaimPlanFlaw::KeysGiven,
+            )) => USAGE,
             _ => REFUSED,
         }
     }
@@ -253,6 +259,24 @@ fn ceremony_hint(error: &CeremonyError) -> Option<&'static str> {
         }
         CeremonyError::SameBins { .. } => {
             "for other online keys without other bins use `plan rotate-online`"
+        }
+        CeremonyError::Claim(flaw) => match flaw {
+            ClaimPlanFlaw::Several(_) => "add `--shard`, and hold one event for each",
+            ClaimPlanFlaw::KeysMissing => {
+                "add `--claimed-key HOLDER=FILE` and `--claimed-shard-key HOLDER=FILE`"
+            }
+            ClaimPlanFlaw::KeysGiven => {
+                "leave them out; `plan add-holder`, `replace-holder` and `remove-holder` change them"
+            }
+            ClaimPlanFlaw::NothingWaits => {
+                "`countersign index claims list` says which projects there are; those whose keys are \
+                 changing wait for their next release"
+            }
+            ClaimPlanFlaw::OtherShard { .. } => "hold an event of its own for it",
+            _ => return None,
+        },
+        CeremonyError::Shard { .. } => {
+            "have the index export its claims again, and plan a new event from them"
         }
         CeremonyError::Refused(_) => "plan the event anew; what breaks rules cannot be signed",
         _ => return None,

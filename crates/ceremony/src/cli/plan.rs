@@ -1,5 +1,6 @@
 //! `plan`: writes a new event folder.
 
+mod claim;
 mod rebin;
 mod rotate;
 
@@ -9,7 +10,7 @@ use std::str::FromStr;
 
 use chrono::Utc;
 use clap::Subcommand;
-use countersign_ceremony::{Event, GenesisPlan, HeldKey, Invitation, RenewPlan};
+use countersign_ceremony::{Event, GenesisPlan, HeldKey, Invitation, KeyRole, RenewPlan};
 use draft::BinLayout;
 use index::BinCount;
 use keys::public_key_from_pem;
@@ -37,6 +38,8 @@ enum What {
     RotateOnline(rotate::RotateOnline),
     /// Another number of bins, with other online keys
     Rebin(rebin::Rebin),
+    /// What becomes of projects whose developers sign: claimed, other keys, or the index's again
+    Claim(claim::Claim),
     /// One more holder
     AddHolder(rotate::AddHolder),
     /// Another holder's keys, or new ones of the same holder, instead of a holder's
@@ -126,14 +129,14 @@ struct Renew {
     #[arg(long, value_name = "NAME|FILE", env = "COUNTERSIGN_POLICY")]
     policy: Option<String>,
 
-    /// Roles to renew; without it, all three
+    /// Roles to renew; without it, all there are. `claimed` comes with every shard
     #[arg(
         long,
         value_name = "ROLE",
         value_delimiter = ',',
         env = "COUNTERSIGN_ROLES"
     )]
-    #[arg(value_parser = ["root", "targets", "bins"])]
+    #[arg(value_parser = ["root", "targets", "bins", "claimed"])]
     roles: Vec<String>,
 }
 
@@ -166,6 +169,7 @@ impl Args {
             What::RotateRoot(rotate) => rotate.run(),
             What::RotateOnline(rotate) => rotate.run(),
             What::Rebin(rebin) => rebin.run(),
+            What::Claim(claim) => claim.run(),
             What::AddHolder(add) => add.run(),
             What::ReplaceHolder(replace) => replace.run(),
             What::RemoveHolder(remove) => remove.run(),
@@ -218,15 +222,16 @@ impl Renew {
     fn run(self) -> Done {
         let after = self.after.as_deref().map(Event::open).transpose()?;
         let text = policy_of(self.policy.as_deref(), after.as_ref())?;
-        let wants = |role: &str| self.roles.is_empty() || self.roles.iter().any(|one| one == role);
+        let wants = |role: &KeyRole| {
+            self.roles.is_empty() || self.roles.iter().any(|one| one == role.as_str())
+        };
+        let roles: Vec<KeyRole> = KeyRole::OFFLINE.into_iter().filter(wants).collect();
         let plan = RenewPlan {
             policy: &text,
             now: Utc::now(),
             published: &self.from,
             after: after.as_ref(),
-            root: wants("root"),
-            targets: wants("targets"),
-            bins: wants("bins"),
+            roles: &roles,
         };
         review::report(&Event::plan_renew(&self.event, &plan)?)
     }

@@ -1,5 +1,7 @@
 //! `review`: what an event will sign, in words.
 
+mod claims;
+
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -23,12 +25,17 @@ pub(crate) struct Args {
     /// Your name: enters in the transcript that you have looked at it
     #[arg(long, value_name = "NAME", env = "COUNTERSIGN_HOLDER")]
     holder: Option<String>,
+
+    /// Write out every project of a claim, however many there are
+    #[arg(long, env = "COUNTERSIGN_ALL")]
+    #[arg(value_parser = clap::builder::FalseyValueParser::new())]
+    all: bool,
 }
 
 impl Args {
     pub(crate) fn run(self) -> Done {
         let event = Event::open(&self.event)?;
-        let mut report = report_to(&event, self.holder.as_deref())?;
+        let mut report = report_to(&event, self.holder.as_deref(), self.all)?;
         if let Some(holder) = &self.holder {
             event.record_review(holder, Utc::now())?;
             report.text.push_str(&next(&event, &self.event, holder)?);
@@ -76,15 +83,18 @@ fn quoted(word: &str) -> String {
 
 /// The review of an open event.
 pub(crate) fn report(event: &Event) -> Done {
-    report_to(event, None)
+    report_to(event, None, false)
 }
 
 /// The review of an open event, as one person reads it.
-fn report_to(event: &Event, reader: Option<&str>) -> Done {
+fn report_to(event: &Event, reader: Option<&str>, all: bool) -> Done {
     let review = event.review()?;
     let mut text = String::new();
     for role in &review.roles {
         describe(role, &mut text);
+    }
+    if let Some(review) = &review.claims {
+        claims::describe(review, all, &mut text);
     }
     // Writing to a String cannot fail, here and below.
     for concern in &review.concerns {
@@ -118,6 +128,7 @@ fn report_to(event: &Event, reader: Option<&str>) -> Done {
         "policy": { "name": name, "sha256": of_policy.to_string() },
         "new_keys": review.new_keys.iter().map(new_key_json).collect::<Vec<_>>(),
         "roles": roles,
+        "claims": review.claims.as_ref().map(claims::to_json),
         "concerns": review.concerns,
         "signatures": review.signatures,
     });

@@ -181,11 +181,14 @@ impl Event {
         if !required {
             return Ok(());
         }
-        let offline = [KeyRole::Root, KeyRole::Targets, KeyRole::Bins];
         let new = self.new_key_ids();
         for part in &self.description.key {
             let id = KeyId::parse(&part.keyid)?;
-            let matters = part.roles.iter().any(|role| offline.contains(role)) && new.contains(&id);
+            let matters = part
+                .roles
+                .iter()
+                .any(|role| KeyRole::OFFLINE.contains(role))
+                && new.contains(&id);
             if matters && !matches!(origins.get(&id), Some(Origin::Attested(_))) {
                 let (holder, why) = (
                     part.holder.clone(),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Facts, emergencies, online, scripts};
+use super::{Facts, claims, emergencies, online, scripts};
 
 /// Every script there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ impl Script {
             Self::Renewal => scripts::renewal(facts),
             Self::Rotation => scripts::rotation(facts),
             Self::HolderChange => scripts::holder_change(facts),
-            Self::DeveloperClaims => scripts::developer_claims(),
+            Self::DeveloperClaims => claims::developer_claims(facts),
             Self::OnlineRotation => online::online_rotation(facts),
             Self::Rebin => online::rebin(facts),
             Self::KeyLost => emergencies::key_lost(),

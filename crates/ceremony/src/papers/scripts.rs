@@ -178,8 +178,9 @@ pub(super) fn genesis(facts: &Facts) -> Text {
 pub(super) fn fetch() -> Step {
     step(
         "administrator",
-        "copy the `VERSION.ROLE.json` of root, targets and bins that the index serves into the \
-         folder `published`; `C verify LAST-EVENT --against published`",
+        "copy the `VERSION.ROLE.json` of root, targets and bins that the index serves, and of `claimed` and \
+         its shards where there are any, into the folder `published`; `C verify LAST-EVENT --against \
+         published`",
     )
     .or(
         "it is refused: what is published is not what was signed last",
@@ -278,18 +279,5 @@ pub(super) fn holder_change(facts: &Facts) -> Text {
                   and of the one\nit signs: their holders come too, and `C review` says who signs how \
                   often. The holder who leaves may\nsign for the published root, and need not.",
         steps,
-    }
-}
-
-pub(super) fn developer_claims() -> Text {
-    Text {
-        title: "Claims of developers",
-        purpose: "The offline roles `claimed` and `publishers-claimed` say which project is signed by \
-                  which developers.\n**This program has no `plan claim` yet: it comes with developer \
-                  signing.** Its place is kept here so that\nnobody invents another way meanwhile.",
-        steps: vec![
-            step("everybody", "nothing can be claimed by a ceremony today")
-                .or("a project wants to be claimed", "wait for `plan claim`"),
-        ],
     }
 }

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use draft::{BINS_PREFIX, BinLayout, RECENTLY_CLAIMED, bins_role};
+use draft::{BINS_PREFIX, BinLayout, CLAIMED, RECENTLY_CLAIMED, bins_role};
 use metadata::{DelegatedRoles, Delegations, Expiry, KeyId, PublicKey, RoleKeys, Root, Targets};
 use policy::Policy;
 
 use super::Table;
-use crate::event::recently_claimed;
-use crate::published::{Published, keys_of};
+use crate::published::{Published, claimed_role_name, keys_of};
 use crate::renew::renewed;
+use crate::slot::Slot;
+use crate::voucher::recently_claimed;
 use crate::{CeremonyError, KeyRole};
 
 /// Everything the new documents are made of.
@@ -51,7 +52,9 @@ impl New<'_> {
         // `recently-claimed` is signed online with the bins' keys.
         let online_changes = self.changes(KeyRole::BinN)
             && recently_claimed(&self.published.targets.document).is_some();
-        let changes = bins_change || online_changes || self.changes(KeyRole::Targets);
+        let claimed_change = self.changes(KeyRole::Claimed);
+        let changes =
+            bins_change || online_changes || claimed_change || self.changes(KeyRole::Targets);
         let expires = self.until(self.policy.roles.targets.lifetime);
         let mut new = renewed(&self.published.targets, changes, expires)?;
         if bins_change {
@@ -60,10 +63,13 @@ impl New<'_> {
                 self.put(list, KeyRole::Bins, |name| name == BINS_PREFIX);
             }
         }
-        if online_changes {
+        for (change, role, delegated) in [
+            (online_changes, KeyRole::BinN, RECENTLY_CLAIMED),
+            (claimed_change, KeyRole::Claimed, CLAIMED),
+        ] {
             let list = new.as_mut().and_then(|one| one.delegations.as_mut());
-            if let Some(list) = list {
-                self.put(list, KeyRole::BinN, |name| name == RECENTLY_CLAIMED);
+            if let Some(list) = list.filter(|_| change) {
+                self.put(list, role, |name| name == delegated);
             }
         }
         Ok(new)
@@ -90,6 +96,29 @@ impl New<'_> {
         Ok(new)
     }
 
+    /// The next `claimed` if other keys sign it or its shards, and then all of these; else as published.
+    pub(super) fn claimed(&self) -> Result<Vec<Slot<Targets>>, CeremonyError> {
+        let (Some(published), Some(claims)) = (&self.published.claimed, &self.policy.claims) else {
+            return Ok(Vec::new());
+        };
+        let shards_change = self.changes(KeyRole::ClaimedShard);
+        let changes = shards_change || self.changes(KeyRole::Claimed);
+        let mut new = renewed(published, changes, self.until(claims.claimed.lifetime))?;
+        if let Some(list) = new.as_mut().and_then(|one| one.delegations.as_mut()) {
+            self.put(list, KeyRole::ClaimedShard, |_| true);
+        }
+        let mut slots = vec![Slot::planned(
+            claimed_role_name()?,
+            new,
+            Some(published.clone()),
+        )];
+        if shards_change {
+            let expires = self.until(claims.claimed_shard.lifetime);
+            slots.extend(self.published.renewed_shards(expires)?);
+        }
+        Ok(slots)
+    }
+
     fn until(&self, lifetime: TimeDelta) -> Expiry {
         Expiry::at(self.now + lifetime)
     }
@@ -110,7 +139,8 @@ impl New<'_> {
     fn old(&self, role: KeyRole) -> Option<&RoleKeys> {
         let published = self.published;
         let (root, targets) = (&published.root.document, &published.targets.document);
-        keys_of(root, targets, &published.bins.document)
+        let claimed = published.claimed.as_ref().map(|one| &one.document);
+        keys_of(root, targets, &published.bins.document, claimed)
             .into_iter()
             .find_map(|(one, keys, _)| (one == role).then_some(keys))
     }
@@ -119,8 +149,11 @@ impl New<'_> {
     fn changes(&self, role: KeyRole) -> bool {
         let new = self.role_keys(role);
         let set = |keys: &RoleKeys| keys.keyids.iter().cloned().collect::<BTreeSet<_>>();
-        self.old(role)
-            .is_none_or(|old| set(old) != set(&new) || old.threshold != new.threshold)
+        let Some(old) = self.old(role) else {
+            // A role that nobody has yet, and that no plan but its own brings.
+            return !new.keyids.is_empty();
+        };
+        set(old) != set(&new) || old.threshold != new.threshold
     }
 
     /// Gives the delegations of some names these keys; keys nobody names any more go.

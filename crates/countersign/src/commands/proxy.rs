@@ -7,12 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::builder::FalseyValueParser;
+use client::{Pace, UnverifiedIndex};
 use metadata::Sha256;
 use proxy::{Canonical, ProxyConfig, ProxyState, SharedState, UpstreamRules};
+use url::Url;
 
 use crate::authorities::Authorities;
 use crate::commands::client::{Place, PlaceArgs, init};
 use crate::console::Console;
+use crate::credentials::with_credentials;
 use crate::failure::Failure;
 use crate::installers;
 use crate::runtime::{self, GRACE, Shutdown};
@@ -182,7 +185,14 @@ pub(crate) async fn set_up_several(
         let place = home.entry(name)?.place()?;
         place.updater_of(place.datastore()?.with_patience(PATIENCE))
     };
-    let state = ProxyState::before(rules, updater, config)?;
+    let unverified = |url: &Url| {
+        tracing::warn!(%url, "the rules name an index that signs nothing: what it serves is unverified");
+        Ok(UnverifiedIndex::new(
+            with_credentials(url, home.keyring()),
+            Pace::default(),
+        )?)
+    };
+    let state = ProxyState::before(rules, updater, unverified, config)?;
     state.start().await?;
     Ok(state)
 }
@@ -190,8 +200,9 @@ pub(crate) async fn set_up_several(
 /// Which of several indexes each project belongs to.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct RulesArgs {
-    /// TOML file that says to which trusted index each project belongs, and on which several have to
-    /// agree; the first rule that matches counts, and no other index is asked
+    /// TOML file that says to which trusted index each project belongs, on which several have to
+    /// agree, and which come from an unverified one; the first rule that matches counts, and no other
+    /// index is asked
     #[arg(long, value_name = "FILE", env = "COUNTERSIGN_RULES")]
     rules: Option<PathBuf>,
 }

@@ -14,6 +14,7 @@ use url::Url;
 use super::TrustError;
 use crate::commands::client::{Place, beside, rules, with_slash};
 use crate::failure::Failure;
+use crate::keyring::KeyringProvider;
 
 /// First lines of the file.
 const HEAD: &str = "\
@@ -73,6 +74,16 @@ impl Anchor {
         Ok(format!("{HEAD}{}", toml::to_string_pretty(self)?))
     }
 
+    /// Whether another one says the same; a port that it leaves open may be any.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let port = other.port.or(self.port);
+        *self
+            == Self {
+                port,
+                ..other.clone()
+            }
+    }
+
     /// The digest of the root.
     pub(crate) fn sha256(&self) -> Sha256 {
         Sha256::of(self.root.as_bytes())
@@ -122,6 +133,7 @@ impl Anchor {
             metadata_dir: metadata_dir.to_owned(),
             rules: self.rules(),
             minimum: Minimum::default(),
+            keyring: KeyringProvider::Disabled,
         })
     }
 }

@@ -13,6 +13,7 @@ use super::{Anchor, TrustError, io_failure};
 use crate::commands::client::Place;
 use crate::data_dir::make_private_folder;
 use crate::failure::Failure;
+use crate::keyring::KeyringProvider;
 
 /// Larger than any anchor can be: the root in it is limited, too.
 const MOST_BYTES: u64 = 4_000_000;
@@ -23,6 +24,7 @@ pub(crate) struct Entry {
     name: String,
     folder: PathBuf,
     anchor: Anchor,
+    keyring: KeyringProvider,
 }
 
 /// What a proxy of an index needs beside its place.
@@ -36,7 +38,11 @@ pub(crate) struct Proxied {
 }
 
 impl Entry {
-    pub(super) fn read(folder: &Path, name: &str) -> Result<Self, Failure> {
+    pub(super) fn read(
+        folder: &Path,
+        name: &str,
+        keyring: KeyringProvider,
+    ) -> Result<Self, Failure> {
         let path = folder.join("anchor.toml");
         let failed = |source| io_failure("read", &path, source);
         let length = fs::metadata(&path).map_err(failed)?.len();
@@ -49,6 +55,7 @@ impl Entry {
             name: name.to_owned(),
             folder: folder.to_owned(),
             anchor,
+            keyring,
         })
     }
 
@@ -66,6 +73,7 @@ impl Entry {
                 port: Some(port),
                 ..anchor.clone()
             },
+            keyring: KeyringProvider::Disabled,
         };
         let datastore = Datastore::open(entry.metadata_dir())?;
         let (root, rules) = (entry.anchor.root.as_bytes(), entry.anchor.rules());
@@ -113,6 +121,7 @@ impl Entry {
         })?;
         Ok(Place {
             minimum,
+            keyring: self.keyring,
             ..self.anchor.place(&self.metadata_dir())?
         })
     }

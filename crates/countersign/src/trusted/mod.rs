@@ -15,6 +15,7 @@ pub(crate) use origin::{Fingerprint, fetch_root};
 
 use crate::data_dir::make_private_folder;
 use crate::failure::Failure;
+use crate::keyring::KeyringProvider;
 
 /// Port of the proxy for the first index; each further one has the next that is free. Fixed, since
 /// installers know a cached file, and lock files know an index, by its URL.
@@ -26,20 +27,33 @@ pub(crate) struct HomeArgs {
     /// Folder of trusted indexes [default: `countersign` among the user's data]
     #[arg(long, value_name = "DIR", env = "COUNTERSIGN_HOME")]
     home: Option<PathBuf>,
+
+    /// Where passwords of private indexes come from that no netrc file has: `subprocess` asks the
+    /// program `keyring`, as pip and uv do, for the user whom the index's URL names
+    #[arg(long, value_name = "PROVIDER", default_value = "disabled")]
+    #[arg(env = "COUNTERSIGN_KEYRING_PROVIDER")]
+    pub(crate) keyring_provider: KeyringProvider,
 }
 
 /// The folder of trusted indexes.
 #[derive(Clone, Debug)]
-pub(crate) struct Home(PathBuf);
+pub(crate) struct Home {
+    folder: PathBuf,
+    keyring: KeyringProvider,
+}
 
 impl HomeArgs {
     /// The folder; nothing is made yet. Its path is absolute: caches in it are named to programs that
     /// run elsewhere.
     pub(crate) fn open(&self) -> Result<Home, Failure> {
+        let at = |folder| Home {
+            folder,
+            keyring: self.keyring_provider,
+        };
         if let Some(home) = &self.home {
             let home = std::path::absolute(home);
             return home
-                .map(Home)
+                .map(at)
                 .map_err(|source| io_failure("use", Path::new("."), source));
         }
         let set = |name| std::env::var_os(name).map(PathBuf::from);
@@ -47,18 +61,23 @@ impl HomeArgs {
         let data = set("XDG_DATA_HOME").filter(|path| path.is_absolute());
         let data = data.or_else(|| Some(set("HOME")?.join(".local/share")));
         let home = data.ok_or(TrustError::NoHome)?.join("countersign");
-        Ok(Home(home))
+        Ok(at(home))
     }
 }
 
 impl Home {
     /// The folder itself.
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        &self.folder
+    }
+
+    /// Who is asked for passwords.
+    pub(crate) fn keyring(&self) -> KeyringProvider {
+        self.keyring
     }
 
     fn indexes(&self) -> PathBuf {
-        self.0.join("indexes")
+        self.folder.join("indexes")
     }
 
     /// All indexes, by name.
@@ -77,7 +96,7 @@ impl Home {
                 .to_str()
                 .and_then(|it| check_name(it).ok())
             {
-                entries.push(Entry::read(&found.path(), name)?);
+                entries.push(Entry::read(&found.path(), name, self.keyring)?);
             }
         }
         entries.sort_by(|one, other| one.name().cmp(other.name()));
@@ -91,7 +110,7 @@ impl Home {
         if !folder.exists() {
             return Err(self.unknown(name)?);
         }
-        Entry::read(&folder, name)
+        Entry::read(&folder, name, self.keyring)
     }
 
     /// The index of that name; without a name the only one there is.
@@ -117,11 +136,16 @@ impl Home {
         .into())
     }
 
-    /// Adds an index. It is there whole or not at all.
+    /// Adds an index. It is there whole or not at all. One that is there already with the same anchor stays
+    /// as it is, so that a job may add it whether or not an earlier one's folder was restored.
     pub(crate) async fn add(&self, name: &str, anchor: Anchor) -> Result<Entry, Failure> {
         check_name(name)?;
         let folder = self.indexes().join(name);
         if folder.exists() {
+            let entry = Entry::read(&folder, name, self.keyring)?;
+            if entry.anchor().is_same(&anchor) {
+                return Ok(entry);
+            }
             let name = name.to_owned();
             return Err(TrustError::Taken { name }.into());
         }
@@ -147,7 +171,7 @@ impl Home {
             let _ = fs::remove_dir_all(&unfinished);
             return Err(failure);
         }
-        Entry::read(&folder, name)
+        Entry::read(&folder, name, self.keyring)
     }
 
     /// Removes an index with everything that belongs to it.
@@ -209,7 +233,7 @@ pub(crate) enum TrustError {
         known: Vec<String>,
     },
     /// The name is in use.
-    #[error("an index `{name}` is trusted already")]
+    #[error("another index `{name}`, or the same by another root, is trusted already")]
     Taken {
         /// The name.
         name: String,
@@ -223,6 +247,9 @@ pub(crate) enum TrustError {
         /// What was given.
         name: String,
     },
+    /// A URL with a password, which would lie in a file and be handed on with the anchor.
+    #[error("the URL has a password in it")]
+    Password,
     /// A file that is no trust anchor.
     #[error("{path} is no trust anchor: {why}", path = path.display())]
     Anchor {
@@ -267,6 +294,11 @@ impl TrustError {
             }
             Self::NoCanonicalUrl => {
                 "`countersign trust add` takes it with --canonical-url".to_owned()
+            }
+            Self::Password => {
+                "leave it out: it comes from the netrc file, or with --keyring-provider subprocess \
+                 from the keyring"
+                    .to_owned()
             }
             Self::Anchor { .. } => {
                 "`countersign trust export` writes one; a plain root goes to --root".to_owned()

@@ -10,8 +10,8 @@ use trust::Rejection;
 
 use super::TrustError;
 use crate::commands::client::Place;
+use crate::credentials::with_credentials;
 use crate::failure::Failure;
-use crate::netrc::with_credentials;
 
 /// What somebody said of a root.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub(crate) async fn fetch_root(
     place: &Place,
     fingerprint: &Fingerprint,
 ) -> Result<Vec<u8>, Failure> {
-    let metadata_url = with_credentials(&place.metadata_url);
+    let metadata_url = with_credentials(&place.metadata_url, place.keyring);
     let transport = transport_for(&metadata_url, Pace::default())?;
     let limits = &place.rules.limits;
     let mut version = Version::FIRST;

@@ -1,4 +1,4 @@
-//! `verify-lock` and `client verify`: promises of others against what is signed, with the real uv and pip
+//! `verify-lock` and `client verify`: promises of others against what is signed, with the real uv, pip and poetry
 //! making the lock files.
 
 use std::path::Path;
@@ -63,7 +63,28 @@ pub(crate) fn done(command: &mut Command) {
     assert!(output.status.success(), "{said}");
 }
 
-/// What uv and pip lock from the served index is what is signed, and one digit less is not.
+/// Has poetry lock a project of its own, in the folder `p`.
+fn poetry_lock(place: &Place, index: &str) {
+    std::fs::create_dir(place.at("p")).expect("a folder");
+    place.write(
+        "p/pyproject.toml",
+        format!(
+            "[tool.poetry]\nname = \"p\"\nversion = \"1\"\ndescription = \"\"\nauthors = []\n\
+             package-mode = false\n[tool.poetry.dependencies]\npython = \">=3.10\"\n\
+             countersign-sample-words = \"*\"\n\
+             [[tool.poetry.source]]\nname = \"main\"\nurl = \"{index}\"\n"
+        ),
+    );
+    let mut python = tool(place, "python");
+    let installers = Path::new(python.get_program()).ancestors().nth(3);
+    let poetry = installers
+        .expect("its folder")
+        .join("installers/poetry-2.5.1");
+    python.env("PYTHONPATH", poetry).current_dir(place.at("p"));
+    done(python.args(["-m", "poetry", "lock", "--no-interaction"]));
+}
+
+/// What uv, pip and poetry lock from the served index is what is signed, and one digit less is not.
 #[test]
 fn locks_of_the_real_tools() {
     let place = place();
@@ -95,7 +116,13 @@ fn locks_of_the_real_tools() {
         "-q",
     ];
     done(tool(&place, "uv").args(export));
-    for file in ["uv.lock", "pylock.toml", "requirements.txt"] {
+    poetry_lock(&place, &index);
+    for file in [
+        "uv.lock",
+        "pylock.toml",
+        "requirements.txt",
+        "p/poetry.lock",
+    ] {
         let run = place
             .run(&format!("{} --json", verify_lock(&place, file)))
             .expect_code(0);

@@ -317,16 +317,16 @@ fn an_index_of_an_older_version_is_upgraded() {
     place
         .run("index status")
         .expect_code(1)
-        .expect_text("schema version 1, this program reads 4")
+        .expect_text("schema version 1, this program reads 5")
         .expect_text("`countersign index upgrade`");
     place
         .run("index upgrade")
         .expect_code(0)
-        .expect_text("upgraded the index from schema version 1 to 4");
+        .expect_text("upgraded the index from schema version 1 to 5");
     place
         .run("index upgrade")
         .expect_code(0)
-        .expect_text("has schema version 4 already");
+        .expect_text("has schema version 5 already");
     let status = place.run("index status --json").expect_code(0).json();
     assert_eq!(
         (&status["projects"], &status["changes_waiting"]),

@@ -45,10 +45,15 @@ fn a_root_is_given_or_named_by_its_fingerprint() {
         .permissions()
         .mode();
     assert_eq!(mode & 0o777, 0o700);
-    place
-        .run(&format!("{add} --root {ROOT}"))
-        .expect_code(1)
-        .expect_text("trusted already");
+    // The same once more changes nothing; anything else under that name is refused.
+    place.run(&format!("{add} --root {ROOT}")).expect_code(0);
+    for other in ["--minimum timestamp=1", "--lenient", "--proxy-port 1"] {
+        place
+            .run(&format!("{add} --root {ROOT} {other}"))
+            .expect_code(1)
+            .expect_text("trusted already");
+    }
+    assert_eq!(shown(&place)["root"], root);
     place.run("trust remove --home home main").expect_code(0);
     assert!(!place.at("home/indexes/main").exists());
 

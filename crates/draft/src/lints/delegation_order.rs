@@ -1,10 +1,10 @@
 //! Who delegates to whom, in which order and how far: the table of roles, and nothing beside it.
 
-use metadata::{DelegatedRole, DelegatedRoles, PathPattern, PathSet, Role};
+use metadata::{DelegatedRole, DelegatedRoles, PathPattern, PathSet, Role, Targets};
 
 use super::{Case, Rule, Subject, listed};
 use crate::layout::{BINS_PATHS, CLAIMED_PATHS};
-use crate::{BINS_PREFIX, RECENTLY_CLAIMED};
+use crate::{BINS_PREFIX, CLAIMED, RECENTLY_CLAIMED};
 
 pub(super) const RULE: Rule = Rule {
     name: "delegation-order",
@@ -13,12 +13,16 @@ pub(super) const RULE: Rule = Rule {
 };
 
 fn check(case: &Case<'_>) -> Vec<String> {
-    let Subject::Targets { new, .. } = case.subject else {
+    let Subject::Targets { new, previous } = case.subject else {
         return Vec::new();
     };
     match case.role {
         Role::Targets => match new.delegations.as_ref().map(|list| &list.roles) {
-            Some(DelegatedRoles::Listed(roles)) => check_top(roles, case.policy.claims.is_some()),
+            Some(DelegatedRoles::Listed(roles)) => {
+                let mut broken = check_top(roles, case.policy.claims.is_some());
+                broken.extend(previous.into_iter().flat_map(|old| left_out(old, roles)));
+                broken
+            }
             _ => vec![format!("targets does not delegate to `{BINS_PREFIX}`")],
         },
         Role::Delegated(name) if listed::is_bin(name.as_str()) && new.delegations.is_some() => {
@@ -28,13 +32,17 @@ fn check(case: &Case<'_>) -> Vec<String> {
     }
 }
 
+/// The roles that may come before the bins where developers sign, in the order they are asked (DESIGN §4).
+/// `publishers-claimed` has its place between these two.
+const BEFORE_BINS: [&str; 2] = [CLAIMED, RECENTLY_CLAIMED];
+
 /// One unknown role before the bins could speak for every file, so none is let through.
 fn check_top(roles: &[DelegatedRole], developers_sign: bool) -> Vec<String> {
     let mut broken: Vec<String> = roles
         .iter()
         .filter(|role| {
             let name = role.name.as_str();
-            name != BINS_PREFIX && !(developers_sign && name == RECENTLY_CLAIMED)
+            name != BINS_PREFIX && !(developers_sign && BEFORE_BINS.contains(&name))
         })
         .map(|role| format!("targets delegates to the unknown role `{}`", role.name))
         .collect();
@@ -46,12 +54,40 @@ fn check_top(roles: &[DelegatedRole], developers_sign: bool) -> Vec<String> {
         return broken;
     };
     broken.extend(flaws(bins, &BINS_PATHS));
-    for role in before {
-        if role.name.as_str() == RECENTLY_CLAIMED {
-            broken.extend(flaws(role, &CLAIMED_PATHS));
-        }
+    let place = |role: &&DelegatedRole| {
+        BEFORE_BINS
+            .iter()
+            .position(|one| role.name.as_str() == *one)
+    };
+    let places: Vec<usize> = before.iter().filter_map(|role| place(&role)).collect();
+    for role in before.iter().filter(|role| place(role).is_some()) {
+        broken.extend(flaws(role, &CLAIMED_PATHS));
+    }
+    // An online role asked before the offline one could speak for what was claimed.
+    if !places.windows(2).all(|two| two[0] < two[1]) {
+        broken.push(format!(
+            "the order is not {}, {BINS_PREFIX}",
+            BEFORE_BINS.join(", ")
+        ));
     }
     broken
+}
+
+/// Roles of projects that targets delegated to and does not any more: their projects would be the index's
+/// again, without a word.
+fn left_out(old: &Targets, roles: &[DelegatedRole]) -> Vec<String> {
+    let has =
+        |roles: &[DelegatedRole], name: &str| roles.iter().any(|role| role.name.as_str() == name);
+    let Some(DelegatedRoles::Listed(before)) = old.delegations.as_ref().map(|list| &list.roles)
+    else {
+        return Vec::new();
+    };
+    let left_out = BEFORE_BINS
+        .into_iter()
+        .filter(|name| has(before, name) && !has(roles, name));
+    left_out
+        .map(|name| format!("targets no longer delegates to `{name}`"))
+        .collect()
 }
 
 /// What keeps a search from going on after the role, or from asking it.
@@ -79,7 +115,7 @@ fn flaws(role: &DelegatedRole, paths: &[&str]) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use metadata::{RoleName, Targets};
+    use metadata::RoleName;
 
     use super::*;
     use crate::lints::samples::{
@@ -148,6 +184,53 @@ mod tests {
         assert_eq!(listed(wider, &policy), 1);
         let top = top_of(&policy);
         assert_eq!(of_top(&RULE, &top).len(), 1, "the policy has nobody sign");
+    }
+
+    #[test]
+    fn claimed_is_asked_first() {
+        let policy = developers_sign();
+        let listed = |change: fn(&mut Vec<DelegatedRole>)| {
+            let mut top = top_of(&policy);
+            let keys = [crate::lints::samples::key(9)];
+            assert_eq!(crate::delegate_claimed(&mut top, &policy, &keys), Ok(true));
+            assert_eq!(crate::delegate_claimed(&mut top, &policy, &keys), Ok(false));
+            let Some(DelegatedRoles::Listed(roles)) =
+                top.delegations.as_mut().map(|list| &mut list.roles)
+            else {
+                panic!("the layout lists its delegations");
+            };
+            change(roles);
+            of_top_in(&RULE, &top, &policy)
+        };
+        assert_eq!(listed(|roles| assert_eq!(roles.len(), 3)), [""; 0]);
+        assert_eq!(
+            listed(|roles| roles.swap(0, 1)),
+            ["the order is not claimed, recently-claimed, bins"]
+        );
+        assert_eq!(listed(|roles| roles[1] = roles[0].clone()).len(), 1);
+        assert_eq!(listed(|roles| roles[0].terminating = true).len(), 1);
+        assert_eq!(
+            listed(|roles| roles[0].paths = roles[2].paths.clone()).len(),
+            1
+        );
+        assert!(!listed(|roles| roles.swap(0, 2)).is_empty());
+    }
+
+    #[test]
+    fn what_speaks_for_projects_stays() {
+        let policy = developers_sign();
+        let (mut old, new) = (top_of(&policy), top_of(&policy));
+        let found = |old: &Targets, new: &Targets| {
+            crate::lints::samples::found_in(&RULE, &Role::Targets, new, Some(old), &policy)
+        };
+        assert_eq!(found(&old, &new), [""; 0]);
+        let keys = [crate::lints::samples::key(9)];
+        crate::delegate_claimed(&mut old, &policy, &keys).unwrap();
+        assert_eq!(
+            found(&old, &new),
+            ["targets no longer delegates to `claimed`"]
+        );
+        assert_eq!(found(&new, &old), [""; 0]);
     }
 
     #[test]

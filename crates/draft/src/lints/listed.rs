@@ -8,7 +8,7 @@ use metadata::{
 use policy::{Policy, RolePolicy};
 
 use super::{Case, Subject};
-use crate::{BINS_PREFIX, RECENTLY_CLAIMED};
+use crate::{BINS_PREFIX, CLAIMED, RECENTLY_CLAIMED, is_claimed_shard};
 
 /// Keys and threshold of one role, as the document at hand lists them.
 pub(super) struct ListedRole<'a> {
@@ -95,6 +95,10 @@ fn delegated_policy<'a>(policy: &'a Policy, name: &RoleName) -> Option<&'a RoleP
             .claims
             .as_ref()
             .map(|claims| &claims.recently_claimed),
+        CLAIMED => policy.claims.as_ref().map(|claims| &claims.claimed),
+        name if is_claimed_shard(name) => {
+            policy.claims.as_ref().map(|claims| &claims.claimed_shard)
+        }
         name => is_bin(name).then_some(&policy.roles.bin_n),
     }
 }

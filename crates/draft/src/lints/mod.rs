@@ -5,6 +5,7 @@ mod bins_complete;
 mod bins_keep_names;
 mod bins_share_snapshot_key;
 mod canonical_bytes;
+mod claimed_shards;
 mod consistent_snapshot;
 mod delegation_order;
 mod expiry_in_policy;
@@ -51,6 +52,7 @@ pub const RULES: &[&Rule] = &[
     &role_names::RULE,
     &path_patterns::RULE,
     &delegation_order::RULE,
+    &claimed_shards::RULE,
     &projects_delegated::RULE,
     &bins_complete::RULE,
     &bins_keep_names::RULE,

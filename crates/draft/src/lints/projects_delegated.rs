@@ -1,10 +1,11 @@
-//! `recently-claimed` delegates to projects and nothing else: each by its own name, to its own files,
-//! terminating, and no more of them than clients read quickly.
+//! `recently-claimed` and the shards of `claimed` delegate to projects and nothing else: each by its own
+//! name, to its own files, terminating; a shard to its own projects alone, `recently-claimed` to no more
+//! than clients read quickly.
 
 use metadata::{DelegatedRole, DelegatedRoles, Role};
 
 use super::{Case, Rule, Subject};
-use crate::{DelegatedProject, RECENTLY_CLAIMED};
+use crate::{ClaimedShard, DelegatedProject, RECENTLY_CLAIMED, is_claimed_shard};
 
 pub(super) const RULE: Rule = Rule {
     name: "projects-delegated",
@@ -16,7 +17,8 @@ fn check(case: &Case<'_>) -> Vec<String> {
     let (Role::Delegated(name), Subject::Targets { new, .. }) = (case.role, case.subject) else {
         return Vec::new();
     };
-    if name.as_str() != RECENTLY_CLAIMED {
+    let is_shard = is_claimed_shard(name.as_str());
+    if name.as_str() != RECENTLY_CLAIMED && !is_shard {
         return Vec::new();
     }
     let mut broken = Vec::new();
@@ -34,6 +36,10 @@ fn check(case: &Case<'_>) -> Vec<String> {
     broken.extend(roles.iter().filter_map(flaw));
     let twice = roles.windows(2).filter(|two| two[0].name >= two[1].name);
     broken.extend(twice.map(|two| format!("`{}` is out of order, or twice", two[1].name)));
+    if is_shard {
+        broken.extend(strangers(case, name.as_str(), roles));
+        return broken;
+    }
     let limit = case
         .policy
         .claims
@@ -46,12 +52,28 @@ fn check(case: &Case<'_>) -> Vec<String> {
     broken
 }
 
+/// Projects that another shard answers for: nobody would ask this one, or two would speak for one
+/// project (reference F31).
+fn strangers(case: &Case<'_>, name: &str, roles: &[DelegatedRole]) -> Vec<String> {
+    let claims = case.policy.claims.as_ref();
+    let Some(shard) = claims.and_then(|claims| ClaimedShard::parse(name, claims)) else {
+        return vec![format!("`{name}` is no shard that the policy has")];
+    };
+    let stranger = |role: &&DelegatedRole| project_of(role).is_some_and(|one| !shard.has(&one));
+    let strangers = roles.iter().filter(stranger);
+    strangers
+        .map(|role| format!("`{}` belongs to another shard", role.name))
+        .collect()
+}
+
+fn project_of(role: &DelegatedRole) -> Option<index::ProjectName> {
+    let name = role.name.as_str().strip_prefix("project-")?;
+    index::ProjectName::parse_normalized(name).ok()
+}
+
 fn flaw(role: &DelegatedRole) -> Option<String> {
     let name = role.name.as_str();
-    let project = name
-        .strip_prefix("project-")
-        .and_then(|project| index::ProjectName::parse_normalized(project).ok());
-    let Some(project) = project else {
+    let Some(project) = project_of(role) else {
         return Some(format!("`{name}` is not the role of a project"));
     };
     // Else the bins could answer for a file that the project has not (reference F29).
@@ -112,6 +134,21 @@ mod tests {
     #[test]
     fn accepts_what_is_drawn() {
         assert_eq!(broken(|_| {}), 0);
+    }
+
+    /// `alpha` and `beta` have the digits 8e and f4.
+    #[test]
+    fn a_shard_has_its_own_projects() {
+        let mut policy = developers_sign();
+        policy.claims.as_mut().unwrap().shards = 1;
+        let in_shard = |name: &str, policy: &policy::Policy| {
+            found_in(&RULE, &role(name), &drawn(), None, policy)
+        };
+        assert_eq!(in_shard("claimed-00", &policy), [""; 0]);
+        assert_eq!(in_shard("claimed-01", &policy).len(), 1);
+        policy.claims.as_mut().unwrap().shards = 16;
+        assert_eq!(in_shard("claimed-08", &policy).len(), 1);
+        assert_eq!(in_shard("claimed-00", &policy).len(), 2);
     }
 
     #[test]

@@ -220,18 +220,24 @@ pub(crate) async fn ask(address: SocketAddr, path: &str) -> Reply {
     send(address, "GET", path, "").await
 }
 
-async fn send(address: SocketAddr, method: &str, path: &str, headers: &str) -> Reply {
+pub(crate) async fn send(address: SocketAddr, method: &str, path: &str, headers: &str) -> Reply {
     let host = if headers.contains("host:") {
         String::new()
     } else {
         format!("host: {address}\r\n")
     };
     let request = format!("{method} {path} HTTP/1.1\r\n{host}connection: close\r\n{headers}\r\n");
+    Reply::parse(&raw(address, &request).await)
+}
+
+/// Everything that comes on a connection.
+pub(crate) async fn raw(address: SocketAddr, request: &str) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut reply = Vec::new();
-    stream.read_to_end(&mut reply).await.unwrap();
-    Reply::parse(&reply)
+    // A connection that is broken off has said what it had to say.
+    let _ = stream.read_to_end(&mut reply).await;
+    reply
 }
 
 pub(crate) fn put_page(repository: &mut Simulator, name: &str, files: Vec<PageFile>) {

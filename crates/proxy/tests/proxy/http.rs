@@ -57,13 +57,7 @@ async fn names_are_redirected_and_nothing_else_is_there() {
         let reply = bench.get(other).await;
         assert_eq!((reply.status, reply.header("location")), (301, WORDS_PAGE));
     }
-    for missing in [
-        "/simple/",
-        "/simple/nobody/",
-        "/simple/-/",
-        "/",
-        "/pypi/x/json",
-    ] {
+    for missing in ["/simple/nobody/", "/simple/-/", "/", "/pypi/x/json"] {
         bench.get(missing).await.refused(404);
     }
     let wheel = sample(WORDS_WHEEL);
@@ -148,12 +142,9 @@ async fn core_metadata_is_bound_by_the_page_or_the_project_role() {
     bench
         .repository
         .serve_target(&metadata_path_of(GREETER_WHEEL), metadata);
-    let reply = bench.get(&url(GREETER_WHEEL)).await;
-    assert!(
-        reply
-            .refused(409)
-            .starts_with("TUF not-signed project-greeter: ")
-    );
+    // What is served instead is what they signed with the wheel.
+    let own = bench.get(&url(GREETER_WHEEL)).await.body;
+    assert!(own != metadata && own.starts_with(b"Metadata-Version: "));
     bench.repository.add_target(
         "project-greeter",
         &metadata_path_of(GREETER_WHEEL),
@@ -172,4 +163,148 @@ async fn status_tells_what_is_trusted() {
     assert_eq!(status["verdict"]["pages"], 1);
     assert!(status.get("problem").is_none());
     assert_eq!(distribution(WORDS_WHEEL).project(), &project(WORDS));
+}
+
+/// The list is made of every bin of the snapshot.
+#[tokio::test]
+async fn the_list_has_every_project_whose_page_is_signed() {
+    let mut bench = Bench::new().await;
+    let names = async |bench: &Bench| {
+        let reply = bench.get("/simple/").await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        let list = reply.json();
+        let named = list["projects"].as_array().unwrap().iter();
+        named
+            .map(|it| it["name"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(&bench).await, [GREETER, WORDS]);
+    let html = bench.send("GET", "/simple/", "accept: text/html\r\n").await;
+    let text = String::from_utf8(html.body.clone()).unwrap();
+    assert!(
+        text.contains(&format!("<a href=\"{WORDS}/\">{WORDS}</a>")),
+        "{text}"
+    );
+    let known = format!(
+        "accept: text/html\r\nif-none-match: {}\r\n",
+        html.header("etag")
+    );
+    assert_eq!(bench.send("GET", "/simple/", &known).await.status, 304);
+
+    // A page that another bin lists than the one that is asked for it is nobody's.
+    bench.put_page("another", vec![]);
+    let path = index::page_path(&project("misplaced")).to_string();
+    let bin = bench.repository.bin_of("bins", &path);
+    let wrong = if bin == "bin-0" { "bin-1" } else { "bin-0" };
+    bench.repository.add_target(wrong, &path, b"{}");
+    bench.repository.publish();
+    assert_eq!(names(&bench).await, ["another", GREETER, WORDS]);
+
+    // A bin that is not there is not passed over.
+    bench.repository.touch("bin-1");
+    bench.repository.publish();
+    bench
+        .repository
+        .server()
+        .bend("*.bin-1.json", Bend::Status(404));
+    let refused = bench.get("/simple/").await;
+    assert_ne!(refused.status, 200);
+    refused.refused(refused.status);
+}
+
+/// Where the index lists no core metadata, it comes out of the verified wheel: offered once that is here.
+#[tokio::test]
+async fn core_metadata_is_taken_out_of_a_verified_wheel() {
+    let bench = Bench::new().await;
+    for (name, filename) in [(WORDS, WORDS_WHEEL), (GREETER, GREETER_WHEEL)] {
+        let page = format!("/simple/{name}/");
+        let url = url_of(filename, &sample(filename));
+        let listed = async || bench.get(&page).await.json()["files"][0].clone();
+        assert!(listed().await.get("core-metadata").is_none());
+        assert_eq!(bench.get(&url).await.body, sample(filename));
+        let sha256 = listed().await["core-metadata"]["sha256"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let metadata = bench.get(&format!("{url}.metadata")).await;
+        assert!(metadata.body.starts_with(b"Metadata-Version: "));
+        assert_eq!(sha256, Sha256::of(&metadata.body).to_string());
+        // Of an earlier run's cache, too.
+        let again = bench.again().await;
+        let reply = again.get(&page).await.json();
+        assert_eq!(
+            reply["files"][0]["core-metadata"]["sha256"],
+            sha256.as_str()
+        );
+        let metadata = again.get(&format!("{url}.metadata")).await.body;
+        assert_eq!(sha256, Sha256::of(&metadata).to_string());
+    }
+}
+
+/// Nothing is taken out of a wheel that is not what was signed.
+#[tokio::test]
+async fn no_core_metadata_comes_out_of_an_altered_wheel() {
+    for (filename, role) in [(WORDS_WHEEL, "bin-"), (GREETER_WHEEL, "project-greeter")] {
+        let bench = Bench::new().await;
+        let wheel = sample(filename);
+        let name = bench.repository.target_name(&path_of(filename), &wheel);
+        bench.repository.server().bend(&name, Bend::one_bit());
+        let url = format!("{}.metadata", url_of(filename, &wheel));
+        let reply = bench.get(&url).await;
+        let reason = reply.refused(409);
+        assert!(
+            reason.starts_with(&format!("TUF mismatch {role}")),
+            "{reason}"
+        );
+    }
+}
+
+/// While a file is fetched and verified, those whom it helps are told that they are waited for.
+#[tokio::test]
+async fn interim_responses_come_before_a_slow_file() {
+    let wheel = sample(WORDS_WHEEL);
+    let url = url_of(WORDS_WHEEL, &wheel);
+    for (agent, is_told) in [
+        ("pip/26.3", true),
+        ("poetry/2.5.1", true),
+        ("uv/0.13.8", false),
+    ] {
+        let bench = Bench::new().await;
+        let again = bench
+            .again_with(|config| config.connections.interim = Duration::from_millis(20))
+            .await;
+        let name = bench.repository.target_name(&path_of(WORDS_WHEEL), &wheel);
+        let slow = Bend::Slow {
+            piece: 400,
+            pause: Duration::from_millis(50),
+        };
+        bench.repository.server().bend(&name, slow);
+        for version in ["HTTP/1.1", "HTTP/1.0"] {
+            std::fs::remove_dir_all(bench.dir.path().join("cache")).unwrap();
+            std::fs::create_dir(bench.dir.path().join("cache")).unwrap();
+            let address = again.address;
+            let request = format!(
+                "GET {url} {version}\r\nhost: {address}\r\nuser-agent: {agent}\r\nconnection: close\r\n\r\n"
+            );
+            let reply = crate::bench::raw(address, &request).await;
+            let told = b"HTTP/1.1 100 Continue\r\n\r\n";
+            let mut rest = &reply[..];
+            let mut times = 0;
+            while let Some(after) = rest.strip_prefix(told) {
+                (rest, times) = (after, times + 1);
+            }
+            assert_eq!(
+                times >= 2,
+                is_told && version == "HTTP/1.1",
+                "{agent} {version}: {times}"
+            );
+            assert!(rest.starts_with(b"HTTP/1.") && rest[8..].starts_with(b" 200 OK"));
+            assert!(rest.ends_with(&wheel));
+        }
+        // What is here already is sent at once.
+        let whole = again
+            .send("GET", &url, &format!("user-agent: {agent}\r\n"))
+            .await;
+        assert_eq!((whole.status, whole.body), (200, wheel.clone()));
+    }
 }

@@ -6,3 +6,4 @@ mod http;
 mod installers;
 mod refusals;
 mod several;
+mod unverified;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use client::{ClientError, Datastore, Updater, UpdaterConfig, init};
+use client::{ClientError, Datastore, Pace, UnverifiedIndex, Updater, UpdaterConfig, init};
 use countersign_proxy::{ProxyConfig, ProxyState, SharedState, UpstreamRules, router};
 use countersign_tests::Simulator;
 use tokio::net::TcpListener;
@@ -12,14 +12,14 @@ use crate::bench::{Bench, GREETER, GREETER_WHEEL, ask, entry, path_of, put_page,
 const EVIL: &[u8] = b"not what the developers signed";
 
 /// A proxy before repositories by name; ends with the test.
-struct Several {
-    state: SharedState,
-    address: std::net::SocketAddr,
+pub(crate) struct Several {
+    pub(crate) state: SharedState,
+    pub(crate) address: std::net::SocketAddr,
     _dir: tempfile::TempDir,
 }
 
 impl Several {
-    async fn before(repositories: &[(&str, &Simulator)], rules: &str) -> Self {
+    pub(crate) async fn before(repositories: &[(&str, &Simulator)], rules: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         for (name, repository) in repositories {
             let datastore = Datastore::open(dir.path().join(name)).unwrap();
@@ -42,7 +42,8 @@ impl Several {
             ..ProxyConfig::new(dir.path().join("cache"))
         };
         let rules = UpstreamRules::parse(rules).unwrap();
-        let state = ProxyState::before::<ClientError>(rules, updater, config).unwrap();
+        let unverified = |url: &url::Url| UnverifiedIndex::new(url.clone(), Pace::default());
+        let state = ProxyState::before::<ClientError>(rules, updater, unverified, config).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let served = axum::serve(listener, router(Arc::clone(&state)));

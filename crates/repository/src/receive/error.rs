@@ -71,8 +71,17 @@ pub enum ReceiveError {
         scheme: String,
     },
     /// The keys of a claimed project stand in an offline role.
-    #[error("{project} is claimed: its keys change in a ceremony alone")]
+    #[error("{project} is claimed: only a ceremony gives it back to the index")]
     Claimed {
+        /// The project.
+        project: ProjectName,
+    },
+    /// Keys change with a ceremony, and those of before have not signed.
+    #[error(
+        "{project} is claimed and gets other keys with the next ceremony: until then those of before have \
+         to sign, too"
+    )]
+    AwaitsCeremony {
         /// The project.
         project: ProjectName,
     },
@@ -127,6 +136,7 @@ impl ReceiveError {
             Self::Held { .. } => "held",
             Self::Scheme { .. } => "key-scheme",
             Self::Claimed { .. } => "claimed",
+            Self::AwaitsCeremony { .. } => "awaits-ceremony",
             Self::Unregistered { .. } => "unregistered",
             Self::Transaction(reason) => reason.code(),
             Self::NameTaken { .. } => "name-taken",

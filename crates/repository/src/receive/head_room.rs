@@ -13,7 +13,6 @@ use super::ReceiveError;
 use crate::claim_record::{ClaimRecord, ClaimStage};
 use crate::error::RepositoryError;
 use crate::repository::Repository;
-use crate::standing::Standing;
 
 /// Bytes of a snapshot's entry besides the role's name: version, length, SHA-256 and punctuation, the
 /// numbers as long as they get.
@@ -28,16 +27,13 @@ const SIGNATURE_BYTES: u64 = 300;
 
 impl Repository {
     /// Whether one more project can be claimed before a ceremony has moved others.
-    pub(super) fn room_for_a_claim(
-        &self,
-        standing: &Standing,
-    ) -> Result<Result<(), ReceiveError>, RepositoryError> {
+    pub(super) fn room_for_a_claim(&self) -> Result<Result<(), ReceiveError>, RepositoryError> {
         let claims = self.state.claims()?;
         let recent = claims
             .values()
             .filter(|claim| claim.stage != ClaimStage::Claimed)
             .count();
-        let needed = (recent + standing.queued_claims(&claims)) as u64 + 1;
+        let needed = (recent + self.queued_claims(&claims)?) as u64 + 1;
         let policy = self.settings.policy.claims.as_ref();
         let limit = policy.map_or(0, |claims| claims.recently_claimed_projects.into());
         Ok(at_most("projects in `recently-claimed`", needed, limit))
@@ -46,7 +42,6 @@ impl Repository {
     /// Whether `recently-claimed` can list these keys beside everybody else's.
     pub(super) fn room_for_keys(
         &self,
-        standing: &Standing,
         registration: &Registration,
     ) -> Result<Result<(), ReceiveError>, RepositoryError> {
         let mut projects = BTreeMap::new();
@@ -55,10 +50,8 @@ impl Repository {
             .values()
             .filter(|claim| claim.stage != ClaimStage::Claimed);
         let known = known.filter_map(ClaimRecord::next_registration);
-        for one in known
-            .chain(standing.queued_registrations())
-            .chain([registration])
-        {
+        let queued = self.queued_registrations()?;
+        for one in known.chain(&queued).chain([registration]) {
             let delegated = DelegatedProject {
                 project: one.project.clone(),
                 keys: one.keys.clone(),

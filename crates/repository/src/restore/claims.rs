@@ -118,7 +118,6 @@ fn taken_over(
         since,
         in_force: Some(in_force.unwrap_or_else(found)),
         next,
-        // The keys of a claimed project change with what is published, and not otherwise.
-        held: stage != ClaimStage::Claimed,
+        held: true,
     }
 }

@@ -5,6 +5,7 @@
 mod body;
 mod claims;
 mod objects;
+mod submissions;
 
 use chrono::{DateTime, TimeZone, Utc};
 use draft::BinLayout;
@@ -22,6 +23,7 @@ use body::{ChangeBody, FileBody, OutcomeBody, RoleBody, StagedBody};
 use claims::ClaimBody;
 
 pub use objects::{file_objects, named, object, read_object, role_object};
+pub use submissions::{entries, read_submission};
 
 /// A record that cannot be read.
 pub fn damaged(what: impl Into<String>) -> RepositoryError {

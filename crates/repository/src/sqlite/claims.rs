@@ -76,7 +76,7 @@ pub(super) fn is_used(db: &Connection, request: &Sha256) -> Result<bool, Reposit
 }
 
 /// Notes a request as used up, in the transaction that queues the keys it asks for.
-pub(super) fn use_up(db: &Transaction<'_>, granted: &Granted) -> Result<(), RepositoryError> {
+pub(super) fn use_up(db: &Connection, granted: &Granted) -> Result<(), RepositoryError> {
     let Some(evidence) = granted.evidence else {
         return Ok(());
     };

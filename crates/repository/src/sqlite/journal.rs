@@ -34,35 +34,44 @@ pub(super) fn enqueue(
     changes: &[Change],
     now: DateTime<Utc>,
 ) -> Result<Vec<ChangeId>, RepositoryError> {
-    const DOING: &str = "queueing changes";
-    transact(db, DOING, |db| {
-        let mut ids = Vec::with_capacity(changes.len());
-        for change in changes {
-            for file in change.files() {
-                let sql = "INSERT OR IGNORE INTO names VALUES (?1, ?2)";
-                db.execute(
-                    sql,
-                    params![file.filename.as_str(), file.sha256.to_string()],
-                )
-                .map_err(failed(DOING))?;
-                check_name(db, file)?;
-            }
-            if let Change::Claim(granted) = change {
-                claims::use_up(db, granted)?;
-            }
-            let body = rows::change(change)?;
-            let sql = "INSERT INTO changes (accepted, body) VALUES (?1, ?2)";
-            db.execute(sql, params![now.timestamp(), body])
-                .map_err(failed(DOING))?;
-            ids.push(ChangeId(db.last_insert_rowid()));
-        }
-        Ok(ids)
+    transact(db, QUEUEING, |db| {
+        let queued = changes.iter().map(|change| queue(db, change, now));
+        queued.collect()
     })
+}
+
+const QUEUEING: &str = "queueing changes";
+
+/// Queues one change: takes the names and the request that it needs.
+pub(super) fn queue(
+    db: &Connection,
+    change: &Change,
+    now: DateTime<Utc>,
+) -> Result<ChangeId, RepositoryError> {
+    let run = |sql: &str, row: &[&dyn rusqlite::ToSql]| {
+        db.prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(row))
+            .map_err(failed(QUEUEING))
+    };
+    for file in change.files() {
+        let name = params![file.filename.as_str(), file.sha256.to_string()];
+        run("INSERT OR IGNORE INTO names VALUES (?1, ?2)", name)?;
+        check_name(db, file)?;
+    }
+    if let Change::Claim(granted) = change {
+        claims::use_up(db, granted)?;
+    }
+    let body = rows::change(change)?;
+    run(
+        "INSERT INTO changes (accepted, body, project) VALUES (?1, ?2, ?3)",
+        params![now.timestamp(), body, change.project().as_str()],
+    )?;
+    Ok(ChangeId(db.last_insert_rowid()))
 }
 
 /// A name stands for the bytes it was first taken for, whoever asked at the same moment (reference
 /// F7).
-fn check_name(db: &Transaction<'_>, file: &FileRecord) -> Result<(), RepositoryError> {
+fn check_name(db: &Connection, file: &FileRecord) -> Result<(), RepositoryError> {
     let taken: String = db
         .query_row(
             "SELECT sha256 FROM names WHERE filename = ?1",

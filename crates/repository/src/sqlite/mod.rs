@@ -7,6 +7,7 @@ mod journal;
 mod read;
 mod rebin;
 mod schema;
+mod submissions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -25,6 +26,7 @@ use crate::record::{FileRecord, Publication, RoleRecord, Settings, Staged};
 use crate::rows::{self, damaged, to_time};
 use crate::state::{HeadRecord, State};
 use crate::store::StorePath;
+use crate::submission::{DecidedSubmission, Queueing, SubmissionId, SubmissionRecord};
 
 /// A [`State`] in one SQLite file. Commits are synced in full: what is acknowledged survives a loss of
 /// power.
@@ -122,8 +124,36 @@ impl State for SqliteState {
         journal::enqueue(&mut self.db, changes, now)
     }
 
+    fn submit(
+        &mut self,
+        submissions: &[DecidedSubmission],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Queueing>, RepositoryError> {
+        submissions::submit(&mut self.db, submissions, now)
+    }
+
+    fn submission(&self, id: SubmissionId) -> Result<Option<SubmissionRecord>, RepositoryError> {
+        submissions::submission(&self.db, id)
+    }
+
+    fn submission_under(
+        &self,
+        sender: &str,
+        key: &str,
+    ) -> Result<Option<(Sha256, SubmissionRecord)>, RepositoryError> {
+        submissions::under(&self.db, sender, key)
+    }
+
     fn pending(&self) -> Result<Vec<Queued>, RepositoryError> {
         read::pending(&self.db)
+    }
+
+    fn pending_of(&self, project: &ProjectName) -> Result<Vec<Queued>, RepositoryError> {
+        read::pending_of(&self.db, project)
+    }
+
+    fn pending_count(&self) -> Result<u64, RepositoryError> {
+        read::pending_count(&self.db)
     }
 
     fn answers(

@@ -80,8 +80,35 @@ pub(super) fn allocated(db: &Connection) -> Result<BTreeMap<Role, Version>, Repo
 }
 
 pub(super) fn pending(db: &Connection) -> Result<Vec<Queued>, RepositoryError> {
-    let sql = "SELECT id, accepted, body FROM changes WHERE outcome IS NULL ORDER BY id";
-    rows(db, "reading the journal", sql, [], |row| {
+    pending_where(db, "", [])
+}
+
+pub(super) fn pending_of(
+    db: &Connection,
+    project: &ProjectName,
+) -> Result<Vec<Queued>, RepositoryError> {
+    pending_where(db, "AND project = ?1", [project.as_str()])
+}
+
+pub(super) fn pending_count(db: &Connection) -> Result<u64, RepositoryError> {
+    db.query_row(
+        "SELECT count(*) FROM changes WHERE outcome IS NULL",
+        [],
+        |row| row.get::<_, i64>(0),
+    )
+    .map(|count| u64::try_from(count).unwrap_or(0))
+    .map_err(failed("counting the journal"))
+}
+
+fn pending_where(
+    db: &Connection,
+    condition: &'static str,
+    params: impl Params,
+) -> Result<Vec<Queued>, RepositoryError> {
+    let sql = format!(
+        "SELECT id, accepted, body FROM changes WHERE outcome IS NULL {condition} ORDER BY id"
+    );
+    rows(db, "reading the journal", &sql, params, |row| {
         Ok((
             row.get::<_, i64>(0)?,
             row.get::<_, i64>(1)?,

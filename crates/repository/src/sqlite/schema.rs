@@ -3,14 +3,16 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
+use crate::change::Queued;
 use crate::error::RepositoryError;
 use crate::record::Settings;
 use crate::sqlite::failed;
+use crate::sqlite::read::pending;
 
 /// Grows with every change of the tables; `index upgrade` migrates older ones.
-const SCHEMA_VERSION: i64 = 4;
+const SCHEMA_VERSION: i64 = 5;
 
 /// How long a command waits for another to finish its transaction.
 const BUSY: Duration = Duration::from_secs(30);
@@ -55,6 +57,23 @@ const CLAIMS: &str = "
         project TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX withdrawn_by_project ON withdrawn (project);
+";
+
+/// What version 5 added: requests with their answers, and waiting changes by project.
+const SUBMISSIONS: &str = "
+    -- Every request taken in over HTTP, with what it came to; with a key it gets that answer for ever.
+    CREATE TABLE submissions (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        accepted INTEGER NOT NULL,
+        sender TEXT NOT NULL,
+        key TEXT,
+        digest TEXT,
+        body TEXT NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX submissions_by_key ON submissions (sender, key) WHERE key NOTNULL;
+    -- Of changes decided before version 5, the project is not filled in: nobody asks for it.
+    ALTER TABLE changes ADD COLUMN project TEXT NOT NULL DEFAULT '';
+    CREATE INDEX changes_pending_by_project ON changes (project, id) WHERE outcome IS NULL;
 ";
 
 const TABLES: &str = "
@@ -156,6 +175,7 @@ pub(super) fn create(db: &mut Connection, settings: &Settings) -> rusqlite::Resu
     transaction.execute_batch(HISTORY)?;
     transaction.execute_batch(PUBLICATIONS)?;
     transaction.execute_batch(CLAIMS)?;
+    transaction.execute_batch(SUBMISSIONS)?;
     for (name, value) in settings.encode() {
         transaction.execute("INSERT INTO settings VALUES (?1, ?2)", (name, value))?;
     }
@@ -184,7 +204,7 @@ pub(super) fn upgrade(db: &mut Connection) -> Result<i64, RepositoryError> {
         .map_err(failed(DOING))?;
     match found {
         SCHEMA_VERSION => return Ok(found),
-        1..=3 => {}
+        1..=4 => {}
         _ => {
             return Err(RepositoryError::Schema {
                 found,
@@ -192,8 +212,9 @@ pub(super) fn upgrade(db: &mut Connection) -> Result<i64, RepositoryError> {
             });
         }
     }
+    let waiting = projects_of_waiting(db)?;
     let mut migrate = || -> rusqlite::Result<()> {
-        let transaction = db.transaction()?;
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if found == 1 {
             transaction.execute_batch(HISTORY)?;
             // Older timestamps lived no longer than this one, so nothing outlives it unnoticed.
@@ -205,10 +226,24 @@ pub(super) fn upgrade(db: &mut Connection) -> Result<i64, RepositoryError> {
         if found < 3 {
             transaction.execute_batch(PUBLICATIONS)?;
         }
-        transaction.execute_batch(CLAIMS)?;
+        if found < 4 {
+            transaction.execute_batch(CLAIMS)?;
+        }
+        transaction.execute_batch(SUBMISSIONS)?;
+        for (id, project) in &waiting {
+            let sql = "UPDATE changes SET project = ?2 WHERE id = ?1";
+            transaction.execute(sql, (id, project))?;
+        }
         transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
         transaction.commit()
     };
     migrate().map_err(failed(DOING))?;
     Ok(found)
+}
+
+/// The projects of waiting changes, by number: older tables do not name them.
+fn projects_of_waiting(db: &Connection) -> Result<Vec<(i64, String)>, RepositoryError> {
+    let waiting = pending(db)?.into_iter();
+    let project = |one: Queued| (one.id.0, one.change.project().to_string());
+    Ok(waiting.map(project).collect())
 }

@@ -77,11 +77,16 @@ impl Team {
 
     /// Begins anew with other keys: the roles that are published come along.
     pub fn with_other_keys(&mut self, keys: usize, now: DateTime<Utc>) {
+        self.with_keys((0..keys).map(|_| key()).collect(), now);
+    }
+
+    /// The same with these keys, one of which has to sign.
+    pub fn with_keys(&mut self, keys: Vec<Arc<FileKey>>, now: DateTime<Utc>) {
         let before = self.home.join(self.claims.to_string());
         while self.home.join(self.claims.to_string()).exists() {
             self.claims += 1;
         }
-        self.keys = (0..keys).map(|_| key()).collect();
+        self.keys = keys;
         let path = self.home.join(self.claims.to_string());
         let (operator, keys) = (&self.operator, &self.keys);
         let folder = claim(&path, &self.project, operator, keys, self.claims, now);

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
 use countersign_repository::{
-    Change, ChangeId, ClaimRecord, FileRecord, HeadRecord, History, OfflineFile, OfflineSet, Parts,
-    Publication, Queued, Repository, RepositoryError, RoleRecord, Settings, Staged, State, Store,
-    StoreError, StorePath, UploadPlace,
+    Change, ChangeId, ClaimRecord, DecidedSubmission, FileRecord, HeadRecord, History, OfflineFile,
+    OfflineSet, Parts, Publication, Queued, Queueing, Repository, RepositoryError, RoleRecord,
+    Settings, Staged, State, Store, StoreError, StorePath, SubmissionId, SubmissionRecord,
+    UploadPlace,
 };
 use index::ProjectName;
 use metadata::{Role, Sha256, TargetPath, Version};
@@ -163,8 +164,31 @@ impl State for FailingState {
     fn enqueue(&mut self, changes: &[Change], now: DateTime<Utc>) -> Outcome<Vec<ChangeId>> {
         self.inner.enqueue(changes, now)
     }
+    fn submit(
+        &mut self,
+        submissions: &[DecidedSubmission],
+        now: DateTime<Utc>,
+    ) -> Outcome<Vec<Queueing>> {
+        self.inner.submit(submissions, now)
+    }
+    fn submission(&self, id: SubmissionId) -> Outcome<Option<SubmissionRecord>> {
+        self.inner.submission(id)
+    }
+    fn submission_under(
+        &self,
+        sender: &str,
+        key: &str,
+    ) -> Outcome<Option<(Sha256, SubmissionRecord)>> {
+        self.inner.submission_under(sender, key)
+    }
     fn pending(&self) -> Outcome<Vec<Queued>> {
         self.inner.pending()
+    }
+    fn pending_of(&self, project: &ProjectName) -> Outcome<Vec<Queued>> {
+        self.inner.pending_of(project)
+    }
+    fn pending_count(&self) -> Outcome<u64> {
+        self.inner.pending_count()
     }
     fn answers(
         &self,

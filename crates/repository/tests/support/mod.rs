@@ -60,7 +60,8 @@ pub static CLAIMS: LazyLock<String> = LazyLock::new(|| {
     };
     let claims = [
         POLICY.as_str(),
-        "[claims]\nshards = 16\nrecently_claimed_projects = 3\nsub_roles_per_project = 8\n",
+        "[claims]\nshards = 16\nrecently_claimed_projects = 3\nsub_roles_per_project = 8\n\
+         lost_keys_wait = \"20m\"\n",
         &role("claimed", "offline"),
         &role("claimed-shard", "offline"),
         &role("publishers-claimed", "offline"),
@@ -89,11 +90,11 @@ pub fn published(folder: &Path, ceremony: &Ceremony) -> Repository {
 /// Keys in memory, and what a ceremony does with them.
 pub struct Ceremony {
     root: Vec<Arc<FileKey>>,
-    targets: Vec<Arc<FileKey>>,
+    pub targets: Vec<Arc<FileKey>>,
     bins: Vec<Arc<FileKey>>,
     /// Timestamp, snapshot, bins: one key for all unless they are told apart.
     online: [Arc<FileKey>; 3],
-    policy: Policy,
+    pub policy: Policy,
     layout: BinLayout,
     policy_text: String,
 }
@@ -253,7 +254,7 @@ impl Ceremony {
         clippy::too_many_arguments,
         reason = "one call writes one file of a set"
     )]
-    fn write<R: DraftDocument>(
+    pub fn write<R: DraftDocument>(
         &self,
         set: &Path,
         role: Role,

@@ -64,6 +64,12 @@ impl Timed {
         }
     }
 
+    /// The snapshot held from before, where it still counts: what a delta to the new one starts from (decision 0021).
+    #[must_use]
+    pub fn held(&self) -> Option<&Verified<Snapshot>> {
+        self.held_snapshot.as_ref()
+    }
+
     /// Goes on with the held snapshot where it is the very one the timestamp names; otherwise
     /// gives the state back, so that the snapshot can be fetched.
     pub fn held_snapshot(mut self) -> Result<Snapped, Box<Self>> {

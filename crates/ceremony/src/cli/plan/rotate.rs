@@ -97,6 +97,24 @@ struct OfflineKeys {
     #[arg(env = "COUNTERSIGN_BINS_KEY")]
     bins: Vec<HolderFile>,
 
+    /// A key of `claimed`, on an index whose projects are claimed
+    #[arg(
+        long = "claimed-key",
+        value_name = "HOLDER=FILE",
+        value_delimiter = ','
+    )]
+    #[arg(env = "COUNTERSIGN_CLAIMED_KEY")]
+    claimed: Vec<HolderFile>,
+
+    /// A key of the shards of `claimed`
+    #[arg(
+        long = "claimed-shard-key",
+        value_name = "HOLDER=FILE",
+        value_delimiter = ','
+    )]
+    #[arg(env = "COUNTERSIGN_CLAIMED_SHARD_KEY")]
+    claimed_shard: Vec<HolderFile>,
+
     /// The invitation for which these keys were proved; without it, keys are taken as they are
     #[arg(long, value_name = "FILE", env = "COUNTERSIGN_INVITATION")]
     invitation: Option<PathBuf>,
@@ -109,6 +127,8 @@ impl OfflineKeys {
             (KeyRole::Root, &self.root),
             (KeyRole::Targets, &self.targets),
             (KeyRole::Bins, &self.bins),
+            (KeyRole::Claimed, &self.claimed),
+            (KeyRole::ClaimedShard, &self.claimed_shard),
         ] {
             out.extend(desk.held(files)?.into_iter().map(|one| (role, one)));
         }
@@ -238,7 +258,7 @@ pub(super) struct RemoveHolder {
         value_delimiter = ',',
         env = "COUNTERSIGN_ROLES"
     )]
-    #[arg(value_parser = ["root", "targets", "bins"])]
+    #[arg(value_parser = ["root", "targets", "bins", "claimed", "claimed-shard"])]
     roles: Vec<String>,
 }
 

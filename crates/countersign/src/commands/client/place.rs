@@ -7,8 +7,9 @@ use client::{ClientError, Datastore, Minimum, Pace, Updater, UpdaterConfig, tran
 use trust::{Dialect, Rules};
 use url::Url;
 
+use crate::credentials::with_credentials_both;
 use crate::failure::{Failure, UsageError};
-use crate::netrc::with_credentials;
+use crate::keyring::KeyringProvider;
 use crate::trusted::{Entry, Home, HomeArgs};
 
 /// Where trusted metadata is kept.
@@ -88,6 +89,8 @@ pub(crate) struct Place {
     pub(crate) rules: Rules,
     /// Versions below which nothing is believed.
     pub(crate) minimum: Minimum,
+    /// Who is asked for passwords.
+    pub(crate) keyring: KeyringProvider,
 }
 
 impl PlaceArgs {
@@ -122,6 +125,7 @@ impl PlaceArgs {
             metadata_dir: self.trust.metadata_dir.clone(),
             rules: self.trust.rules(),
             minimum: Minimum::default(),
+            keyring: self.home.keyring_provider,
         })
     }
 }
@@ -135,6 +139,7 @@ impl Place {
             metadata_dir: metadata_dir.to_owned(),
             rules: Rules::default(),
             minimum: Minimum::default(),
+            keyring: KeyringProvider::Disabled,
         })
     }
 
@@ -154,12 +159,13 @@ impl Place {
 
     /// The same with a datastore that was opened in another way.
     pub(crate) fn updater_of(&self, datastore: Datastore) -> Result<Updater, Failure> {
-        let metadata = with_credentials(&self.metadata_url);
+        let urls = (&self.metadata_url, &self.targets_url);
+        let (metadata, targets) = with_credentials_both(urls, self.keyring);
         let transport = transport_for(&metadata, Pace::default())?;
         let config = UpdaterConfig {
             rules: self.rules,
             minimum: self.minimum.clone(),
-            ..UpdaterConfig::new(metadata, with_credentials(&self.targets_url))
+            ..UpdaterConfig::new(metadata, targets)
         };
         Ok(Updater::new(config, datastore, transport)?)
     }

@@ -1,6 +1,7 @@
 //! `countersign doctor`: what stands in the way of installing verified, and how to mend it.
 
 mod authority;
+mod poetry;
 
 use std::env;
 use std::fmt::Write;
@@ -28,7 +29,7 @@ const BEFORE_US: &str = "2026-01-01T00:00:00Z";
 
 /// Say what stands in the way of installing verified, and how to mend it
 ///
-/// Looks at the clock, at what pip and uv are told, and for each trusted index at its expiry, whether
+/// Looks at the clock, at what pip, uv and poetry are told, and for each trusted index at its expiry, whether
 /// it can be reached, its caches, the authority of its proxy and its port. Ends with code 1 if something is wrong.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -82,6 +83,7 @@ pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
     let mut findings = Findings::default();
     findings.clock(now, &entries);
     findings.leaks();
+    findings.poetry(&entries);
     findings.system_authorities();
     if entries.is_empty() {
         let found = format!("no index is trusted in {}", home.path().display());

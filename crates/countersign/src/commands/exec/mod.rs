@@ -56,7 +56,8 @@ pub(crate) struct Args {
     allow_host: Vec<AllowedHost>,
 
     /// URL of the index that installers are told: the proxy's, or the index's own, which lock files
-    /// then keep; `auto` takes the index's own where a lock file here or above names it
+    /// then keep; `auto` takes the index's own where a lock file here or above names it, and where uv
+    /// is about to write the first one
     #[arg(long, value_enum, default_value = "auto", env = "COUNTERSIGN_MODE")]
     mode: Mode,
 
@@ -141,7 +142,8 @@ async fn ran(args: &Args, console: &Console) -> Result<u8, Failure> {
     if args.mode == Mode::Forward && canonical.is_none() {
         return Err(TrustError::NoCanonicalUrl.into());
     }
-    let is_forward = args.mode.is_forward(&folder, canonical.as_ref());
+    let is_uv = installer == Installer::Uv;
+    let is_forward = args.mode.is_forward(&folder, canonical.as_ref(), is_uv);
     let mut others: Vec<_> = args.allow_host.iter().map(ToString::to_string).collect();
     others.extend(
         rules
@@ -170,6 +172,9 @@ async fn ran(args: &Args, console: &Console) -> Result<u8, Failure> {
     let line = if args.json {
         serde_json::to_string(&report).map_err(std::io::Error::from)?
     } else {
+        for hint in report.hints() {
+            console.note(&hint, report.is_refusal());
+        }
         report.line()
     };
     console.note(&line, report.is_refusal());

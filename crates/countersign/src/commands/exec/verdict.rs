@@ -84,6 +84,24 @@ impl Report {
         self.verdict.has_refusals()
     }
 
+    /// What to do about what was refused, in words that ask for no knowledge of TUF, each once.
+    pub(super) fn hints(&self) -> Vec<String> {
+        let mut hints: Vec<String> = Vec::new();
+        for problem in &self.verdict.problems {
+            let hint = format!("hint: {}: {}", problem.title, problem.hint);
+            if !hints.contains(&hint) && hints.len() < NAMED {
+                hints.push(hint);
+            }
+        }
+        if let Some(project) = self.verdict.unknown.first() {
+            hints.push(format!(
+                "hint: {project} is not on the index, or not for you: check the spelling; under `exec` \
+                 nothing is looked for elsewhere"
+            ));
+        }
+        hints
+    }
+
     /// In one line.
     pub(super) fn line(&self) -> String {
         let mut parts = vec![self.verified()];
@@ -117,7 +135,6 @@ impl Report {
         if pages + files == 0 {
             return format!("nothing new was fetched from {}", self.index);
         }
-        let plural = |count: usize| if count == 1 { "" } else { "s" };
         format!(
             "verified {pages} page{} and {files} file{} of {}, signed by {} under root sha256:{}",
             plural(pages),
@@ -144,11 +161,15 @@ impl Report {
             }
             parts.push(format!("REFUSED {}", some_of(reasons.into_iter())));
         }
+        if !verdict.unknown.is_empty() {
+            let unknown = verdict.unknown.iter().map(ToString::to_string);
+            parts.push(format!("NOT THERE {}", some_of(unknown)));
+        }
         if verdict.withheld > 0 {
-            let plural = if verdict.withheld == 1 { "" } else { "s" };
             parts.push(format!(
-                "WITHHELD {} file{plural} not as their developers signed them",
-                verdict.withheld
+                "WITHHELD {} file{} not as their developers signed them",
+                verdict.withheld,
+                if verdict.withheld == 1 { "" } else { "s" },
             ));
         }
         if !verdict.hidden.is_empty() {
@@ -162,12 +183,32 @@ impl Report {
         parts
     }
 
-    fn unverified(&self) -> Option<String> {
+    fn unverified(&self) -> Vec<String> {
+        let indexes = self.verdict.unverified.iter().map(|(index, from)| {
+            let (pages, files) = (from.projects.len(), from.distributions.len());
+            let names = if files > 0 {
+                &from.distributions
+            } else {
+                &from.projects
+            };
+            format!(
+                "UNVERIFIED {pages} page{} and {files} file{} of {index}: {}",
+                plural(pages),
+                plural(files),
+                some_of(names.iter().map(ToString::to_string))
+            )
+        });
         let hosts = self.verdict.passed_hosts.iter();
         let hosts = hosts.map(|(host, count)| format!("{host} ({count})"));
-        let all: Vec<_> = hosts.chain(self.local.iter().cloned()).collect();
-        (!all.is_empty()).then(|| format!("UNVERIFIED {}", some_of(all.into_iter())))
+        let others: Vec<_> = hosts.chain(self.local.iter().cloned()).collect();
+        let others =
+            (!others.is_empty()).then(|| format!("UNVERIFIED {}", some_of(others.into_iter())));
+        indexes.chain(others).collect()
     }
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }
 
 /// The first few, and how many more there are.

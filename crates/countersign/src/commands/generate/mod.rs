@@ -5,6 +5,7 @@ mod completions;
 mod cron;
 mod kubernetes;
 mod man;
+mod openapi;
 mod systemd;
 mod units;
 
@@ -12,7 +13,7 @@ use clap::Subcommand;
 
 use crate::failure::Failure;
 
-/// Write units, crontabs, manifests, alert rules, shell completions and man pages
+/// Write units, crontabs, manifests, alert rules, shell completions, man pages and API descriptions
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -27,6 +28,7 @@ enum Command {
     Alerts(alerts::Args),
     Completions(completions::Args),
     Man(man::Args),
+    Openapi(openapi::Args),
 }
 
 pub(crate) fn run(args: Args) -> Result<(), Failure> {
@@ -37,5 +39,6 @@ pub(crate) fn run(args: Args) -> Result<(), Failure> {
         Command::Alerts(args) => alerts::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
+        Command::Openapi(args) => openapi::run(&args),
     }
 }

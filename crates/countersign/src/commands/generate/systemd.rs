@@ -30,6 +30,7 @@ const UNITS: &[(&str, &str)] = &[
     ("check.service", include_str!("templates/check.service")),
     ("check.timer", include_str!("templates/check.timer")),
     ("serve.service", include_str!("templates/serve.service")),
+    ("intake.service", include_str!("templates/intake.service")),
 ];
 
 pub(crate) fn run(args: &Args) -> Result<(), Failure> {

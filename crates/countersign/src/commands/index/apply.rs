@@ -16,11 +16,17 @@ use crate::places;
 
 /// Take over the roles a key ceremony signed
 ///
-/// Everything in SET is verified again. The next `countersign online tick` publishes it, all at once.
+/// Everything in SET is verified again, and held against the keys that developers have registered until
+/// now. The next `countersign online tick` publishes it, all at once.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Folder of files named VERSION.ROLE.json: the `publish-set` of a ceremony
     set: PathBuf,
+
+    /// Release of a claimed project whose keys SET changes, signed by the new keys: published with it
+    #[arg(long, value_name = "FILE", env = "COUNTERSIGN_TRANSACTION")]
+    #[arg(value_delimiter = ',')]
+    transaction: Vec<PathBuf>,
 
     #[command(flatten)]
     data_dir: DataDirArgs,
@@ -42,7 +48,7 @@ struct RoleReport {
 
 pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
     let mut repository = places::open(&args.data_dir.open())?;
-    let roles = apply(&mut repository, &args.set, clock::now())?;
+    let roles = repository.apply_set_with(&args.set, &args.transaction, clock::now())?;
     let roles = roles.iter().map(|(role, version)| RoleReport {
         role: role.to_string(),
         version: version.get(),

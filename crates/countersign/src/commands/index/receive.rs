@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use claims::{Grant, Operator, Request, Signed, Statement};
 use metadata::{Value, Wire};
-use repository::{ChangeId, Receipt, ReceiveError, Received, Repository};
+use repository::{ChangeId, ClaimStage, Receipt, ReceiveError, Received, Repository};
 use serde::Serialize;
 
 use super::claims::published;
@@ -79,6 +79,8 @@ struct Accepted {
     given_up: Vec<String>,
     /// Whether it is the project's first transaction.
     is_first: bool,
+    /// Whether the keys wait for a ceremony, because an offline role lists those of now.
+    awaits_ceremony: bool,
 }
 
 #[derive(Serialize)]
@@ -263,9 +265,14 @@ impl Accepted {
             new_files: Vec::new(),
             given_up: Vec::new(),
             is_first: false,
+            awaits_ceremony: false,
         };
         match receipt.received {
-            Received::Claim { registration, .. } => {
+            Received::Claim {
+                registration,
+                stage,
+            } => {
+                accepted.awaits_ceremony = stage == Some(ClaimStage::Claimed);
                 let ids = registration.keys.keys();
                 accepted.keyids = ids.map(ToString::to_string).collect();
             }
@@ -288,6 +295,12 @@ impl Accepted {
     fn text(&self) -> String {
         if self.what == "claim" {
             let keys = self.keyids.len();
+            if self.awaits_ceremony {
+                return format!(
+                    "queued: {keys} keys of {0}; {0} is claimed, so they come into force with a ceremony\n",
+                    self.project
+                );
+            }
             return format!(
                 "queued: {keys} keys of {}; its next transaction has to be signed with them\n",
                 self.project

@@ -18,7 +18,7 @@ use crate::progress;
 /// after the backup and is not published is lost, and nothing else can tell.
 ///
 /// Where developers sign, keys registered since the backup are lost with it, perhaps those that were to
-/// replace stolen ones. So nothing is taken of a recently claimed project until `countersign index
+/// replace stolen ones. So nothing is taken of a project until `countersign index
 /// claims confirm` says that its keys are right, or a new grant brings others; and no grant of before
 /// the recovery is taken.
 #[derive(clap::Args)]

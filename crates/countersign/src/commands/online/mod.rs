@@ -4,8 +4,10 @@ mod metrics;
 mod only;
 mod plan;
 mod run;
+mod serve;
 mod sweep;
 mod tick;
+mod token;
 
 use clap::Subcommand;
 
@@ -28,6 +30,8 @@ enum Command {
     Run(run::Args),
     Plan(plan::Args),
     Sweep(sweep::Args),
+    Serve(serve::Args),
+    Token(token::Args),
 }
 
 pub(crate) fn run(args: Args, console: &Console) -> Result<(), Failure> {
@@ -36,5 +40,7 @@ pub(crate) fn run(args: Args, console: &Console) -> Result<(), Failure> {
         Command::Run(args) => run::run(&args, console),
         Command::Plan(args) => plan::run(&args, console),
         Command::Sweep(args) => sweep::run(&args, console),
+        Command::Serve(args) => serve::run(&args, console),
+        Command::Token(args) => token::run(&args, console),
     }
 }

@@ -1,16 +1,20 @@
 //! `countersign online plan`: what a cycle would do, now or at any other time.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::str::FromStr;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use clap::builder::FalseyValueParser;
 use draft::{Plan, Reason};
+use keys::KeyUri;
+use policy::{Policy, RolePolicy};
 use repository::TickOptions;
 use serde::Serialize;
 
 use crate::cli::JsonArgs;
 use crate::clock;
+use crate::config::Config;
 use crate::console::Console;
 use crate::data_dir::DataDirArgs;
 use crate::failure::Failure;
@@ -18,7 +22,8 @@ use crate::places;
 
 /// Show what the cycle at some time would do, as things stand
 ///
-/// Reads only, needs no key, and signs nothing.
+/// Reads only, needs no key, and signs nothing. With keys in a key service it says how often that would be
+/// asked, which is what such services charge for.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -90,10 +95,63 @@ struct Report {
     snapshot: Option<&'static str>,
     timestamp: Option<&'static str>,
     next: Option<String>,
+    cost: Cost,
+}
+
+/// What the cycle, and a day without changes, ask of the keys.
+#[derive(Serialize)]
+struct Cost {
+    /// Signatures of this cycle.
+    signatures: u64,
+    /// Requests to a key service at most, with those that read its public keys; none if the settings
+    /// name no key of one.
+    key_service_requests: Option<u64>,
+    /// Signatures a day that renewals alone need.
+    renewals_per_day: u64,
+}
+
+impl Cost {
+    fn of(plan: &Plan, policy: &Policy, bins: u64, keys: &[KeyUri]) -> Self {
+        let roles = &policy.roles;
+        let signatures = plan.bins.len() as u64 * u64::from(roles.bin_n.keys)
+            + u64::from(plan.recently_claimed.is_some()) * u64::from(roles.snapshot.keys)
+            + u64::from(plan.snapshot.is_some()) * u64::from(roles.snapshot.keys)
+            + u64::from(plan.timestamp.is_some()) * u64::from(roles.timestamp.keys);
+        let in_service = keys.iter().filter(|key| matches!(key, KeyUri::AwsKms(_)));
+        let in_service = in_service.count() as u64;
+        // A role is signed again once so much of its life has passed.
+        let per_day = |role: &RolePolicy, count: u64| {
+            let after = role.lifetime - policy.online.renew_below(role.lifetime);
+            let after = u64::try_from(after.num_seconds()).unwrap_or(0).max(1);
+            (count * u64::from(role.keys) * 86_400).div_ceil(after)
+        };
+        Self {
+            signatures,
+            key_service_requests: (in_service > 0).then_some(signatures + in_service),
+            renewals_per_day: per_day(&roles.bin_n, bins)
+                + per_day(&roles.snapshot, 1)
+                + per_day(&roles.timestamp, 1),
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("  {} signatures", self.signatures);
+        if let Some(requests) = self.key_service_requests {
+            // Writing to a string cannot fail.
+            let _ = write!(text, ", at most {requests} requests to the key service");
+        }
+        let _ = write!(
+            text,
+            "; renewals alone come to {} a day",
+            self.renewals_per_day
+        );
+        text
+    }
 }
 
 pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
-    let repository = places::open(&args.data_dir.open())?;
+    let data_dir = args.data_dir.open();
+    let repository = places::open(&data_dir)?;
     let now = clock::now();
     let at = args.at.map_or(Some(now), |at| at.from(now)).unwrap_or(now);
     let options = TickOptions {
@@ -104,17 +162,20 @@ pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
     let name = |bin| Ok(layout.role_name(bin)?.to_string());
     let bins = plan.bins.iter();
     let bins = bins.map(|(bin, reason)| Ok((name(*bin)?, word(*reason))));
+    let keys = Config::load(&data_dir)?.online_keys.value;
+    let policy = &repository.settings().policy;
+    let count = layout.count.get().into();
     let report = Report {
         bins: bins
             .collect::<Result<_, metadata::MetadataError>>()
             .map_err(repository::RepositoryError::from)?,
-        ..Report::new(at, &plan)
+        ..Report::new(at, &plan, Cost::of(&plan, policy, count, &keys))
     };
     console.report(args.json.json, &report, || report.text())
 }
 
 impl Report {
-    fn new(at: DateTime<Utc>, plan: &Plan) -> Self {
+    fn new(at: DateTime<Utc>, plan: &Plan, cost: Cost) -> Self {
         Self {
             at: stamp(at),
             idle: plan.is_idle() && !plan.take_changes,
@@ -124,6 +185,7 @@ impl Report {
             snapshot: plan.snapshot.map(word),
             timestamp: plan.timestamp.map(word),
             next: plan.next.map(stamp),
+            cost,
         }
     }
 
@@ -148,6 +210,7 @@ impl Report {
             for (role, reason) in [("snapshot", self.snapshot), ("timestamp", self.timestamp)] {
                 out.extend(reason.map(|reason| format!("  sign {role}: {reason}")));
             }
+            out.push(self.cost.text());
         }
         out.extend(self.next.as_ref().map(|next| format!("next due {next}")));
         out.join("\n")

@@ -12,6 +12,7 @@ use url::Url;
 use super::report::Report;
 use crate::cli::JsonArgs;
 use crate::clock;
+use crate::commands::client::Place;
 use crate::console::{Console, in_one_line};
 use crate::failure::Failure;
 use crate::runtime;
@@ -22,7 +23,8 @@ use crate::trusted::{Anchor, Fingerprint, HomeArgs, TrustError, fetch_root};
 /// The root, or the fingerprint, has to come by a way that the index's server has no hand in. With a
 /// fingerprint the root is fetched and must have it. What is trusted once stays trusted through every
 /// later root that it signs, and nothing else is. The password of a private index is taken from the
-/// netrc file, for the host it names, and sent over TLS only.
+/// netrc file, for the host it names, or from the keyring, for the user whom the URL names
+/// (https://USER@…), and sent over TLS only.
 #[derive(clap::Args)]
 #[command(group = ArgGroup::new("origin").required(true))]
 pub(crate) struct Args {
@@ -145,6 +147,10 @@ pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
 
 impl Args {
     async fn anchor(&self) -> Result<Anchor, Failure> {
+        let urls = [&self.url, &self.targets_url];
+        if urls.into_iter().flatten().any(|it| it.password().is_some()) {
+            return Err(TrustError::Password.into());
+        }
         if let Some(path) = &self.anchor {
             let mut anchor = Anchor::parse(&text_of(path)?, path)?;
             if let Some(url) = &self.url {
@@ -186,7 +192,11 @@ impl Args {
             (None, Some(words)) => Fingerprint::words(words)?,
             (None, None) => Fingerprint::Nothing,
         };
-        let root = fetch_root(&anchor.place(Path::new(""))?, &fingerprint).await?;
+        let place = Place {
+            keyring: self.home.keyring_provider,
+            ..anchor.place(Path::new(""))?
+        };
+        let root = fetch_root(&place, &fingerprint).await?;
         String::from_utf8(root).map_err(|_| not_text(Path::new("the root served")).into())
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use index::ProjectName;
+use metadata::Sha256;
 use repository::{ClaimRecord, ClaimStage, Granted, Received, Status};
 use serde::Serialize;
 
@@ -28,7 +29,10 @@ pub(super) struct ListArgs {
     json: JsonArgs,
 }
 
-/// Write down every claim whose developers sign, with the digest that a ceremony freezes
+/// Write down every claim whose developers sign, for `countersign-ceremony plan claim`
+///
+/// The digest says whether two people have the same claims before them. Whoever registers keys afterwards
+/// voids the ceremony that was planned from them.
 #[derive(clap::Args)]
 pub(super) struct ExportArgs {
     /// File to write
@@ -145,8 +149,9 @@ pub(super) fn list(args: &ListArgs, console: &Console) -> Result<(), Failure> {
 pub(super) fn export(args: &ExportArgs, console: &Console) -> Result<(), Failure> {
     let repository = super::super::open(&args.data_dir)?;
     let export = repository.export_claims()?;
+    let bytes = export.to_canonical();
     let write = |mut out: std::fs::File| {
-        out.write_all(&export.bytes)?;
+        out.write_all(&bytes)?;
         out.sync_all()
     };
     std::fs::File::create_new(&args.to)
@@ -158,8 +163,8 @@ pub(super) fn export(args: &ExportArgs, console: &Console) -> Result<(), Failure
         })?;
     let report = Exported {
         written: args.to.clone(),
-        sha256: export.sha256.to_string(),
-        projects: export.projects,
+        sha256: Sha256::of(&bytes).to_string(),
+        projects: export.projects.len(),
     };
     console.report(args.json.json, &report, || {
         let (file, count) = (report.written.display(), report.projects);
@@ -243,7 +248,12 @@ impl ClaimReport {
             out += &keys.text("keys");
         }
         if let Some(keys) = &self.next {
-            out += &keys.text("keys of the next transaction");
+            let what = if self.stage == ClaimStage::Claimed.as_str() {
+                "keys that wait for a ceremony"
+            } else {
+                "keys of the next transaction"
+            };
+            out += &keys.text(what);
         }
         if self.held {
             out += "  held since the state was recovered: confirm these keys, or grant others\n";
@@ -288,7 +298,11 @@ impl Listed {
         }
         let claims: String = self.claims.iter().map(ClaimReport::text).collect();
         let recent = ClaimStage::RecentlyClaimed.as_str();
-        let waiting = self.claims.iter().filter(|one| one.stage == recent);
+        let waits = |one: &&ClaimReport| {
+            one.stage == recent
+                || (one.stage != ClaimStage::Registered.as_str() && one.next.is_some())
+        };
+        let waiting = self.claims.iter().filter(waits);
         format!(
             "{claims}{} wait for a ceremony\n{}",
             waiting.count(),

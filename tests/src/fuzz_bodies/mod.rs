@@ -2,6 +2,9 @@
 //! accepts. A finding is a panic here. `tests/fuzz` runs these on bytes it makes up, the tests of
 //! this package on the kept corpus.
 
+mod oracle;
+mod whole_update;
+
 use std::io::Cursor;
 
 use claims::{ClaimLimits, ProjectRole, Transaction, write_transaction};
@@ -13,11 +16,13 @@ use metadata::{
 };
 use policy::Policy;
 
+pub use whole_update::whole_update;
+
 /// A target: takes any bytes, panics at a finding.
 pub type Body = fn(&[u8]);
 
 /// Every target by name.
-pub const TARGETS: [(&str, Body); 8] = [
+pub const TARGETS: [(&str, Body); 9] = [
     ("metadata_roles", metadata_roles),
     ("canonical_json", canonical_json),
     ("simple_page", simple_page),
@@ -25,6 +30,7 @@ pub const TARGETS: [(&str, Body); 8] = [
     ("policy_toml", policy_toml),
     ("lock_files", lock_files),
     ("transaction", transaction),
+    ("whole_update", whole_update),
     ("broken_on_purpose", broken_on_purpose),
 ];
 
