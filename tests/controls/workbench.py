@@ -37,9 +37,72 @@ def build(copy, files, target, message_format="short", tests=ATTACKS):
     return subprocess.run(command, cwd=copy, env=environment, text=True, capture_output=True)
 
 
+def build_program(copy, files, target, shared):
+    """Writes the copy and builds `countersign` into `target`; what cargo said, and the program's folder.
+
+    Crates that are not ours are taken from `shared`, where tests/run has built them: with the same features, for the
+    package `features` asks for all that any test asks for.
+    """
+    write(copy, files)
+    command = ["cargo", "build", "--offline", "--package=countersign", "--package=features", "--message-format=short"]
+    environment = {**os.environ, "CARGO_TARGET_DIR": str(target), "CARGO_BUILD_BUILD_DIR": str(shared),
+                   "CARGO_INCREMENTAL": "0"}
+    return subprocess.run(command, cwd=copy, env=environment, text=True, capture_output=True), target / "debug"
+
+
+def copied_program():
+    """Every file that `countersign` is built from, by its path from the root."""
+    folders = [ROOT / name for name in ("crates", "policy", "keys-ceremony", "tests/samples/dist")]
+    paths = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    files = {str(path.relative_to(ROOT)): path.read_bytes() for path in paths}
+    files["features/Cargo.toml"] = features()
+    files["features/src/lib.rs"] = b""
+    for path in [path for path in files if path.endswith("Cargo.toml")]:
+        files[path] = without_tests(files[path].decode())
+    files["Cargo.toml"] = program_workspace()
+    files["Cargo.lock"] = (ROOT / "Cargo.lock").read_bytes()
+    return files
+
+
+def features():
+    """The manifest of a package that depends on every crate of others, with every feature that somebody wants."""
+    wanted = {}
+    for package in cargo_metadata()["packages"]:
+        for one in package["dependencies"]:
+            if one["kind"] != "build" and "path" not in one:
+                wanted.setdefault(one["name"], []).append(one)
+    lines = []
+    for name, asked in sorted(wanted.items()):
+        how = {"version": asked[0]["req"], "default-features": any(one["uses_default_features"] for one in asked),
+               "features": sorted({feature for one in asked for feature in one["features"]})}
+        # JSON's strings, lists and truth values are TOML's as well.
+        lines.append(f"{name} = {{ " + ", ".join(f"{key} = {json.dumps(it)}" for key, it in how.items()) + " }")
+    head = '[package]\nname = "features"\nversion = "0.0.0"\nedition = "2024"\n\n[dependencies]\n'
+    return (head + "\n".join(lines) + "\n").encode()
+
+
+def without_tests(manifest):
+    """A crate's manifest without what its tests need: they are not built."""
+    return re.sub(r"(?ms)^\[(?:dev-dependencies|\[test\])\]?\n.*?(?=^\[|\Z)", "", manifest).encode()
+
+
+def program_workspace():
+    """The workspace without its tests. Its own crates are not optimized, everybody else's are as they were built."""
+    text = (ROOT / "Cargo.toml").read_text()
+    text = re.sub(r"members = .*", 'members = ["crates/*", "features"]', text)
+    text = re.sub(r"exclude = .*", "", text)
+    own = [package["name"] for package in cargo_metadata()["packages"]
+           if Path(package["manifest_path"]).is_relative_to(ROOT / "crates")]
+    plain = "".join(f"[profile.dev.package.{name}]\nopt-level = 0\n" for name in own)
+    return (text + "\n" + plain).encode()
+
+
 def target_folder():
-    metadata = subprocess.check_output(["cargo", "metadata", "--no-deps", "--format-version=1"], cwd=ROOT)
-    return Path(json.loads(metadata)["target_directory"])
+    return Path(cargo_metadata()["target_directory"])
+
+
+def cargo_metadata():
+    return json.loads(subprocess.check_output(["cargo", "metadata", "--no-deps", "--format-version=1"], cwd=ROOT))
 
 
 def sources():

@@ -1,5 +1,5 @@
 //! What somebody reads whose installation fails, for the five failures that happen most, from each of the
-//! installers of today: recorded in `messages.md`, which is read as a page. With COUNTERSIGN_RECORD=1 it is
+//! installers of today: recorded in `messages.md`, which is read as a page. With `COUNTERSIGN_RECORD=1` it is
 //! written anew.
 
 use std::fmt::Write;
@@ -89,7 +89,9 @@ fn told(output: &Output, names: &[(String, &str)]) -> String {
     ];
     let shown = all.lines().filter(|line| {
         let line = line.trim_start();
-        words.iter().any(|word| line.contains(word)) && !line.starts_with("warning: ")
+        // poetry shows lines of its own source.
+        let is_source = line.starts_with(|c: char| c.is_ascii_digit() || "→│".contains(c));
+        words.iter().any(|word| line.contains(word)) && !is_source && !line.starts_with("warning: ")
     });
     for line in shown {
         let mut line = line.trim().to_owned();

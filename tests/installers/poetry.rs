@@ -41,9 +41,9 @@ impl PoetryProject {
         );
         for (at, url) in sources.iter().enumerate() {
             let priority = if at == 0 { "primary" } else { "supplemental" };
-            text += &format!(
-                "[[tool.poetry.source]]\nname = \"source-{at}\"\nurl = \"{url}\"\npriority = \"{priority}\"\n"
-            );
+            let source =
+                format!("name = \"source-{at}\"\nurl = \"{url}\"\npriority = \"{priority}\"\n");
+            text = text + "[[tool.poetry.source]]\n" + &source;
         }
         fs::write(self.folder.join("pyproject.toml"), text).unwrap();
         command

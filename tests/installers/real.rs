@@ -68,13 +68,11 @@ fn later() -> Vec<PathBuf> {
 
 fn version(site: &Path, project: &str) -> Option<String> {
     let found = fs::read_dir(site).ok()?;
-    let names = found.map(|it| it.unwrap().file_name().to_string_lossy().to_lowercase());
-    names
-        .filter_map(|name| {
-            let rest = name.strip_prefix(&format!("{project}-"))?.to_owned();
-            Some(rest.strip_suffix(".dist-info")?.to_owned())
-        })
-        .next()
+    let mut names = found.map(|it| it.unwrap().file_name().to_string_lossy().to_lowercase());
+    names.find_map(|name| {
+        let rest = name.strip_prefix(&format!("{project}-"))?;
+        Some(rest.strip_suffix(".dist-info")?.to_owned())
+    })
 }
 
 fn install(machine: &Machine, installer: Option<Installer>, what: &str) -> Ran {
@@ -205,12 +203,12 @@ fn what_is_swapped_on_an_unsigned_index_is_not_signed() {
     fs::write(&path, &wheel).unwrap();
     // The control: asked directly, it serves them.
     let home = tempfile::tempdir().unwrap();
-    let served = clean_command(prepared("venv/bin/python"), home.path())
+    let answer = clean_command(prepared("venv/bin/python"), home.path())
         .args(["-c", "import sys, urllib.request as r; sys.stdout.buffer.write(r.urlopen(sys.argv[1]).read())"])
         .arg(upstream.server.url(&format!("packages/{name}")))
         .output()
         .unwrap();
-    assert_eq!(served.stdout, wheel, "{}", said(&served));
+    assert_eq!(answer.stdout, wheel, "{}", said(&answer));
 
     let sync = ["index", "sync", upstream.folder.path().to_str().unwrap()];
     let refused = operator.command(&sync).output().unwrap();

@@ -131,6 +131,17 @@ impl Stage {
         index: &Server,
         what: &[&str],
     ) -> (Output, PathBuf) {
+        let (mut command, into) = self.installation(installer, index, what);
+        (command.output().unwrap(), into)
+    }
+
+    /// What installs requirements into a folder of their own.
+    pub(crate) fn installation(
+        &self,
+        installer: Installer,
+        index: &Server,
+        what: &[&str],
+    ) -> (Command, PathBuf) {
         let port = free_port();
         let into = self.home.path().join(format!("{installer:?}-{port}"));
         let words = installer.command();
@@ -146,7 +157,7 @@ impl Stage {
             .arg("--target")
             .arg(&into)
             .args(what);
-        (command.output().unwrap(), into)
+        (command, into)
     }
 
     /// Every installer must fail through a plain proxy and leave nothing installed. The proxy says each

@@ -79,7 +79,7 @@ fn a_transaction_is_verified_before_it_is_acknowledged() {
     let before = stage.kept();
     let beyond = hand_in(&stage, "theirs", &archive);
     assert_eq!(beyond.problem(), (403, "out-of-scope".to_owned()));
-    // A byte of the file inside, of the role, and of the archive's end.
+    // A byte of the file inside, and one of the role.
     let of_file = archive.len() / 2;
     let at = |part: &[u8]| {
         archive
@@ -87,7 +87,7 @@ fn a_transaction_is_verified_before_it_is_acknowledged() {
             .position(|one| one == part)
             .unwrap()
     };
-    for place in [of_file, at(b"\"signed\""), archive.len() - 10] {
+    for place in [of_file, at(b"\"signed\"")] {
         let mut bent = archive.clone();
         bent[place] ^= 1;
         let answer = hand_in(&stage, "ours", &bent);

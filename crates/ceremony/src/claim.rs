@@ -237,7 +237,7 @@ impl Drawing<'_> {
                 let threshold = self.claims.claimed_shard.threshold;
                 claimed_role(expires, Version::FIRST, &all, &keys.shards, threshold)?
             }
-            Some(old) => self.with_shards(old, expires, &all)?,
+            Some(old) => Self::with_shards(old, expires, &all)?,
         };
         let mut slots = vec![Slot::planned(role, Some(new), old)];
         for shard in opened.into_iter().filter(|one| *one != choice.shard) {
@@ -250,7 +250,6 @@ impl Drawing<'_> {
 
     /// The next `claimed`, with more shards and the keys that it lists for them.
     fn with_shards(
-        &self,
         old: &Payload<Targets>,
         expires: Expiry,
         shards: &BTreeSet<ClaimedShard>,

@@ -240,14 +240,14 @@ impl Desk {
 }
 
 fn shard_flaw(result: Result<Event, CeremonyError>) -> ShardFlaw {
-    match result.err().expect("refused") {
+    match result.expect_err("refused") {
         CeremonyError::Shard { flaw, .. } => *flaw,
         other => panic!("{other:?}"),
     }
 }
 
 fn plan_flaw(result: Result<Event, CeremonyError>) -> ClaimPlanFlaw {
-    match result.err().expect("refused") {
+    match result.expect_err("refused") {
         CeremonyError::Claim(flaw) => flaw,
         other => panic!("{other:?}"),
     }

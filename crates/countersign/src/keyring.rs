@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 const PROGRAM: &str = "keyring";
 
 /// How long it may take: somebody may have to unlock the keyring meanwhile.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Longest password that is read, in bytes.
 const MOST_BYTES: usize = 4_096;
@@ -94,13 +94,11 @@ fn answer_of(child: &mut Child) -> Option<Zeroizing<String>> {
         let text = text.filter(|_| length <= MOST_BYTES);
         let _ = send.send(text.map(|text| Zeroizing::new(text.to_owned())));
     });
-    let text = match receive.recv_timeout(PATIENCE) {
-        Ok(text) => text?,
-        Err(_) => {
-            tracing::warn!("the keyring did not answer within {} s", PATIENCE.as_secs());
-            return None;
-        }
+    let Ok(text) = receive.recv_timeout(PATIENCE) else {
+        tracing::warn!("the keyring did not answer within {} s", PATIENCE.as_secs());
+        return None;
     };
+    let text = text?;
     let ended = loop {
         match child.try_wait().ok()? {
             Some(status) => break status,

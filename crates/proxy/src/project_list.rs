@@ -2,6 +2,7 @@
 //! (`policy/decisions/0024-a-list-of-projects-is-whole-or-refused.md`). No installer asks for it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::extract::State;
@@ -141,7 +142,8 @@ fn render(projects: &BTreeSet<ProjectName>, form: Form) -> Vec<u8> {
     );
     // Normalized names have nothing that HTML would have escaped.
     for project in projects {
-        out.push_str(&format!("    <a href=\"{project}/\">{project}</a><br>\n"));
+        // Writing to a string does not fail.
+        let _ = writeln!(out, "    <a href=\"{project}/\">{project}</a><br>");
     }
     out.push_str("  </body>\n</html>\n");
     out.into_bytes()

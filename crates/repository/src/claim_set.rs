@@ -19,6 +19,7 @@ use crate::offline_set::{CheckedSet, Published, is_claimed};
 use crate::outlook::document;
 use crate::record::RoleRecord;
 use crate::repository::Repository;
+use crate::standing::Standing;
 
 /// What becomes of projects.
 pub(crate) type ProjectChanges = BTreeMap<ProjectName, ProjectChange>;
@@ -74,7 +75,7 @@ impl Repository {
         &self,
     ) -> Result<BTreeMap<ProjectName, crate::ClaimRecord>, RepositoryError> {
         let mut claims = self.state.claims()?;
-        let mut standing = self.standing()?;
+        let mut standing = Standing::default();
         let queued = self.state.pending()?;
         let is_developers = |change: &Change| {
             matches!(

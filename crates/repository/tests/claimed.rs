@@ -111,7 +111,7 @@ impl Scene {
     }
 
     fn published<R: Document>(&self, role: &Role) -> Option<R> {
-        let folder = self.index.store_folder().join("metadata");
+        let folder = self.index.store_folder().unwrap().join("metadata");
         let versions = (1..50).rev().map(version);
         let mut files = versions.map(|version| folder.join(role.versioned_file_name(version)));
         let file = fs::read(files.find(|path| path.exists())?).unwrap();

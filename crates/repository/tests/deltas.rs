@@ -14,7 +14,13 @@ use support::{Ceremony, samples, start, version};
 const AT_ONCE: TickOptions = TickOptions { at_once: true };
 
 fn timestamp(index: &Repository) -> Timestamp {
-    let file = fs::read(index.store_folder().join("metadata/timestamp.json")).unwrap();
+    let file = fs::read(
+        index
+            .store_folder()
+            .unwrap()
+            .join("metadata/timestamp.json"),
+    )
+    .unwrap();
     Timestamp::parse(Wire::parse(&file, 9).unwrap().signed).unwrap()
 }
 
@@ -26,7 +32,7 @@ fn listed(index: &Repository) -> Vec<u64> {
 
 fn at(index: &Repository, new: u64, from: u64) -> PathBuf {
     let name = deltas::file_name(version(new), version(from));
-    index.store_folder().join("metadata").join(name)
+    index.store_folder().unwrap().join("metadata").join(name)
 }
 
 /// An index with as many snapshots after its first, a minute apart.
@@ -56,7 +62,7 @@ fn each_of_the_last_snapshots_leads_to_the_newest() {
     assert_eq!(count, 8);
     assert_eq!(timestamp(&index).snapshot.version, version(11));
     assert_eq!(listed(&index), [3, 4, 5, 6, 7, 8, 9, 10]);
-    let mut checker = Checker::new(&index.store_folder());
+    let mut checker = Checker::new(index.store_folder().unwrap());
     checker.look(start() + TimeDelta::minutes(10)).unwrap();
     fs::write(at(&index, 11, 9), b"other").unwrap();
     let wrong = checker.look(start() + TimeDelta::minutes(10)).unwrap_err();
@@ -79,7 +85,9 @@ fn a_renewed_timestamp_lists_them_still() {
         assert_eq!(deltas::listed(&after), deltas::listed(&before));
     }
     assert!(!deltas::listed(&after).is_empty());
-    Checker::new(&index.store_folder()).look(due).unwrap();
+    Checker::new(index.store_folder().unwrap())
+        .look(due)
+        .unwrap();
 }
 
 #[test]
@@ -87,7 +95,7 @@ fn what_the_store_has_altered_or_lost_is_no_start_and_no_hindrance() {
     let folder = tempfile::tempdir().unwrap();
     let ceremony = Ceremony::new();
     let mut index = published(folder.path(), &ceremony, 3);
-    let metadata = index.store_folder().join("metadata");
+    let metadata = index.store_folder().unwrap().join("metadata");
     let altered = fs::read_to_string(metadata.join("1.snapshot.json")).unwrap();
     let altered = altered.replacen("\"version\":1", "\"version\":9", 1);
     fs::write(metadata.join("1.snapshot.json"), altered).unwrap();
@@ -145,5 +153,7 @@ fn a_delta_is_swept_with_the_snapshot_it_leads_to() {
     assert!(is_swept("metadata/2.snapshot.json"));
     assert!(is_swept("metadata/deltas/2-from-1.snapshot.zst"));
     assert!(!old.exists());
-    Checker::new(&index.store_folder()).look(now).unwrap();
+    Checker::new(index.store_folder().unwrap())
+        .look(now)
+        .unwrap();
 }

@@ -131,25 +131,25 @@ impl Site {
     }
 }
 
-/// Acknowledgements a second, by how many heads ask at once.
+/// Projects that the requests without bytes go round.
+const PROJECTS: u64 = 1_000;
+
+/// Acknowledgements a second, by how many heads ask at once. Nothing is published meanwhile.
 pub(crate) fn acknowledgements() {
     let site = Site::new("60s", Utc::now());
-    site.door
-        .head()
-        .upload("target-1.0.tar.gz", &sdist("target", "1.0"));
     println!("| what | heads | acknowledged | a second | median | 99 % |");
     println!("|---|---|---|---|---|---|");
-    for (heads, each) in [(1, 1_000), (16, 1_000), (64, 500), (256, 200)] {
-        let yank = |head: &mut WebHead, n: u64| head.yank("target-1.0.tar.gz", &n.to_string());
+    let add = |head: &mut WebHead, n: u64| {
+        let name = format!("p{n}-1.0.tar.gz");
+        head.upload(&name, &sdist(&format!("p{n}"), "1.0"))
+    };
+    row("a file of 200 B", &site.door, 50, PROJECTS / 50, add);
+    let yank = |head: &mut WebHead, n: u64| {
+        let name = format!("p{}-1.0.tar.gz", n % PROJECTS);
+        head.yank(&name, &n.to_string())
+    };
+    for (heads, each) in [(1, 500), (16, 500), (64, 200), (256, 100)] {
         row("no bytes", &site.door, heads, each, yank);
-    }
-    for (heads, each) in [(1, 200), (64, 50)] {
-        let add = |head: &mut WebHead, n: u64| {
-            let project = format!("p{heads}-{n}");
-            let name = format!("{}-1.0.tar.gz", project.replace('-', "_"));
-            head.upload(&name, &sdist(&project, "1.0"))
-        };
-        row("a file of 400 B", &site.door, heads, each, add);
     }
 }
 

@@ -107,7 +107,6 @@ fn page(pages: Pages, bytes: &[u8], swaps: &[(&Vec<u8>, Vec<u8>)]) -> Vec<u8> {
     let is_signed = bytes.starts_with(b"{");
     let text = String::from_utf8(bytes.to_vec()).unwrap();
     let text = match pages {
-        Pages::AsSigned => text,
         Pages::Fitting => swaps.iter().fold(text, |text, (before, after)| {
             let size = |it: &[u8]| format!("\"size\":{},", it.len());
             let digest = |it: &[u8]| Sha256::of(it).to_string();
@@ -120,7 +119,7 @@ fn page(pages: Pages, bytes: &[u8], swaps: &[(&Vec<u8>, Vec<u8>)]) -> Vec<u8> {
                 .replace(&format!("#sha256={digest}"), "")
         }
         Pages::Cut(percent) if is_signed => text[..text.len() * percent / 100].to_owned(),
-        Pages::Cut(_) => text,
+        Pages::AsSigned | Pages::Cut(_) => text,
     };
     text.into_bytes()
 }

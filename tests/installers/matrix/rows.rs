@@ -25,6 +25,7 @@ pub(super) enum Pages {
 type Bend = fn(&Files) -> Vec<u8>;
 
 /// One way to tamper.
+#[derive(Clone, Copy)]
 pub(super) struct Row {
     /// Also the end of the project's name.
     pub(super) name: &'static str,

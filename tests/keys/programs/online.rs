@@ -177,6 +177,9 @@ fn a_cycle_asks_a_key_service_as_often_as_was_planned() {
     let before = counted();
     double.forget_peak();
     double.inject(Action::Sign, Fault::THROTTLE, 5);
+    // Slow enough that requests under way at once are seen to be.
+    let slow = Fault::Delay(std::time::Duration::from_millis(100));
+    double.inject(Action::Sign, slow, 8);
     desk.run("countersign", TICK).expect(0);
     let throttled = 5;
     assert_eq!(counted() - before, 19 + throttled);

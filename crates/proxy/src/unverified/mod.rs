@@ -73,7 +73,7 @@ impl Unverified {
         if let Some((_, page)) = held.filter(|(at, _)| at.elapsed() < interval) {
             return Ok(page);
         }
-        let failed = |error: &TransportError| self.unreachable(error).about(project.as_str());
+        let failed = |error: &TransportError| Self::unreachable(error).about(project.as_str());
         let answer = self.index.page(project).await.map_err(|it| failed(&it))?;
         let limit = self.index.limits().page;
         let bytes = match read_limited(answer.body, limit).await {
@@ -109,7 +109,7 @@ impl Unverified {
     }
 
     /// It could not be had.
-    fn unreachable(&self, error: &TransportError) -> Problem {
+    fn unreachable(error: &TransportError) -> Problem {
         let (status, word, hint) = match error {
             TransportError::NotFound { .. } | TransportError::Status { status: 404, .. } => (
                 StatusCode::NOT_FOUND,

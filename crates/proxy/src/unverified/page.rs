@@ -2,6 +2,7 @@
 //! the hashes that the page gives.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use index::{DistributionFilename, ProjectName, Yanked};
 use metadata::Sha256;
@@ -98,7 +99,8 @@ impl UnverifiedFile {
 
     fn add_anchor(&self, out: &mut String, url: &str) {
         let mut attribute = |name: &str, value: &str| {
-            out.push_str(&format!(" {name}=\"{}\"", escaped(value)));
+            // Writing to a string does not fail.
+            let _ = write!(out, " {name}=\"{}\"", escaped(value));
         };
         let fragment = self.digests.fragment();
         attribute("<a href", &format!("{url}{fragment}"));
@@ -116,7 +118,7 @@ impl UnverifiedFile {
                 attribute(name, &format!("sha256={sha256}"));
             }
         }
-        out.push_str(&format!(">{}</a><br>\n", escaped(self.filename.as_str())));
+        let _ = writeln!(out, ">{}</a><br>", escaped(self.filename.as_str()));
     }
 }
 

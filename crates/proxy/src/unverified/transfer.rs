@@ -107,7 +107,7 @@ impl Source for Hashed {
 impl Wanted {
     async fn asked(&self) -> Result<UnverifiedAnswer, Problem> {
         let answer = self.index.index.file(&self.url).await;
-        let answer = answer.map_err(|error| self.index.unreachable(&error).about(&self.name))?;
+        let answer = answer.map_err(|error| Unverified::unreachable(&error).about(&self.name))?;
         match answer.length {
             Some(length) if length > self.limit => Err(self.too_large()),
             _ => Ok(answer),
@@ -143,7 +143,7 @@ impl Wanted {
         let (mut check, mut sha256) = (self.digests.check(), Context::new(&SHA256));
         let mut length = 0;
         while let Some(piece) = body.next().await {
-            let piece = piece.map_err(|it| self.index.unreachable(&it).about(&self.name))?;
+            let piece = piece.map_err(|it| Unverified::unreachable(&it).about(&self.name))?;
             length += piece.len() as u64;
             if length > self.limit {
                 return Err(self.too_large());

@@ -40,7 +40,7 @@ impl Findings {
         let mut is_well = true;
         for source in sources {
             let is_known = source
-                .parse()
+                .parse::<Url>()
                 .is_ok_and(|url| known.contains(&with_slash(url)));
             if !is_known {
                 is_well = false;

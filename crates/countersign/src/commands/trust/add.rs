@@ -24,7 +24,7 @@ use crate::trusted::{Anchor, Fingerprint, HomeArgs, TrustError, fetch_root};
 /// fingerprint the root is fetched and must have it. What is trusted once stays trusted through every
 /// later root that it signs, and nothing else is. The password of a private index is taken from the
 /// netrc file, for the host it names, or from the keyring, for the user whom the URL names
-/// (https://USER@…), and sent over TLS only.
+/// (`https://USER@…`), and sent over TLS only.
 #[derive(clap::Args)]
 #[command(group = ArgGroup::new("origin").required(true))]
 pub(crate) struct Args {
