@@ -5,6 +5,7 @@ Targets, bins, lifetimes and the work that is timed are the same; only the keys 
 """
 
 import copy
+import hashlib
 import json
 import os
 import resource
@@ -200,6 +201,12 @@ def updater(repository, datastore, root):
     )
 
 
+def claimed_path_of(number):
+    name = f"project-{number:08}"
+    shard = hashlib.sha256(name.encode()).hexdigest()[:2]
+    return f"packages/{shard}/{name}/{name.replace('-', '_')}-1.0.tar.gz"
+
+
 def client(meter, row, repository):
     with open(f"{repository}/metadata/1.root.json", "rb") as file:
         root = file.read()
@@ -216,7 +223,8 @@ def client(meter, row, repository):
                 with meter:
                     one = updater(repository, datastore, root)
                     one.refresh()
-                    assert one.get_targetinfo(path_of(7)) is not None
+                    path = claimed_path_of(7) if row == "client-claimed" else path_of(7)
+                    assert one.get_targetinfo(path) is not None
 
 
 def verify_bin(meter, repository):

@@ -100,6 +100,23 @@ def main():
         show(row, {"ours": run(program, python, row, "ours")})
     deltas(program, python)
     clients(program, python)
+    claims(program, python)
+
+
+def claims(program, python):
+    """Projects whose developers sign, and what is left of each limit."""
+    print("\n| row | python-tuf | ours | python-tuf / ours | requests | fetched |")
+    print("|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as repository:
+        written = measure([program, "claims", repository, "10000"])
+        print(f"| claims | – | {seconds(written)} | – | – | – |", flush=True)
+        for row in ("client-warm", "client-claimed"):
+            tuf, ours = (run(program, python, row, who, repository) for who in ("python-tuf", "ours"))
+            asked = f"{tuf['requests']} / {ours['requests']}"
+            fetched = " / ".join(f"{one['fetched'] / 1e3:.0f} kB" for one in (tuf, ours))
+            cells = [row, seconds(tuf), seconds(ours), ratio(tuf, ours), asked, fetched]
+            print("| " + " | ".join(cells) + " |", flush=True)
+    print("\n" + json.dumps(written["head_room"]))
 
 
 def deltas(program, python):

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use countersign_tests::environment::{
     Server, clean_command, free_port, packages, prepared, program, said, samples,
 };
-use countersign_tests::published::{Made, PublishedIndex};
+use countersign_tests::published::{Made, PublishedIndex, developers_sign};
 use keys::{FileKey, Kdf, KeyType, Passphrase, Signer};
-use policy::{Encoding, Policy};
+use policy::Encoding;
 use ring::rand::SystemRandom;
 
 use crate::{root, shell};
@@ -18,18 +18,6 @@ use crate::{root, shell};
 const SDIST: &str = "idna-3.20.tar.gz";
 const WHEEL: &str = "idna-3.20-py3-none-any.whl";
 const SECOND: &str = "idna-3.21-py3-none-any.whl";
-
-/// The policy of a small index, with the claims that its reasons show.
-fn developers_sign() -> String {
-    let readme = fs::read_to_string(root().join("policy/README.md")).unwrap();
-    let (_, rest) = readme.split_once("```toml\n").unwrap();
-    let (claims, _) = rest.split_once("```").unwrap();
-    let small = Policy::built_in_text("small-index").unwrap();
-    let small = small
-        .replace("\"365d\"", "\"90d\"")
-        .replace("bins = \"auto\" ", "bins = 16 ");
-    format!("{small}\n{claims}")
-}
 
 struct Story {
     home: tempfile::TempDir,
@@ -71,6 +59,7 @@ impl Story {
             .save_encrypted(&here("targets.pem"), &passphrase, kdf)
             .unwrap();
         next_version(&here(WHEEL), &here(SECOND));
+        fs::copy(index.root(), here("1.root.json")).unwrap();
         let server = Server::of_folder(&index.store());
         Self {
             home,
@@ -85,6 +74,7 @@ impl Story {
             .env("COUNTERSIGN_PASSPHRASE_FILE", "secret")
             .env("COUNTERSIGN_DATA_DIR", "index")
             .env("COUNTERSIGN_ONLINE_KEY", "file:online.pem")
+            .env("COUNTERSIGN_HOME", self.home.path().join("trusted"))
             .output()
             .unwrap();
         assert!(output.status.success(), "{script}\n{}", said(&output));
@@ -110,6 +100,32 @@ impl Story {
             let said = said(&output);
             assert!(output.status.success(), "state {}: {said}", self.states);
             assert!(said.contains(&digest.to_string()), "{said}");
+        }
+    }
+
+    /// Who waits in vain is told so, and goes on where they were.
+    fn an_upload_that_nobody_publishes_is_kept(&self) {
+        let said = self.run(
+            "
+            dir='--project-dir anew'
+            countersign project sign $dir --yes --key bob-2.pem
+            ! countersign project accepted $dir --index main
+            set +e
+            countersign project upload $dir --into index --wait --wait-limit 0 --index main
+            test $? = 75 || exit 1
+            countersign project accepted $dir --index main
+            test $? = 75 || exit 1
+            set -e
+            countersign project status $dir --index main
+            countersign online tick --at-once
+            countersign project accepted $dir --index main
+        ",
+        );
+        for words in [
+            "project-idna v6 was sent: `countersign project accepted` or `refused`",
+            "clients see it",
+        ] {
+            assert!(said.contains(words), "{words}: {said}");
         }
     }
 
@@ -173,12 +189,29 @@ fn the_way_to_a_signed_release_is_what_its_page_says() {
         .skip(1)
         .map(|rest| rest.split("```").next().unwrap())
         .collect();
-    assert_eq!(blocks.len(), 10);
+    assert_eq!(blocks.len(), 11);
     let mut story = Story::new();
     story.python_tuf_reads(SDIST);
-    for block in &blocks {
-        story.run(block);
+    for (number, block) in blocks.iter().enumerate() {
+        let said = story.run(block);
         story.python_tuf_reads(SDIST);
+        // What the block on the first release, and the one on waiting, show.
+        let words: &[&str] = match number {
+            3 => &["! idna-3.20.tar.gz is on the index: list it, or give it up"],
+            7 => &[
+                "queued: the index has taken it",
+                "clients see it: timestamp v",
+                "by snapshot v6: recently-claimed",
+                "recently-claimed delegates to 1 of",
+            ],
+            _ => &[],
+        };
+        for words in words {
+            assert!(said.contains(words), "{words}: {said}");
+        }
+        if number == 7 {
+            story.an_upload_that_nobody_publishes_is_kept();
+        }
     }
     story.python_tuf_reads(WHEEL);
     story.python_tuf_reads(SECOND);
@@ -195,7 +228,7 @@ fn the_way_to_a_signed_release_is_what_its_page_says() {
     let status: serde_json::Value =
         serde_json::from_str(&story.run("countersign index status --json")).unwrap();
     assert_eq!(status["claims"]["recently_claimed"]["used"], 0);
-    assert_eq!(status["claims"]["first_to_expire"]["version"], 5);
+    assert_eq!(status["claims"]["first_to_expire"]["version"], 7);
 
     // A stranger installs what Bob has signed, and what Ada has.
     let into = story.pip_installs("idna");

@@ -13,5 +13,5 @@ pub mod s3;
 pub mod simulator;
 pub mod user;
 
-pub use simulator::{Bend, BinEncoding, Key, Listing, Server, Simulator, files, role};
+pub use simulator::{Bend, BinEncoding, Key, Listening, Listing, Server, Simulator, files, role};
 pub use user::{SUCCEEDED, User, fails, rejection};

@@ -229,6 +229,20 @@ pub fn policy_text((count, encoding): (u64, Encoding)) -> String {
         .replace("encoding = \"auto\"", &format!("encoding = \"{encoding}\""))
 }
 
+/// The policy of a small index with 16 bins whose developers sign, as the policy's reasons show it.
+#[must_use]
+pub fn developers_sign() -> String {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../policy/README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let (_, rest) = readme.split_once("```toml\n").unwrap();
+    let (claims, _) = rest.split_once("```").unwrap();
+    let small = Policy::built_in_text("small-index").unwrap();
+    let small = small
+        .replace("\"365d\"", "\"90d\"")
+        .replace("bins = \"auto\" ", "bins = 16 ");
+    format!("{small}\n{claims}")
+}
+
 fn walk(folder: &Path, visit: &mut impl FnMut(&Path)) {
     let mut entries: Vec<_> = fs::read_dir(folder)
         .unwrap()

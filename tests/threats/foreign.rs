@@ -124,6 +124,18 @@ impl PythonTuf {
         said["sha256"] == Sha256::of(EVIL).to_string()
     }
 
+    /// The digest of what it takes, with what is trusted in `work`.
+    pub(crate) async fn takes(
+        &mut self,
+        repository: &Simulator,
+        work: &Path,
+        path: &str,
+    ) -> Option<Sha256> {
+        let at = repository.now;
+        let said = self.read(repository, work, at, Some(path)).await;
+        Some(Sha256::parse(said["sha256"].as_str()?).unwrap())
+    }
+
     pub(crate) async fn freeze(&mut self, row: &Row, stolen: &[&str], days: i64) -> bool {
         let mut repository = row.layout.repository();
         keep_alive(&mut repository, stolen, days);

@@ -3,6 +3,11 @@
 
 use chrono::Duration;
 use countersign_tests::{BinEncoding, Key, Simulator, files};
+use index::{
+    DistributionFilename, PageFile, ProjectName, SimplePage, Status, Yanked, metadata_path,
+    page_path,
+};
+use metadata::Sha256;
 
 /// What the attacker wants installed.
 pub(crate) const EVIL: &[u8] = b"what a thief would like installed";
@@ -11,6 +16,9 @@ pub(crate) const EVIL: &[u8] = b"what a thief would like installed";
 pub(crate) const RECENT: &str = "packages/be/gamma/gamma-1.0-py3-none-any.whl";
 /// Core metadata of the claimed project's wheel: with others, other dependencies are installed.
 pub(crate) const CLAIMED_METADATA: &str = "packages/8e/alpha/alpha-1.0-py3-none-any.whl.metadata";
+
+/// A second release of the project that nobody has claimed.
+pub(crate) const LATER: &str = "packages/f4/beta/beta-1.1-py3-none-any.whl";
 
 /// Which repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +51,26 @@ impl Goal {
             Self::Recent => RECENT,
             Self::Unclaimed => files::PLAIN,
         }
+    }
+
+    /// The distribution that it is about, or whose core metadata.
+    pub(crate) fn filename(self) -> DistributionFilename {
+        let (_, name) = self.path().rsplit_once('/').unwrap();
+        DistributionFilename::parse(name.strip_suffix(".metadata").unwrap_or(name)).unwrap()
+    }
+
+    /// The page of its project as the thief would have it.
+    pub(crate) fn evil_page(self) -> (String, Vec<u8>) {
+        let evil = Sha256::of(EVIL);
+        let mut file = page_file(self.filename());
+        match self {
+            Self::ClaimedMetadata => file.core_metadata = Some(evil),
+            _ => {
+                (file.sha256, file.size) = (evil, EVIL.len() as u64);
+                file.core_metadata = None;
+            }
+        }
+        page(&project_of(self), vec![file])
     }
 
     /// The roles from `targets` to the one that vouches for it, in the order of delegation.
@@ -105,6 +133,21 @@ impl Layout {
         repository.delegate_bins("bins", "bin", 1, encoding, &Key::ed25519(bin));
         let bin = repository.bin_of("bins", files::PLAIN);
         repository.add_target(&bin, files::PLAIN, &files::content(files::PLAIN));
+        for (goal, path) in [
+            (Goal::Claimed, files::CLAIMED),
+            (Goal::Recent, RECENT),
+            (Goal::Unclaimed, files::PLAIN),
+        ] {
+            let is_signed = goal != Goal::Unclaimed;
+            if self == Self::Pep458 && is_signed {
+                continue;
+            }
+            let (_, name) = path.rsplit_once('/').unwrap();
+            let file = page_file(DistributionFilename::parse(name).unwrap());
+            let (path, bytes) = page(&project_of(goal), vec![file]);
+            let bin = repository.bin_of("bins", &path);
+            repository.add_target(&bin, &path, &bytes);
+        }
         for role in ["targets", "bins", "claimed", "claimed-08"] {
             repository.set_lifetime(role, Duration::days(90));
         }
@@ -139,6 +182,33 @@ fn claims(repository: &mut Simulator) {
         )
         .terminating = true;
     repository.add_target("project-gamma", RECENT, &files::content(RECENT));
+}
+
+/// The project of a goal.
+pub(crate) fn project_of(goal: Goal) -> ProjectName {
+    goal.filename().project().clone()
+}
+
+/// What the honest page says of a file.
+fn page_file(filename: DistributionFilename) -> PageFile {
+    let content = files::content(index::file_path(&filename).as_str());
+    let metadata = metadata_path(&filename);
+    let has_metadata = metadata.as_str() == CLAIMED_METADATA;
+    PageFile {
+        sha256: Sha256::of(&content),
+        size: content.len() as u64,
+        requires_python: None,
+        upload_time: None,
+        yanked: Yanked::No,
+        core_metadata: has_metadata.then(|| Sha256::of(&files::content(metadata.as_str()))),
+        filename,
+    }
+}
+
+/// A page and its path.
+fn page(project: &ProjectName, files: Vec<PageFile>) -> (String, Vec<u8>) {
+    let page = SimplePage::new(project.clone(), files, Status::default()).unwrap();
+    (page_path(project).to_string(), page.render_json())
 }
 
 #[test]

@@ -1,19 +1,56 @@
 //! The PEPs' own tables of what each stolen key allows (PEP 458 Table 4, PEP 480 Table 1), cell by
 //! cell: an attacker with exactly those keys and the network tries everything that stands in
-//! `strategies.rs` against our client and python-tuf. A cell that says NO holds only if every attempt
+//! `strategies.rs` against our client, python-tuf and pip through the proxy. A cell that says NO holds only if every attempt
 //! fails, and has a control: the same attempts with the keys that are missing and no other, one of
 //! which succeeds.
 
 mod attacker;
 mod claims_window;
 mod foreign;
+mod installers;
 mod layouts;
 mod rows;
 mod strategies;
 mod table;
+mod through_the_proxy;
 
 use layouts::Goal;
 use rows::{PEP_458, PEP_480, Row};
+
+/// Everything in one row, against pip through the proxy.
+async fn holds_for_pip(row: &Row) {
+    use through_the_proxy::{freeze, inconsistency, malicious};
+
+    for goal in row.layout.goals() {
+        let expected = row.through_pip(*goal);
+        let found = malicious(row, row.stolen, *goal).await;
+        assert_eq!(
+            found.is_some(),
+            expected,
+            "{}: {goal:?} by {found:?}",
+            row.name
+        );
+        if !expected {
+            let control = malicious(row, &row.with_keys_of_pip(*goal), *goal).await;
+            assert!(control.is_some(), "{}: control of {goal:?}", row.name);
+        }
+    }
+    if let Some(expected) = row.freeze {
+        assert_eq!(freeze(row, row.stolen, 2).await, expected, "{}", row.name);
+        let control = freeze(row, &row.with_online_keys(), 2).await;
+        assert!(control, "{}: control of freeze", row.name);
+        if let Some(days) = row.freeze_ends {
+            let found = freeze(row, row.stolen, days).await;
+            assert!(!found, "{}: freeze after {days} days", row.name);
+        }
+    }
+    if let Some(expected) = row.inconsistency {
+        let found = inconsistency(row, row.stolen).await;
+        assert_eq!(found, expected, "{}: inconsistency", row.name);
+        let control = inconsistency(row, &row.with_online_keys()).await;
+        assert!(control, "{}: control of inconsistency", row.name);
+    }
+}
 
 /// Everything in one row, against our client and python-tuf.
 async fn holds(row: &Row) {
@@ -79,6 +116,16 @@ macro_rules! rows {
             assert_eq!($table[$at].name.replace(['+', '-'], "_"), name);
             holds(&$table[$at]).await;
         })*
+
+        /// The same rows once more.
+        mod pip {
+            use super::*;
+
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                holds_for_pip(&$table[$at]).await;
+            })*
+        }
 
         #[test]
         fn every_row_has_its_test() {

@@ -67,6 +67,27 @@ impl Row {
         self.stolen.iter().chain(more).copied().collect()
     }
 
+    /// Whether these keys, all of them, let pip take a forged file through the proxy. The page of the
+    /// project has to name it, so whoever has no key for pages has to leave it as it is.
+    pub(crate) fn through_pip(&self, goal: Goal) -> bool {
+        self.has_pages() && self.malicious.on(goal)
+    }
+
+    /// Whether the keys stolen are enough to forge pages.
+    pub(crate) fn has_pages(&self) -> bool {
+        let pages = ["online", "bin-n", "targets", "root-1"];
+        self.malicious != Malicious::Nobody && self.stolen.iter().any(|key| pages.contains(key))
+    }
+
+    /// These, the key of the role that vouches for the goal, and the one for pages.
+    pub(crate) fn with_keys_of_pip(&self, goal: Goal) -> Vec<&'static str> {
+        let mut keys = self.with_key_of(goal);
+        if self.layout == Layout::Pep480 && !keys.contains(&"bin-n") {
+            keys.push("bin-n");
+        }
+        keys
+    }
+
     /// These, and the key of the role that vouches for the goal: no other key is missing.
     pub(crate) fn with_key_of(&self, goal: Goal) -> Vec<&'static str> {
         let mut keys = self.with_online_keys();

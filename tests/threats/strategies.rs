@@ -7,7 +7,7 @@ use metadata::{DelegatedRoles, TargetPath};
 use trust::Answer;
 
 use crate::attacker::{Attacker, Publication};
-use crate::layouts::{EVIL, Goal, Layout};
+use crate::layouts::{EVIL, Goal, LATER, Layout};
 use crate::rows::Row;
 
 /// Where the evil file is put, and what is bent so that clients look there.
@@ -76,6 +76,27 @@ impl Attempt {
     pub(crate) fn make(&self, goal: Goal, stolen: &[&str], on: &mut Simulator) {
         let attacker = Attacker::with(stolen);
         let changed = self.strategy.apply(goal, &attacker, on);
+        attacker.publish(on, &changed, self.publication);
+    }
+
+    /// The same, and the page of the project says so too, where he has a key for pages.
+    pub(crate) fn make_with_page(&self, goal: Goal, stolen: &[&str], on: &mut Simulator) {
+        let attacker = Attacker::with(stolen);
+        let (path, bytes) = goal.evil_page();
+        let bin = on.bin_of("bins", &path);
+        let mut changed = self.strategy.apply(goal, &attacker, on);
+        let mut place = None;
+        if self.strategy == Strategy::NewRoot || attacker.has("targets") {
+            place = Some("targets".to_owned());
+        } else if attacker.has("bin-n") || attacker.has("online") {
+            place = Some(bin);
+        }
+        if let Some(role) = place {
+            on.add_target(&role, &path, &bytes);
+            if !changed.contains(&role) {
+                changed.push(role);
+            }
+        }
         attacker.publish(on, &changed, self.publication);
     }
 }
@@ -234,9 +255,8 @@ pub(crate) fn mixed(row: &Row, stolen: &[&str], how: Publication) -> (Simulator,
     let mut repository = row.layout.repository();
     let attacker = Attacker::with(stolen);
     let bin = repository.bin_of("bins", files::PLAIN);
-    let later = "packages/f4/beta/beta-1.1-py3-none-any.whl";
     // The second release comes with a change of `targets`.
-    for (name, path) in [("targets", files::ANCHOR), (bin.as_str(), later)] {
+    for (name, path) in [("targets", files::ANCHOR), (bin.as_str(), LATER)] {
         repository.add_target(name, path, &files::content(path));
     }
     repository.publish();

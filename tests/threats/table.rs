@@ -18,8 +18,8 @@ fn tables() -> String {
     ] {
         let _ = write!(
             out,
-            "\n{title}\n\n| stolen | malicious files | freeze | mixing of old and new | \
-             |\n|---|---|---|---|---|\n"
+            "\n{title}\n\n| stolen | malicious files | the same to pip | freeze | mixing of old and \
+             new | |\n|---|---|---|---|---|---|\n"
         );
         for row in rows {
             out.push_str(&line(row));
@@ -36,9 +36,14 @@ fn line(row: &Row) -> String {
         Some(false) => "no",
     };
     format!(
-        "| {} | {} | {} | {} | {} |\n",
+        "| {} | {} | {} | {} | {} | {} |\n",
         row.name.replace('+', ", "),
         row.malicious.words(),
+        if row.has_pages() {
+            row.malicious.words()
+        } else {
+            "no"
+        },
         cell(row.freeze),
         cell(row.inconsistency),
         row.note

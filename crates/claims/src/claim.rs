@@ -59,6 +59,8 @@ pub struct Grant {
     pub index: String,
     /// As in the request.
     pub project: ProjectName,
+    /// When the operator signed it. An index that has recovered takes none of before that.
+    pub issued: DateTime<Utc>,
     /// Until when the index may take it.
     pub expires: Expiry,
 }
@@ -94,6 +96,8 @@ pub struct Claim {
     pub request: Sha256,
     /// The grant.
     pub grant: Sha256,
+    /// When the operator signed the grant.
+    pub issued: DateTime<Utc>,
 }
 
 /// Checks a challenge: by the operator, for this index and project, not expired.
@@ -171,11 +175,14 @@ pub fn check_claim(
     let (found, project) = (&asked.index, &asked.project);
     about(Request::TYPE, (index, project), (found, project))?;
     check_possession(&signed, limits)?;
+    let registration = check_grant(grant, &signed, operator, now)?;
+    let grant = Signed::<Grant>::parse(grant)?;
     Ok(Claim {
-        registration: check_grant(grant, &signed, operator, now)?,
+        registration,
         challenge: asked.challenge,
         request: signed.digest(),
-        grant: Signed::<Grant>::parse(grant)?.digest(),
+        grant: grant.digest(),
+        issued: grant.peek_unverified().issued,
     })
 }
 
@@ -196,6 +203,10 @@ pub fn check_grant(
         (&grant.index, &grant.project),
     )?;
     current(what, grant.expires, now)?;
+    if grant.issued > now {
+        let issued = grant.issued;
+        return Err(ClaimError::NotYet { what, issued });
+    }
     if grant.request != request.digest() {
         let to = "request";
         return Err(ClaimError::OtherOrigin { what, to });

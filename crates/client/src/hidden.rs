@@ -11,7 +11,7 @@ use crate::{ProjectPage, Session};
 
 /// Names that are no distribution's, one for each pattern that roles are delegated by: what is asked for
 /// them is asked for all files of the kind.
-const PROBES: [&str; 3] = [".whl", ".tar.gz", ".zip"];
+pub(crate) const PROBES: [&str; 3] = [".whl", ".tar.gz", ".zip"];
 
 impl Session {
     /// The files of a project that a role delegated by name vouches for, and that its page does not

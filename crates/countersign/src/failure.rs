@@ -11,9 +11,9 @@ use ceremony::key_command::KeyCommandError;
 use client::ClientError;
 use index::ProjectName;
 use keys::{KeyError, KeyFlaw};
-use metadata::{MetadataError, Sha256};
+use metadata::{MetadataError, Role, Sha256, Version};
 use policy::PolicyError;
-use repository::RepositoryError;
+use repository::{ReceiveError, RepositoryError};
 use store_bucket::{BucketError, BucketPlace};
 
 use crate::certificate::CertificateError;
@@ -321,6 +321,25 @@ pub(crate) enum Failure {
         /// How long was waited.
         seconds: u64,
     },
+    /// Nothing of what was sent is published yet.
+    #[error("what was sent of {project} is not published after {seconds} s")]
+    NotPublished {
+        /// The project.
+        project: ProjectName,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// Another file is published under the version that was sent.
+    #[error("{role} v{version} is published, and it is not what was sent")]
+    OthersPublished {
+        /// The role.
+        role: Role,
+        /// The version.
+        version: Version,
+    },
+    /// An index on this machine has refused what developers sent.
+    #[error("the index refused it (code `{}`)", .0.code())]
+    Receive(#[source] Box<ReceiveError>),
     /// An index that needs attention, as `--check` asks.
     #[error("{what}")]
     Attention {

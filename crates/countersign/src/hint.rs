@@ -130,6 +130,15 @@ pub(crate) fn of(failure: &Failure) -> Option<String> {
             "nothing is lost: `countersign online tick --at-once` publishes them now, \
              `countersign online run` as they come"
         }
+        Failure::NotPublished { .. } => {
+            "nothing is lost: `countersign project accepted --index NAME --wait` looks again; if the index \
+             has refused it, `countersign project refused`"
+        }
+        Failure::OthersPublished { .. } => {
+            "somebody else with a key of this role has released meanwhile, or the index lies: compare \
+             with the other maintainers before you sign again"
+        }
+        Failure::Receive(error) => return of_code(error.code()).map(str::to_owned),
         Failure::Attention { expired: true, .. } => EXPIRED,
         Failure::Attention { .. } => "`countersign index status` shows the whole",
         Failure::Listen { .. } => "choose another port; port 0 takes a free one",
@@ -180,6 +189,13 @@ pub(crate) fn of_code(code: &str) -> Option<&'static str> {
         "no-operator" => "say whose grants count: --operator-public-key FILE --index-url URL",
         "claim-used" | "claim-expired" | "claim-other-origin" => {
             "begin anew: `countersign index claims challenge`, `countersign project claim`"
+        }
+        "claim-before-recovery" => {
+            "the operator looks at the request once more: `countersign index claims grant`"
+        }
+        "claim-not-yet" => "set the clock of the machine that signed it, or of this one",
+        "held" => {
+            "the operator confirms its keys, `countersign index claims confirm`, or grants others"
         }
         "claim-not-possessed" => {
             "its holder signs with `countersign project claim PROJECT --add-signature --key KEY`"
@@ -291,6 +307,10 @@ fn of_repository(error: &RepositoryError) -> Option<&'static str> {
         error if error.is_busy() => "it is nothing to worry about; try again in a moment",
         RepositoryError::State { .. } => {
             "`countersign config show` says which database is used, and where its password is from"
+        }
+        RepositoryError::ClaimsHeld { .. } => {
+            "`countersign index claims list` shows them, `countersign index claims confirm` says that \
+             their keys are right"
         }
         RepositoryError::NoRoles => {
             "hold a key ceremony, then `countersign index apply` with its publish-set"

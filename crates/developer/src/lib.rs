@@ -21,3 +21,4 @@ pub use error::ProjectError;
 pub use folder::ProjectFolder;
 pub use roles::Draft;
 pub use standing::{RoleStanding, Stage, Standing};
+pub use transaction::SentRole;

@@ -11,10 +11,23 @@ use claims::{
     Accepted, ClaimLimits, Published, Transaction, verify_transaction, write_transaction,
 };
 use index::DistributionFilename;
-use metadata::{DelegatedRoles, RoleName, Targets};
+use metadata::{DelegatedRoles, RoleName, Sha256, TargetFile, TargetPath, Targets, Version};
 
 use crate::folder::Place;
 use crate::{ProjectError, ProjectFolder};
+
+/// A version of a role that was sent to the index.
+#[derive(Clone, Debug)]
+pub struct SentRole {
+    /// The role.
+    pub name: RoleName,
+    /// Its version.
+    pub version: Version,
+    /// The digest of its file.
+    pub sha256: Sha256,
+    /// What it lists.
+    pub targets: Vec<(TargetPath, TargetFile)>,
+}
 
 impl ProjectFolder {
     /// Writes everything that waits, with the distributions at these paths, into a new archive.
@@ -52,6 +65,24 @@ impl ProjectFolder {
             self.shift(Place::Next, Place::Uploaded, role)?;
         }
         Ok(accepted)
+    }
+
+    /// The versions that were uploaded, and have to be on the index.
+    pub fn sent(&self) -> Result<Vec<SentRole>, ProjectError> {
+        let uploaded = self.all(Place::Uploaded)?;
+        if uploaded.is_empty() {
+            return Err(ProjectError::NothingSent);
+        }
+        let sent = uploaded.into_iter().map(|(name, file)| {
+            let (document, _) = self.parse(&name, &file)?;
+            Ok(SentRole {
+                version: document.version,
+                sha256: Sha256::of(&file),
+                targets: document.targets().to_vec(),
+                name,
+            })
+        });
+        sent.collect()
     }
 
     /// The index has taken what was uploaded.

@@ -86,6 +86,7 @@ impl Story {
             request: request.digest(),
             index: INDEX.to_owned(),
             project: alpha(),
+            issued: now(),
             expires: Expiry::at(now() + TimeDelta::days(7)),
         };
         let grant = by_operator(&grant, &operator);

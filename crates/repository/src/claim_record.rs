@@ -62,6 +62,9 @@ pub struct ClaimRecord {
     /// Keys that come into force with the next transaction, which has to be signed by them; once the
     /// project is claimed, with the next ceremony.
     pub next: Option<Granted>,
+    /// Whether nothing is taken of the project, because a recovery cannot tell that no other keys were
+    /// registered since the backup: until the operator confirms these or grants others (decision 0023).
+    pub held: bool,
 }
 
 impl Granted {

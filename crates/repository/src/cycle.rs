@@ -151,6 +151,7 @@ impl Repository {
             layout: (work.in_force.layout != self.settings.layout).then_some(work.in_force.layout),
             claims: work.applied.developers.claims.clone(),
             withdrawn: work.applied.developers.withdrawn.clone(),
+            recovered: None,
             objects: stage_objects(rehearsed, &mut work.applied),
         };
         self.publish(&staged)?;

@@ -72,13 +72,17 @@ impl Developers {
     /// Registers keys: at once where no transaction has come, with the next one otherwise.
     pub(crate) fn register(&mut self, granted: &Granted, since: DateTime<Utc>) {
         match &mut self.claim {
-            Some(claim) => claim.next = Some(granted.clone()),
+            Some(claim) => {
+                claim.next = Some(granted.clone());
+                claim.held = false;
+            }
             None => {
                 self.claim = Some(ClaimRecord {
                     stage: ClaimStage::Registered,
                     since,
                     in_force: None,
                     next: Some(granted.clone()),
+                    held: false,
                 });
             }
         }
@@ -100,6 +104,10 @@ impl Developers {
         let Some(claim) = &mut self.claim else {
             return Err(format!("nobody has claimed {}", transaction.project));
         };
+        if claim.held {
+            let project = &transaction.project;
+            return Err(format!("{project} is held since the state was recovered"));
+        }
         if claim.stage == ClaimStage::Registered {
             claim.stage = ClaimStage::RecentlyClaimed;
             claim.since = since;
@@ -134,6 +142,7 @@ impl Developers {
             ProjectChange::KeysReplaced { .. } => {
                 if let Some(next) = claim.next.take() {
                     claim.in_force = Some(next);
+                    claim.held = false;
                 }
             }
             ProjectChange::Released => self.claim = None,

@@ -127,6 +127,14 @@ pub enum RepositoryError {
     /// No root has been applied yet.
     #[error("no root, targets and bins have been applied yet")]
     NoRoles,
+    /// Claims that nobody has confirmed since the state was recovered.
+    #[error(
+        "{projects} projects are held since the state was recovered: their keys are not confirmed"
+    )]
+    ClaimsHeld {
+        /// How many.
+        projects: usize,
+    },
     /// Developers cannot sign here: nothing leads to their roles.
     #[error("targets does not delegate to `recently-claimed`, or the policy has no table `claims`")]
     NoDelegation,

@@ -99,7 +99,7 @@ impl Repository {
             self.state.check_writer()?;
         } else {
             self.state.move_head(staged)?; // 5
-            if staged.layout.is_some() {
+            if staged.layout.is_some() || staged.recovered.is_some() {
                 self.settings = self.state.settings()?;
             }
             self.seen = staged.base + 1;

@@ -3,7 +3,7 @@
 //! "Snapshot Process").
 
 mod error;
-mod head_room;
+pub(crate) mod head_room;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -25,6 +25,7 @@ pub use error::ReceiveError;
 use crate::batch::recently_claimed_keys;
 use crate::change::{Change, ChangeId};
 use crate::claim_record::{ClaimStage, Evidence, Granted, TransactionRecord, exported};
+use crate::developers::{own_role, project_of};
 use crate::error::RepositoryError;
 use crate::outlook::published;
 use crate::pages::Project;
@@ -80,6 +81,7 @@ impl Repository {
         index: &str,
         now: DateTime<Utc>,
     ) -> Answer {
+        self.follow_other_processes()?;
         let Some(limits) = self.claim_limits()? else {
             return Ok(Err(ReceiveError::NobodySigns));
         };
@@ -96,6 +98,14 @@ impl Repository {
             }
         }
         let project = registration.project.clone();
+        let recovered = self.settings.recovered;
+        if let Some(recovered) = recovered.filter(|recovered| claim.issued <= *recovered) {
+            return Ok(Err(ReceiveError::BeforeRecovery {
+                project,
+                issued: claim.issued,
+                recovered,
+            }));
+        }
         if self.state.is_request_used(&claim.request)? {
             return Ok(Err(ReceiveError::Used { project }));
         }
@@ -104,6 +114,11 @@ impl Repository {
         let stage = before.map(|claim| claim.stage);
         if stage.is_none()
             && let Err(full) = self.room_for_a_claim()?
+        {
+            return Ok(Err(full));
+        }
+        if stage != Some(ClaimStage::Claimed)
+            && let Err(full) = self.room_for_keys(&registration)?
         {
             return Ok(Err(full));
         }
@@ -125,6 +140,7 @@ impl Repository {
 
     /// Takes a transaction in: one archive.
     pub fn receive_transaction(&mut self, path: &Path, now: DateTime<Utc>) -> Answer {
+        self.follow_other_processes()?;
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) => return Ok(Err(ReceiveError::Unreadable(error))),
@@ -169,6 +185,11 @@ impl Repository {
         let project = transaction.project().clone();
         let mut standing = Standing::default();
         let before = standing.project(self, &project)?;
+        let is_held = before.developers.claim.as_ref();
+        let is_held = is_held.is_some_and(|claim| claim.held);
+        if is_held && signed_by == SignedBy::KeysInForce {
+            return Ok(Err(ReceiveError::Held { project }));
+        }
         let Some(known) = self.known(before, signed_by)? else {
             return Ok(Err(ReceiveError::Unregistered { project }));
         };
@@ -248,8 +269,13 @@ impl Repository {
     }
 
     /// Every claim whose developers sign, as published: what a ceremony freezes.
+    /// Keys that nobody has confirmed since a recovery are not for a ceremony to cement.
     pub fn export_claims(&self) -> Result<ClaimsExport, RepositoryError> {
-        Ok(exported(&self.state.claims()?))
+        let claims = self.state.claims()?;
+        match claims.values().filter(|claim| claim.held).count() {
+            0 => Ok(exported(&claims)),
+            projects => Err(RepositoryError::ClaimsHeld { projects }),
+        }
     }
 
     /// Every claim, as published.
@@ -257,6 +283,20 @@ impl Repository {
         &self,
     ) -> Result<BTreeMap<ProjectName, crate::claim_record::ClaimRecord>, RepositoryError> {
         self.state.claims()
+    }
+
+    /// When the own role of each project expires: then clients refuse its files, and only its developers can
+    /// renew it (reference F32).
+    pub fn project_expiries(
+        &self,
+    ) -> Result<BTreeMap<ProjectName, DateTime<Utc>>, RepositoryError> {
+        let roles = self.state.roles()?.into_iter();
+        Ok(roles
+            .filter_map(|record| {
+                let project = project_of(&record.role)?;
+                (own_role(&project) == record.role).then_some((project, record.expires))
+            })
+            .collect())
     }
 
     fn queued(

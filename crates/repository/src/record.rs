@@ -22,6 +22,9 @@ pub struct Settings {
     pub layout: BinLayout,
     /// What becomes a target.
     pub profile: TargetProfile,
+    /// When the state was last recovered from a backup. What the operator granted before that may have
+    /// been used in what was lost.
+    pub recovered: Option<DateTime<Utc>>,
 }
 
 impl Settings {
@@ -32,6 +35,7 @@ impl Settings {
             policy_text: policy_text.to_owned(),
             layout: BinLayout::of(&policy.index),
             profile: policy.index.profile,
+            recovered: None,
             policy,
         })
     }
@@ -68,15 +72,27 @@ impl Settings {
             "pages+files" => TargetProfile::PagesAndFiles,
             _ => return Err(damaged("profile")),
         };
+        let recovered = match get(RECOVERED) {
+            None => None,
+            Some(seconds) => {
+                let time = seconds.parse().ok();
+                let time = time.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+                Some(time.ok_or_else(|| damaged(RECOVERED))?)
+            }
+        };
         let count = BinCount::new(bins).map_err(|_| damaged("bins"))?;
         Ok(Self {
             policy_text,
             policy,
             layout: BinLayout { count, encoding },
             profile,
+            recovered,
         })
     }
 }
+
+/// The setting that says when the state was last recovered, in seconds since 1970.
+pub(crate) const RECOVERED: &str = "recovered";
 
 /// How a layout stands among the settings.
 pub(crate) fn layout_settings(layout: BinLayout) -> [(&'static str, String); 2] {
@@ -257,6 +273,8 @@ pub struct Staged {
     pub claims: Vec<(ProjectName, Option<ClaimRecord>)>,
     /// Files that developers have given up.
     pub withdrawn: Vec<DistributionFilename>,
+    /// When the state was recovered, if this is what a recovery found published.
+    pub recovered: Option<DateTime<Utc>>,
     /// What is put, in order.
     pub objects: Vec<Object>,
 }

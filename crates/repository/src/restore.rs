@@ -4,11 +4,16 @@
 //! Each cycle therefore reads the published `timestamp.json` first. If it is newer than anything the
 //! state knows of and the timestamp key has signed it, the cycle is refused. [`Repository::recover_from_store`]
 //! then takes the content over from the published metadata, verified from the state's root on as a
-//! client would, and gives up every version that ever reached the store.
+//! client would, and gives up every version that ever reached the store. Of claims it takes what is
+//! published, and holds what may have changed unpublished (`restore/claims.rs`).
+
+mod claims;
+mod published_developers;
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use index::ProjectName;
 use metadata::{Document, Role, Targets, Timestamp, Version, Wire};
 use trust::{Authority, Envelope, Held, Rejection, RootChain, Snapped, Verified};
 
@@ -16,6 +21,8 @@ use crate::error::RepositoryError;
 use crate::offline_set::bins_role;
 use crate::repository::Repository;
 use crate::store::StorePath;
+
+pub(crate) use published_developers::PublishedDevelopers;
 
 /// What a recovery took over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +33,14 @@ pub struct RestoreReport {
     pub files_found: usize,
     /// Files that were removed since the backup.
     pub files_gone: usize,
+    /// Projects whose developers sign, as published.
+    pub claims: usize,
+    /// Projects of which nothing is taken until the operator confirms their keys or grants others.
+    pub held: Vec<ProjectName>,
+    /// Projects that were released since the backup: the index speaks for them.
+    pub released: Vec<ProjectName>,
+    /// What developers had sent before the backup and has to be sent again.
+    pub refused: usize,
     /// The highest version of each role that ever reached the store; the next is above it.
     pub given_up: BTreeMap<Role, Version>,
 }
@@ -76,16 +91,30 @@ impl Repository {
         let _lock = self.lock()?;
         let published = self.read_published(now)?;
         let expires = published.snapped.timestamp().expires.instant();
-        let given_up = self.highest_versions()?;
+        let files = self.metadata_files()?;
+        let given_up = self.highest_versions(&files)?;
         // First, and again if we die before the head moves: the next cycle still finds itself behind.
         self.state.give_up(&given_up, Some(expires))?;
         self.state.clear_staged()?;
-        let mut staged = self.take_over(&published)?;
+        let mut staged = self.take_over(&published, &files)?;
         staged.signed = self.state.head()?.signed.map_or(now, |last| last.max(now));
+        self.take_over_claims(&published.developers, now, &mut staged)?;
+        let (mut held, mut released) = (Vec::new(), Vec::new());
+        for (project, claim) in &staged.claims {
+            match claim {
+                Some(claim) if claim.held => held.push(project.clone()),
+                Some(_) => {}
+                None => released.push(project.clone()),
+            }
+        }
         let report = RestoreReport {
             timestamp: published.snapped.timestamp().version,
             files_found: staged.files.len(),
             files_gone: staged.gone.len(),
+            claims: published.developers.projects.len(),
+            held,
+            released,
+            refused: staged.outcomes.len(),
             given_up,
         };
         self.publish(&staged)?;
@@ -174,6 +203,7 @@ impl Repository {
             each.insert(role, bin);
         }
         Ok(Published {
+            developers: published_developers::read(self, &snapped, &targets)?,
             root,
             snapped,
             targets,
@@ -182,7 +212,7 @@ impl Repository {
         })
     }
 
-    fn read_role(
+    pub(crate) fn read_role(
         &self,
         role: &Role,
         version: Version,
@@ -196,26 +226,28 @@ impl Repository {
             .ok_or(RepositoryError::NotInStore { what: name })
     }
 
+    /// The metadata files of the store, by what their names say.
+    fn metadata_files(&self) -> Result<Vec<(Role, Version)>, RepositoryError> {
+        let parse = |path: &StorePath| {
+            let name = path.as_str().strip_prefix("metadata/")?;
+            let (version, role) = name.strip_suffix(".json")?.split_once('.')?;
+            let version = Version::new(version.parse().ok()?).ok()?;
+            Some((Role::parse(role).ok()?, version))
+        };
+        Ok(self.store.list()?.iter().filter_map(parse).collect())
+    }
+
     /// The highest version of each role among the metadata files of the store: published, or put by a
     /// cycle that died. None of them may be used again.
-    fn highest_versions(&self) -> Result<BTreeMap<Role, Version>, RepositoryError> {
+    fn highest_versions(
+        &self,
+        files: &[(Role, Version)],
+    ) -> Result<BTreeMap<Role, Version>, RepositoryError> {
         let mut highest = BTreeMap::new();
-        for path in self.store.list()? {
-            let Some(name) = path.as_str().strip_prefix("metadata/") else {
-                continue;
-            };
-            let parsed = name
-                .strip_suffix(".json")
-                .and_then(|name| name.split_once('.'))
-                .and_then(|(version, role)| {
-                    let version = Version::new(version.parse().ok()?).ok()?;
-                    Some((Role::parse(role).ok()?, version))
-                });
-            // Roots are consecutive and come from ceremonies: they are not given out here.
-            if let Some((role, version)) = parsed.filter(|(role, _)| *role != Role::Root) {
-                let known = highest.entry(role).or_insert(version);
-                *known = version.max(*known);
-            }
+        // Roots are consecutive and come from ceremonies: they are not given out here.
+        for (role, version) in files.iter().filter(|(role, _)| *role != Role::Root) {
+            let known = highest.entry(role.clone()).or_insert(*version);
+            *known = (*version).max(*known);
         }
         if let Some(file) = self.published_timestamp()? {
             let wire = Wire::parse(&file, usize::MAX)?;
@@ -234,4 +266,5 @@ pub(crate) struct Published {
     pub(crate) bins: Verified<Targets>,
     /// Every bin, by role.
     pub(crate) each: BTreeMap<Role, Verified<Targets>>,
+    pub(crate) developers: PublishedDevelopers,
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use claims::Registration;
 use index::{DistributionFilename, ProjectName};
 
 use crate::change::Change;
@@ -80,6 +81,17 @@ impl Repository {
         projects.dedup();
         projects.retain(|project| !claims.contains_key(*project));
         Ok(projects.len())
+    }
+
+    /// The keys that are asked for by what is queued.
+    pub(crate) fn queued_registrations(&self) -> Result<Vec<Registration>, RepositoryError> {
+        let queued = self.state.pending()?.into_iter();
+        Ok(queued
+            .filter_map(|one| match one.change {
+                Change::Claim(granted) => Some(granted.registration),
+                _ => None,
+            })
+            .collect())
     }
 
     /// Every project that has files, has had some, or gets some from what is queued.

@@ -11,6 +11,7 @@ use crate::developers::{own_role, project_of};
 use crate::error::{RepositoryError, StoreError};
 use crate::offline_set::Published;
 use crate::outlook::published;
+use crate::receive::head_room::{ENTRY_BYTES, ROLES_BEFORE_A_PROJECT};
 use crate::record::Publication;
 use crate::repository::Repository;
 use crate::store::StorePath;
@@ -111,6 +112,9 @@ pub struct Status {
     pub claims: ClaimCounts,
 }
 
+/// Bytes of a role's name, for how many more fit: few projects have a longer one.
+const LONG_NAME: u64 = 48;
+
 /// Projects whose developers sign, or will.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClaimCounts {
@@ -122,6 +126,12 @@ pub struct ClaimCounts {
     pub recently_claimed_limit: u32,
     /// To which offline roles delegate.
     pub claimed: usize,
+    /// Of which nothing is taken since a recovery, until the operator confirms their keys.
+    pub held: usize,
+    /// How many roles the longest lookup of a project's file visits once it is claimed.
+    pub roles_visited: HeadRoom,
+    /// How many projects more the snapshot has room for, each with a role of its own and a long name.
+    pub projects_left: u64,
     /// The project's own role that expires first: then its files are refused (reference F32).
     pub first_to_expire: Option<RoleStatus>,
 }
@@ -167,7 +177,7 @@ impl Repository {
         let (store, signers, tombstones) = self.signers_and_health()?;
         let alarms = alarms(&roles, &self.settings.policy.online.offline_alarms, now);
         Ok(Status {
-            claims: self.claim_counts(&projects)?,
+            claims: self.claim_counts(&projects, snapshot_room)?,
             alarms,
             signers,
             tombstones,
@@ -190,12 +200,22 @@ impl Repository {
     fn claim_counts(
         &self,
         projects: &BTreeMap<Role, RoleStatus>,
+        snapshot: HeadRoom,
     ) -> Result<ClaimCounts, RepositoryError> {
         let Some(policy) = &self.settings.policy.claims else {
             return Ok(ClaimCounts::default());
         };
         let claims = self.state.claims()?;
         let count = |stage| claims.values().filter(|claim| claim.stage == stage).count();
+        let mut sub_roles: BTreeMap<_, u64> = BTreeMap::new();
+        for role in projects.keys() {
+            if let Some(project) = project_of(role) {
+                *sub_roles.entry(project).or_default() += 1;
+            }
+        }
+        // `targets` and the delegators come before the project's own.
+        let most = sub_roles.into_values().max().unwrap_or(1);
+        let room = snapshot.limit.saturating_sub(snapshot.used);
         let own = claims
             .iter()
             .filter(|(_, claim)| ClaimRecord::is_signed(claim));
@@ -205,6 +225,12 @@ impl Repository {
             recently_claimed: count(ClaimStage::RecentlyClaimed),
             recently_claimed_limit: policy.recently_claimed_projects,
             claimed: count(ClaimStage::Claimed),
+            held: claims.values().filter(|claim| claim.held).count(),
+            roles_visited: HeadRoom {
+                used: most + ROLES_BEFORE_A_PROJECT as u64,
+                limit: self.settings.policy.client.delegations.into(),
+            },
+            projects_left: room / (ENTRY_BYTES + LONG_NAME),
             first_to_expire: own.min_by_key(|role| role.expires).cloned(),
         })
     }

@@ -1,9 +1,9 @@
 //! What is published, as the work of one cycle: the rows that make a restored state say the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use index::{PageFile, PageLimits, ProjectName, SimplePage, metadata_path, page_path};
-use metadata::{Document, Role, Sha256, TargetPath, Targets};
+use index::{PageFile, PageLimits, ProjectName, SimplePage, file_path, metadata_path, page_path};
+use metadata::{Document, Role, Sha256, TargetPath, Targets, Version, Wire};
 use trust::Verified;
 
 use crate::batch::same_keys;
@@ -12,12 +12,16 @@ use crate::rebin::{Listed, Spread, bin_delegation};
 use crate::record::{FileRecord, Listing, Object, Phase, RoleRecord, Source, Staged, TargetRecord};
 use crate::repository::Repository;
 use crate::restore::Published;
-use crate::status::is_bin;
 use crate::store::StorePath;
 
 impl Repository {
     /// The rows that make the state say what is published, as the work of one cycle.
-    pub(crate) fn take_over(&self, published: &Published) -> Result<Staged, RepositoryError> {
+    /// `files` are the metadata files of the store.
+    pub(crate) fn take_over(
+        &self,
+        published: &Published,
+        files: &[(Role, Version)],
+    ) -> Result<Staged, RepositoryError> {
         let layout = bin_delegation(&published.bins)?.layout;
         let mut staged = Staged {
             base: self.state.head()?.generation,
@@ -26,9 +30,13 @@ impl Repository {
             layout: (layout != self.settings.layout).then_some(layout),
             ..Staged::default()
         };
-        let known = self.roles_by_name()?.into_keys();
-        let is_gone = |role: &Role| !staged.roles.iter().any(|record| record.role == *role);
-        staged.dropped = known.filter(|role| is_bin(role) && is_gone(role)).collect();
+        let known = self.roles_by_name()?;
+        self.take_over_others(published, &known, &mut staged)?;
+        let names: BTreeSet<_> = staged.roles.iter().map(|record| &record.role).collect();
+        let is_gone = |role: &&Role| matches!(role, Role::Delegated(_)) && !names.contains(role);
+        let dropped: Vec<_> = known.keys().filter(is_gone).cloned().collect();
+        let given_up = self.given_up_since(published, &known, files)?;
+        staged.dropped = dropped;
         let (held, wanted) = (self.settings.layout.count, layout.count);
         let spread = Spread::new(self.state.as_ref(), held, wanted);
         let mut listed = BTreeMap::new();
@@ -39,10 +47,20 @@ impl Repository {
                 take_over_bin(bin.get(), known, published, &mut listed, &mut staged)?;
             }
         }
+        let by_developers = published.developers.targets();
+        let by_developers = by_developers.filter_map(|(path, file)| {
+            Some((path.clone(), (file.length, file.hashes.get_sha256()?)))
+        });
+        let by_developers: BTreeMap<_, _> = by_developers.collect();
+        staged.withdrawn = given_up
+            .into_iter()
+            .filter(|file| !by_developers.contains_key(&file_path(file)))
+            .collect();
         for (path, (length, digest)) in &listed {
             if let Some(project) = project_of_page(path) {
                 let page = (path, *length, *digest);
-                self.take_over_page(&project, page, &listed, &mut staged)?;
+                let listed = [&listed, &by_developers];
+                self.take_over_page(&project, page, listed, &mut staged)?;
             }
         }
         let timestamp = published.snapped.timestamp().file().to_vec();
@@ -58,7 +76,7 @@ impl Repository {
         &self,
         project: &ProjectName,
         (path, length, digest): (&TargetPath, u64, Sha256),
-        listed: &BTreeMap<TargetPath, (u64, Sha256)>,
+        listed: [&BTreeMap<TargetPath, (u64, Sha256)>; 2],
         staged: &mut Staged,
     ) -> Result<(), RepositoryError> {
         let missing = || RepositoryError::NotInStore {
@@ -98,15 +116,56 @@ impl Repository {
         Ok(())
     }
 
-    /// A page does not say how large a file's core metadata is: the bins do, or the store.
+    /// The roles that the snapshot lists and no walk has verified: those whose developers let them expire,
+    /// and those that nothing delegates to any more. They stay listed as they are.
+    fn take_over_others(
+        &self,
+        published: &Published,
+        known: &BTreeMap<Role, RoleRecord>,
+        staged: &mut Staged,
+    ) -> Result<(), RepositoryError> {
+        let walked: BTreeSet<_> = staged.roles.iter().map(|one| one.role.clone()).collect();
+        for (name, listed) in published.snapped.snapshot().entries() {
+            let role = name.strip_suffix(".json").unwrap_or(name);
+            let role = Role::parse(role)?;
+            if walked.contains(&role) {
+                continue;
+            }
+            let sha256 = listed.hashes.and_then(metadata::Hashes::get_sha256);
+            let is_it = |record: &&RoleRecord| {
+                record.version == listed.version && sha256.is_none_or(|it| it == record.sha256)
+            };
+            if let Some(record) = known.get(&role).filter(is_it) {
+                staged.roles.push(record.clone());
+                continue;
+            }
+            let file = self.read_role(&role, listed.version, u64::MAX)?;
+            if listed.hashes.is_some_and(|hashes| !hashes.fit(&file)) {
+                let what = role.versioned_file_name(listed.version);
+                return Err(RepositoryError::NotInStore { what });
+            }
+            let document = Targets::parse(Wire::parse(&file, usize::MAX)?.signed)?;
+            staged.roles.push(RoleRecord {
+                version: listed.version,
+                sha256: Sha256::of(&file),
+                length: file.len() as u64,
+                expires: document.expires.instant(),
+                listing: sha256.map_or(Listing::Version, |_| Listing::Full),
+                role,
+            });
+        }
+        Ok(())
+    }
+
+    /// A page does not say how large a file's core metadata is: who lists it does, or the store.
     fn metadata_size(
         &self,
         file: &PageFile,
         digest: Sha256,
-        listed: &BTreeMap<TargetPath, (u64, Sha256)>,
+        listed: [&BTreeMap<TargetPath, (u64, Sha256)>; 2],
     ) -> Result<u64, RepositoryError> {
         let path = metadata_path(&file.filename);
-        if let Some((length, _)) = listed.get(&path) {
+        if let Some((length, _)) = listed.iter().find_map(|listed| listed.get(&path)) {
             return Ok(*length);
         }
         let limit = self.settings.policy.client.page_bytes;
@@ -180,6 +239,9 @@ impl Published {
         }
         for bin in self.each.values() {
             records.push(record_of(bin, bin.file(), bin_listing));
+        }
+        for role in self.developers.roles.values() {
+            records.push(record_of(role, role.file(), Listing::Full));
         }
         Ok(records)
     }

@@ -32,6 +32,12 @@ fn every_seventh_write_of_a_rebin_may_be_the_last() {
 }
 
 #[test]
+fn every_third_write_of_developers_releases_may_be_the_last() {
+    let writes = exhaust(&FolderSite, Work::Developers, 3);
+    assert!(writes > 24, "two transactions have {writes} writes");
+}
+
+#[test]
 fn every_write_of_a_sweep_may_be_the_last() {
     let writes = exhaust(&FolderSite, Work::Sweep, 2);
     assert!(writes > 10, "a sweep has {writes} writes");

@@ -65,6 +65,25 @@ impl Scene {
         team
     }
 
+    /// Lowers a limit of what is published from now on.
+    fn limit(&mut self, name: &str, from: u64, to: u64) {
+        let text = |number: u64| {
+            let digits = number.to_string();
+            let digits = digits.as_bytes().rchunks(3).rev();
+            let digits: Vec<_> = digits.map(|part| str::from_utf8(part).unwrap()).collect();
+            format!("\n{name} = {}", digits.join("_"))
+        };
+        // The last of that name is the repository's; the client's comes before it.
+        let (before, after) = support::CLAIMS.rsplit_once(&text(from)).unwrap();
+        let text = format!("{before}{}{after}", text(to));
+        let text = text.replace("expected_targets = 500", "expected_targets = 16");
+        let db = rusqlite::Connection::open(self.folder.path().join("state.sqlite")).unwrap();
+        let sql = "UPDATE settings SET value = ?1 WHERE name = 'policy'";
+        assert_eq!(db.execute(sql, [text]).unwrap(), 1);
+        drop(db);
+        self.index = Repository::open(self.folder.path()).unwrap();
+    }
+
     fn reader(&self) -> Reader {
         Reader::of(&self.index, &self.ceremony, start())
     }
@@ -365,6 +384,57 @@ fn a_claim_too_many_is_refused_by_the_limits_name() {
             "{text}"
         );
         scene.tick();
+    }
+}
+
+/// The three limits of clients that developers can come near, each named before it is crossed.
+#[test]
+fn what_clients_do_not_read_is_refused_by_the_limits_name() {
+    for (limit, code, what) in [
+        ("snapshot_bytes", "head-room", "bytes of the snapshot"),
+        ("role_bytes", "head-room", "bytes of `recently-claimed`"),
+        // A lookup visits as many roles as the policy allows sub-roles.
+        (
+            "sub_roles_per_project",
+            "sub-roles",
+            "the project would have used 2 names of sub-roles, more than 1",
+        ),
+    ] {
+        let mut scene = Scene::new();
+        let team = scene.claimed();
+        let status = scene.index.status(start()).unwrap();
+        let room = status.claims.roles_visited;
+        assert_eq!((room.used, room.limit), (4, 32));
+        assert!(status.claims.projects_left > 10_000);
+        let sub_role = |scene: &mut Scene, name: &str| {
+            team.delegate(name, &key(), &[], start());
+            let archive = team.pack(&[], &[], start());
+            team.send(&mut scene.index, &archive, start())
+        };
+        let answer = match limit {
+            "snapshot_bytes" => {
+                let little = status.snapshot_room.used + 60;
+                scene.limit(limit, 2_000_000, little);
+                sub_role(&mut scene, "alice")
+            }
+            "role_bytes" => {
+                scene.limit(limit, 5_000_000, 5_000);
+                let many = Team::new(scene.folder.path(), "alpha", 32, start());
+                many.register(&mut scene.index, start())
+            }
+            _ => {
+                scene.limit(limit, 8, 1);
+                sub_role(&mut scene, "alice").unwrap();
+                scene.tick();
+                sub_role(&mut scene, "bob")
+            }
+        };
+        let refused = answer.unwrap_err();
+        assert_eq!(refused.code(), code, "{refused}");
+        let text = refused.to_string();
+        assert!(text.starts_with(what), "{text}");
+        let report = scene.tick();
+        assert!(report.outcomes.is_empty() && report.snapshot.is_none());
     }
 }
 

@@ -9,9 +9,10 @@ mod support;
 
 use std::fs;
 
-use countersign_repository::{Repository, TickOptions};
+use countersign_repository::{ClaimRecord, Repository, TickOptions};
 use index::Yanked;
 use support::checker::Checker;
+use support::developers::Team;
 use support::lossy::{Dice, Power, lossy};
 use support::{Ceremony, samples, start};
 
@@ -28,10 +29,22 @@ fn names() -> Vec<String> {
     samples().into_iter().map(name).collect()
 }
 
+/// What is under way when the power fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Work {
+    /// The index's own changes.
+    Files,
+    /// The same beside the first release of a project whose developers sign.
+    Developers,
+}
+
 /// Publishes with the power failing after `writes`: how many writes were lost, or nothing if it never failed.
-fn lose_power(writes: usize, seed: u64) -> Option<usize> {
+fn lose_power(work: Work, writes: usize, seed: u64) -> Option<usize> {
     let folder = tempfile::tempdir().unwrap();
-    let ceremony = Ceremony::new();
+    let ceremony = match work {
+        Work::Files => Ceremony::new(),
+        Work::Developers => Ceremony::with_claims(),
+    };
     let mut index = support::published(folder.path(), &ceremony);
     let mut checker = Checker::new(index.store_folder().unwrap());
     index.add_files(&samples()[..2], start()).unwrap();
@@ -43,12 +56,22 @@ fn lose_power(writes: usize, seed: u64) -> Option<usize> {
     index
         .yank_files(&names()[1..2], &Yanked::Yes, start())
         .unwrap();
+    let mut expected = names()[1..].to_vec();
+    if work == Work::Developers {
+        let team = Team::new(folder.path(), "alpha", 1, start());
+        team.register(&mut index, start()).unwrap();
+        let wheel = team.wheel("1.0");
+        team.release(&mut index, std::slice::from_ref(&wheel), &[], start())
+            .unwrap();
+        let name = wheel.file_name().unwrap().to_str().unwrap();
+        expected.insert(0, name.to_owned());
+    }
     drop(index);
     let power = Power::failing_after(writes);
     let mut index = lossy(folder.path(), &power);
     let failed = index.tick(&ceremony.online(), start(), AT_ONCE).is_err();
     drop(index);
-    let context = format!("{writes} writes, seed {seed}");
+    let context = format!("{work:?}, {writes} writes, seed {seed}");
     if !failed {
         return None;
     }
@@ -64,24 +87,42 @@ fn lose_power(writes: usize, seed: u64) -> Option<usize> {
         .unwrap_or_else(|wrong| panic!("{wrong}: {context}"));
     assert!(after == before || after == done, "a mixture: {context}");
     let listed: Vec<_> = done.files.keys().cloned().collect();
-    assert_eq!(listed, names()[1..], "{context}");
+    assert_eq!(listed, expected, "{context}");
+    let signed = index.claims().unwrap();
+    assert!(signed.values().all(ClaimRecord::is_signed), "{context}");
     assert_eq!(done.yanked, names()[1..2], "{context}");
     let status = index.status(start()).unwrap();
     assert_eq!((status.pending, status.unfinished), (0, false), "{context}");
     Some(lost)
 }
 
-#[test]
-fn any_subset_of_unsynced_writes_may_be_lost() {
+/// Loses power after every `step`th write: how many there are, and how many were lost.
+fn exhaust(work: Work, step: usize) -> (usize, usize) {
     let (mut most, mut all_lost) = (0, 0);
     for round in 0..rounds() {
         let mut writes = 0;
-        while let Some(lost) = lose_power(writes, round * 1_000 + writes as u64) {
-            writes += 1;
+        while let Some(lost) = lose_power(work, writes, round * 1_000 + writes as u64) {
+            writes += step;
             all_lost += lost;
         }
         most = most.max(writes);
     }
+    (most, all_lost)
+}
+
+#[test]
+fn what_developers_released_outlives_a_loss_of_power() {
+    let step = if rounds() > 1 { 1 } else { 2 };
+    let (most, all_lost) = exhaust(Work::Developers, step);
+    assert!(
+        most > 24 && all_lost > most / step,
+        "{most} writes, {all_lost} lost"
+    );
+}
+
+#[test]
+fn any_subset_of_unsynced_writes_may_be_lost() {
+    let (most, all_lost) = exhaust(Work::Files, 1);
     assert!(most > 20, "a publication has {most} writes");
     assert!(all_lost > most, "only {all_lost} writes were lost");
 }

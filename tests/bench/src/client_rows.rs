@@ -10,12 +10,13 @@ use draft::SignedFile;
 use futures_util::StreamExt;
 use index::BinCount;
 use keys::KeyType;
-use metadata::{Role, Version};
+use metadata::{Role, TargetPath, Version};
 use policy::Encoding;
 use tokio::runtime::{Builder, Runtime};
 use trust::{Answer, Held, RootChain, Rules, Snapped};
 use url::Url;
 
+use crate::claims_rows::claimed_path;
 use crate::meter::Meter;
 use crate::scene::{Scene, Stream, path_of, target_of};
 
@@ -114,6 +115,15 @@ pub(crate) fn warm(repository: &Path) -> Meter {
 
 /// A first update, and who speaks for one path.
 pub(crate) fn cold(repository: &Path) -> Meter {
+    look_up(repository, &path_of(7))
+}
+
+/// The same for a file of a project whose developers sign.
+pub(crate) fn claimed(repository: &Path) -> Meter {
+    look_up(repository, &claimed_path(7))
+}
+
+fn look_up(repository: &Path, path: &TargetPath) -> Meter {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let transport = Arc::default();
     let mut meter = Meter::start();
@@ -128,7 +138,7 @@ pub(crate) fn cold(repository: &Path) -> Meter {
         let answer = meter.time(|| {
             runtime.block_on(async {
                 let session = updater.refresh(chrono::Utc::now()).await.unwrap();
-                session.find(&path_of(7)).await
+                session.find(path).await
             })
         });
         assert!(matches!(answer, Answer::Found(_)), "{answer:?}");

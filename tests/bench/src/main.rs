@@ -5,6 +5,7 @@
 #![allow(clippy::missing_panics_doc)]
 
 mod bucket_rows;
+mod claims_rows;
 mod client_rows;
 mod delta_rows;
 mod intake_rows;
@@ -28,7 +29,8 @@ use crate::work::Who;
 const USAGE: &str = "usage: countersign-bench row NAME ours|floor
        countersign-bench repository FOLDER TARGETS BINS prefixes|succinct
        countersign-bench bucket | intake | latency | churn DAYS MINUTES-BETWEEN-PUBLICATIONS
-       countersign-bench row client-warm|client-cold|verify-bin ours FOLDER";
+       countersign-bench claims FOLDER PROJECTS
+       countersign-bench row client-warm|client-cold|client-claimed|verify-bin ours FOLDER";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -41,6 +43,10 @@ fn main() {
             };
             let (targets, bins) = (targets.parse().unwrap(), bins.parse().unwrap());
             client_rows::write_repository(Path::new(folder), targets, bins, encoding);
+        }
+        ["claims", folder, projects] => {
+            let report = claims_rows::write(Path::new(folder), projects.parse().unwrap());
+            println!("{report}");
         }
         ["row", row, who, repository] => {
             let meter = measure_client(row, Path::new(repository));
@@ -61,6 +67,7 @@ fn measure_client(row: &str, repository: &Path) -> Meter {
     match row {
         "client-warm" => client_rows::warm(repository),
         "client-cold" => client_rows::cold(repository),
+        "client-claimed" => client_rows::claimed(repository),
         "verify-bin" => client_rows::verify_bin(repository),
         _ => panic!("no row {row}"),
     }

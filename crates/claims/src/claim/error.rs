@@ -1,5 +1,6 @@
 //! Why a claim goes no further.
 
+use chrono::{DateTime, Utc};
 use index::ProjectName;
 use metadata::{Expiry, KeyId, MetadataError};
 
@@ -85,6 +86,14 @@ pub enum ClaimError {
         /// When.
         expires: Expiry,
     },
+    /// Dated later than now: a clock is wrong, or the date is.
+    #[error("the {what} says it was issued at {issued}, which is yet to come")]
+    NotYet {
+        /// The document.
+        what: &'static str,
+        /// When.
+        issued: DateTime<Utc>,
+    },
     /// Keys that a project cannot register.
     #[error(transparent)]
     Keys(Box<Reason>),
@@ -104,6 +113,7 @@ impl ClaimError {
             Self::OtherProject { .. } => "claim-other-project",
             Self::OtherOrigin { .. } => "claim-other-origin",
             Self::Expired { .. } => "claim-expired",
+            Self::NotYet { .. } => "claim-not-yet",
             Self::Keys(_) => "claim-keys",
         }
     }

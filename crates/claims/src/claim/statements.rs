@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use index::ProjectName;
-use metadata::Value;
+use metadata::{Expiry, Value};
 
 use super::{Challenge, Grant, Request};
 use crate::ClaimError;
@@ -94,6 +94,7 @@ impl Statement for Grant {
         members([
             ("expires", text(&self.expires)),
             ("index", text(&self.index)),
+            ("issued", text(&Expiry::at(self.issued))),
             ("project", text(&self.project)),
             ("request", text(&self.request)),
         ])
@@ -103,6 +104,7 @@ impl Statement for Grant {
         Ok(Self {
             expires: members.expiry("expires")?,
             index: read_index(members)?,
+            issued: members.expiry("issued")?.instant(),
             project: read_project(members)?,
             request: members.digest("request")?,
         })

@@ -71,6 +71,7 @@ impl Claiming {
             request: self.signed_request().digest(),
             index: INDEX.to_owned(),
             project: alpha(),
+            issued: now(),
             expires: Expiry::at(now() + TimeDelta::days(7)),
         }
     }
@@ -195,6 +196,8 @@ fn grants_for_something_else() {
         matches!(expired, Err(ClaimError::Expired { .. })),
         "{expired:?}"
     );
+    let early = check(&claiming.by_operator(&good), -1);
+    assert!(matches!(early, Err(ClaimError::NotYet { .. })), "{early:?}");
     let own = check(&seal(&good, &[&claiming.keys[0], &claiming.keys[1]]), 0);
     assert!(
         matches!(own, Err(ClaimError::NotOperator { .. })),

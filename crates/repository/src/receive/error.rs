@@ -2,6 +2,7 @@
 
 use std::io;
 
+use chrono::{DateTime, Utc};
 use claims::{ClaimError, Reason};
 use index::{DistributionFilename, ProjectName};
 use metadata::{KeyId, Sha256};
@@ -37,6 +38,27 @@ pub enum ReceiveError {
     /// A request that was taken before.
     #[error("the request of {project} was used before")]
     Used {
+        /// The project.
+        project: ProjectName,
+    },
+    /// Granted before the state was recovered: it may have been used in what was lost.
+    #[error(
+        "{project} was granted at {issued}, before this index recovered its state ({recovered}): it may \
+         have been used before"
+    )]
+    BeforeRecovery {
+        /// The project.
+        project: ProjectName,
+        /// When the operator signed the grant.
+        issued: DateTime<Utc>,
+        /// When the state was recovered.
+        recovered: DateTime<Utc>,
+    },
+    /// Nobody has said since a recovery that the keys of the project are still the right ones.
+    #[error(
+        "{project} is held: this index recovered its state, and keys registered since the backup are lost"
+    )]
+    Held {
         /// The project.
         project: ProjectName,
     },
@@ -110,6 +132,8 @@ impl ReceiveError {
             Self::NoOperator => "no-operator",
             Self::Claim(error) => error.code(),
             Self::Used { .. } => "claim-used",
+            Self::BeforeRecovery { .. } => "claim-before-recovery",
+            Self::Held { .. } => "held",
             Self::Scheme { .. } => "key-scheme",
             Self::Claimed { .. } => "claimed",
             Self::AwaitsCeremony { .. } => "awaits-ceremony",

@@ -2,21 +2,28 @@
 //! refused before it is queued, with the limit's name. The rules for snapshot and `recently-claimed` hold
 //! again when they are signed.
 
-use claims::{Accepted, Published};
-use metadata::Role;
+use std::collections::BTreeMap;
+
+use chrono::DateTime;
+use claims::{Accepted, Published, Registration};
+use draft::DelegatedProject;
+use metadata::{Document, Expiry, Role, Version};
 
 use super::ReceiveError;
-use crate::claim_record::ClaimStage;
+use crate::claim_record::{ClaimRecord, ClaimStage};
 use crate::error::RepositoryError;
 use crate::repository::Repository;
 
 /// Bytes of a snapshot's entry besides the role's name: version, length, SHA-256 and punctuation, the
 /// numbers as long as they get.
-const ENTRY_BYTES: u64 = 128;
+pub(crate) const ENTRY_BYTES: u64 = 128;
 
 /// Roles that a lookup of a project's file visits besides those of the project: `targets` and the
 /// delegators, once the project is claimed.
-const ROLES_BEFORE_A_PROJECT: usize = 3;
+pub(crate) const ROLES_BEFORE_A_PROJECT: usize = 3;
+
+/// Bytes of a role's file besides what is signed: one signature, and the numbers as long as they get.
+const SIGNATURE_BYTES: u64 = 300;
 
 impl Repository {
     /// Whether one more project can be claimed before a ceremony has moved others.
@@ -32,7 +39,36 @@ impl Repository {
         Ok(at_most("projects in `recently-claimed`", needed, limit))
     }
 
-    /// Whether the roles of a transaction still fit the snapshot, and a lookup its roles.
+    /// Whether `recently-claimed` can list these keys beside everybody else's.
+    pub(super) fn room_for_keys(
+        &self,
+        registration: &Registration,
+    ) -> Result<Result<(), ReceiveError>, RepositoryError> {
+        let mut projects = BTreeMap::new();
+        let claims = self.state.claims()?;
+        let known = claims
+            .values()
+            .filter(|claim| claim.stage != ClaimStage::Claimed);
+        let known = known.filter_map(ClaimRecord::next_registration);
+        let queued = self.queued_registrations()?;
+        for one in known.chain(&queued).chain([registration]) {
+            let delegated = DelegatedProject {
+                project: one.project.clone(),
+                keys: one.keys.clone(),
+                role_keys: one.role_keys.clone(),
+            };
+            projects.insert(&one.project, delegated);
+        }
+        let projects: Vec<_> = projects.into_values().collect();
+        let expires = Expiry::at(DateTime::UNIX_EPOCH);
+        let role = draft::projects_role(expires, Version::FIRST, &projects)?;
+        let needed = role.to_canonical().len() as u64 + SIGNATURE_BYTES;
+        let limit = self.settings.policy.repository.role_bytes;
+        Ok(at_most("bytes of `recently-claimed`", needed, limit))
+    }
+
+    /// Whether the roles of a transaction still fit the snapshot. Each fits the limit of a role, or it would
+    /// not have been read; and a lookup the roles it visits, because the policy allows no more sub-roles.
     pub(super) fn room_for(
         &self,
         accepted: &Accepted,
@@ -47,18 +83,11 @@ impl Repository {
             .map(|role| ENTRY_BYTES + role.name.as_str().len() as u64)
             .sum();
         let needed = snapshot.map_or(0, |record| record.length) + more;
-        if let Err(full) = at_most("bytes of the snapshot", needed, limits.snapshot_bytes) {
-            return Ok(Err(full));
-        }
-        for role in &accepted.roles {
-            let length = role.file.len() as u64;
-            if let Err(full) = at_most("bytes of a role", length, limits.role_bytes) {
-                return Ok(Err(full));
-            }
-        }
-        let visited = accepted.layout.sub_roles + 1 + ROLES_BEFORE_A_PROJECT;
-        let limit = self.settings.policy.client.delegations;
-        Ok(at_most("roles of a lookup", visited as u64, limit.into()))
+        Ok(at_most(
+            "bytes of the snapshot",
+            needed,
+            limits.snapshot_bytes,
+        ))
     }
 }
 

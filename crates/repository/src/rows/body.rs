@@ -235,6 +235,9 @@ pub(super) struct StagedBody {
     claims: ClaimRows,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     withdrawn: Vec<(String, String)>,
+    /// In seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    recovered: Option<i64>,
 }
 
 impl StagedBody {
@@ -270,6 +273,7 @@ impl StagedBody {
             }),
             claims: rows_of(&staged.claims),
             withdrawn: staged.withdrawn.iter().map(name).collect(),
+            recovered: staged.recovered.map(|at| at.timestamp()),
         }
     }
 
@@ -323,6 +327,8 @@ impl StagedBody {
             .iter()
             .map(|(project, filename)| read_filename(project, filename))
             .collect::<Result<_, _>>()?;
+        let time = |seconds| to_time(seconds, "a recovery");
+        staged.recovered = self.recovered.map(time).transpose()?;
         Ok(())
     }
 }

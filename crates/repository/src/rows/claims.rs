@@ -85,6 +85,8 @@ pub(super) struct ClaimBody {
     since: i64,
     in_force: Option<GrantedBody>,
     next: Option<GrantedBody>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    held: bool,
 }
 
 impl ClaimBody {
@@ -94,6 +96,7 @@ impl ClaimBody {
             since: claim.since.timestamp(),
             in_force: claim.in_force.as_ref().map(GrantedBody::of),
             next: claim.next.as_ref().map(GrantedBody::of),
+            held: claim.held,
         }
     }
 
@@ -106,6 +109,7 @@ impl ClaimBody {
             since: to_time(self.since, "a claim")?,
             in_force: self.in_force.map(GrantedBody::read).transpose()?,
             next: self.next.map(GrantedBody::read).transpose()?,
+            held: self.held,
         })
     }
 }

@@ -181,6 +181,12 @@ pub fn layout_settings(layout: BinLayout) -> [(&'static str, String); 2] {
     crate::record::layout_settings(layout)
 }
 
+/// Name and value of the setting that says when the state was recovered.
+#[must_use]
+pub fn recovered_setting(at: DateTime<Utc>) -> (&'static str, String) {
+    (crate::record::RECOVERED, at.timestamp().to_string())
+}
+
 /// Reads the settings by their names.
 pub fn read_settings(get: impl Fn(&str) -> Option<String>) -> Result<Settings, RepositoryError> {
     Settings::decode(get)

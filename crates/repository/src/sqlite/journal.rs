@@ -259,6 +259,11 @@ fn apply_rows(db: &Transaction<'_>, staged: &Staged) -> Result<(), RepositoryErr
         };
     }
     claims::apply(db, staged)?;
+    if let Some(recovered) = staged.recovered {
+        let (name, value) = rows::recovered_setting(recovered);
+        let row = params![name, value];
+        run("INSERT OR REPLACE INTO settings VALUES (?1, ?2)", row)?;
+    }
     record_outcomes(db, &staged.outcomes)?;
     for id in &staged.sets {
         run(

@@ -1,13 +1,13 @@
 //! Work that dies at each of its writes, wherever state and store are.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 use countersign_repository::{Repository, TickOptions};
 
 use super::checker::Checker;
 use super::fuse::{Failure, Fuse, failing_parts};
-use super::{Ceremony, Reader, Site, Warm, published_at, samples, start};
+use super::{Ceremony, Reader, Site, Warm, crash_developers, published_at, samples, start};
 
 const AT_ONCE: TickOptions = TickOptions { at_once: true };
 
@@ -20,15 +20,27 @@ pub enum Work {
     Rotation,
     /// Files, together with four times as many bins and a new online key.
     Rebin,
+    /// A release of one project whose developers sign, with a new maintainer, and the first of another.
+    Developers,
     /// What nobody needs any more is deleted.
     Sweep,
+}
+
+impl Work {
+    /// The people whose keys it needs.
+    pub fn ceremony(self) -> Ceremony {
+        match self {
+            Self::Developers => Ceremony::with_claims(),
+            _ => Ceremony::new(),
+        }
+    }
 }
 
 /// Does `work` with a fuse of `writes`, starts again, and checks; says whether the fuse blew.
 fn die_and_recover(site: &dyn Site, work: Work, writes: usize, failure: Failure) -> bool {
     let folder = tempfile::tempdir().unwrap();
-    let mut ceremony = Ceremony::new();
-    let now = prepare(site, folder.path(), &mut ceremony, work);
+    let mut ceremony = work.ceremony();
+    let (now, expected) = prepare(site, folder.path(), &mut ceremony, work);
     let mut checker = Checker::new(&folder.path().join("repository"));
     let context = format!("{work:?}, {writes} writes, {failure:?}");
     let mut judge = || {
@@ -49,9 +61,8 @@ fn die_and_recover(site: &dyn Site, work: Work, writes: usize, failure: Failure)
         Reader::of(&index, &ceremony, now);
         Reader::after(&index, &warm, now);
         let after = judge();
-        let all = samples().len();
         assert!(
-            after == before || after.files.len() == all,
+            after == before || after.files.len() == expected.len(),
             "a mixture: {context}"
         );
     }
@@ -63,12 +74,12 @@ fn die_and_recover(site: &dyn Site, work: Work, writes: usize, failure: Failure)
         index.sweep(now).unwrap();
         assert!(index.sweep(now).unwrap().objects.is_empty());
     }
-    assert_eq!(judge().files.len(), samples().len(), "{context}");
+    assert_eq!(judge().files.len(), expected.len(), "{context}");
     let readers = [
         Reader::of(&index, &ceremony, now),
         Reader::after(&index, &warm, now),
     ];
-    for path in samples() {
+    for path in &expected {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         for reader in &readers {
             let found = reader.file(&name);
@@ -82,6 +93,9 @@ fn die_and_recover(site: &dyn Site, work: Work, writes: usize, failure: Failure)
             .path()
             .join(format!("repository/simple/{project}/index.html"));
         assert!(page.exists(), "the plain mirror is rebuilt");
+    }
+    if work == Work::Developers {
+        crash_developers::check(&index, &readers, &context);
     }
     if work == Work::Rebin {
         assert_eq!(index.settings().layout.count.get(), 64, "{context}");
@@ -100,17 +114,23 @@ fn is_between_root_and_timestamp(index: &Repository) -> bool {
     metadata.join("2.root.json").exists() && timestamp.contains("\"version\":1}")
 }
 
-/// Brings a repository to the moment before the work; says when that is.
+/// Brings a repository to the moment before the work; says when that is, and which files there will be.
 pub fn prepare(
     site: &dyn Site,
     folder: &Path,
     ceremony: &mut Ceremony,
     work: Work,
-) -> DateTime<Utc> {
+) -> (DateTime<Utc>, Vec<PathBuf>) {
     let mut index = published_at(site, folder, ceremony);
     index.add_files(&samples(), start()).unwrap();
-    match work {
+    let mut expected = samples();
+    let now = match work {
         Work::Files => start(),
+        Work::Developers => {
+            index.tick(&ceremony.online(), start(), AT_ONCE).unwrap();
+            expected.extend(crash_developers::release(folder, ceremony, &mut index));
+            start()
+        }
         Work::Rotation | Work::Rebin => {
             if work == Work::Rebin {
                 ceremony.rebin(64, policy::Encoding::PathHashPrefixes);
@@ -128,7 +148,8 @@ pub fn prepare(
             index.tick(&ceremony.online(), later, AT_ONCE).unwrap();
             later
         }
-    }
+    };
+    (now, expected)
 }
 
 /// Every write of a kind of work may be the last, or every `step`th where that takes long: all of them in

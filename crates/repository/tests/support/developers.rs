@@ -49,6 +49,32 @@ impl Team {
         }
     }
 
+    /// The same team at home elsewhere, where everything of theirs was copied to.
+    pub fn at(&self, home: &Path) -> Self {
+        let home = home.join(self.home.file_name().unwrap());
+        let folder = ProjectFolder::open(&home.join(self.claims.to_string())).unwrap();
+        Self {
+            home,
+            folder,
+            project: self.project.clone(),
+            keys: self.keys.clone(),
+            operator: Arc::clone(&self.operator),
+            claims: self.claims,
+        }
+    }
+
+    /// Has nothing but what the index has published of the project.
+    pub fn follow(&self, published: &std::collections::BTreeMap<String, Vec<u8>>) {
+        let home = self.home.join(self.claims.to_string());
+        for place in ["published", "next", "uploaded", "retired"] {
+            let _ = std::fs::remove_dir_all(home.join(place));
+        }
+        std::fs::create_dir(home.join("published")).unwrap();
+        for (role, file) in published {
+            std::fs::write(home.join(format!("published/{role}.json")), file).unwrap();
+        }
+    }
+
     /// Begins anew with other keys: the roles that are published come along.
     pub fn with_other_keys(&mut self, keys: usize, now: DateTime<Utc>) {
         self.with_keys((0..keys).map(|_| key()).collect(), now);
@@ -56,15 +82,15 @@ impl Team {
 
     /// The same with these keys, one of which has to sign.
     pub fn with_keys(&mut self, keys: Vec<Arc<FileKey>>, now: DateTime<Utc>) {
-        self.claims += 1;
+        let before = self.home.join(self.claims.to_string());
+        while self.home.join(self.claims.to_string()).exists() {
+            self.claims += 1;
+        }
         self.keys = keys;
         let path = self.home.join(self.claims.to_string());
         let (operator, keys) = (&self.operator, &self.keys);
         let folder = claim(&path, &self.project, operator, keys, self.claims, now);
-        let published = self
-            .home
-            .join((self.claims - 1).to_string())
-            .join("published");
+        let published = before.join("published");
         if published.exists() {
             let to = path.join("published");
             std::fs::create_dir(&to).unwrap();
@@ -84,6 +110,7 @@ impl Team {
             request: signed.digest(),
             index: INDEX.to_owned(),
             project: self.project.clone(),
+            issued: now,
             expires: Expiry::at(now + TimeDelta::days(7)),
         };
         (request, sealed(&grant, &self.operator))

@@ -9,6 +9,7 @@
 /// The same module that the whole-system tests use; a dependency on their crate would be a circle.
 #[path = "../../../../tests/src/checker.rs"]
 pub mod checker;
+pub mod crash_developers;
 pub mod crash_matrix;
 pub mod developers;
 pub mod fuse;
@@ -407,6 +408,20 @@ impl Reader {
             Answer::Found(target) => Some(target.role().name().to_owned()),
             _ => None,
         }
+    }
+
+    /// The files of a project's roles, as the snapshot lists them.
+    pub fn project_roles(&self, project: &str) -> std::collections::BTreeMap<String, Vec<u8>> {
+        let own = format!("project-{project}");
+        let of_project = |name: &str| name == own || name.starts_with(&format!("{own}--"));
+        let entries = self.snapped.snapshot().entries();
+        let roles = entries.map(|(name, file)| (name.strip_suffix(".json").unwrap(), file.version));
+        let roles = roles.filter(|(name, _)| of_project(name));
+        let read = |(name, version): (&str, Version)| {
+            let file = self.folder.join(format!("metadata/{version}.{name}.json"));
+            (name.to_owned(), fs::read(file).unwrap())
+        };
+        roles.map(read).collect()
     }
 
     fn ask(&self, path: &TargetPath) -> Answer {

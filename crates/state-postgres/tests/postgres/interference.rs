@@ -70,7 +70,7 @@ impl Scene {
     fn new(site: &PostgresSite) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut ceremony = Ceremony::new();
-        let now = prepare(site, folder.path(), &mut ceremony, Work::Files);
+        let (now, _) = prepare(site, folder.path(), &mut ceremony, Work::Files);
         let mut checker = Checker::new(&folder.path().join("repository"));
         checker.look(now).unwrap();
         Self {

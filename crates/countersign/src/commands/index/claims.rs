@@ -1,6 +1,7 @@
 //! `countersign index claims`: what the operator of an index says to developers who claim projects, and
 //! which have.
 
+mod confirm;
 mod listed;
 
 use std::io::Write;
@@ -46,6 +47,7 @@ enum Command {
     List(listed::ListArgs),
     Export(listed::ExportArgs),
     Release(listed::ReleaseArgs),
+    Confirm(confirm::Args),
 }
 
 /// Issue a challenge, which the developers of a project answer with `countersign project claim`
@@ -132,6 +134,7 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
         Command::List(args) => listed::list(args, console),
         Command::Export(args) => listed::export(args, console),
         Command::Release(args) => listed::release(args, console),
+        Command::Confirm(args) => confirm::run(args, console),
     }
 }
 
@@ -187,6 +190,7 @@ fn grant(args: &GrantArgs, console: &Console) -> Result<(), Failure> {
         request: request.digest(),
         index: index.clone(),
         project: args.project.clone(),
+        issued: clock::now(),
         expires: in_days(args.common.days),
     };
     let file = seal(&grant, signer.as_ref())?;

@@ -1,6 +1,8 @@
 //! `countersign project`: what developers do who sign their releases themselves (PEP 480).
 
+mod arrival;
 mod claim;
+mod on_index;
 mod send;
 mod settle;
 mod sign;
@@ -40,9 +42,9 @@ enum Command {
     Claim(Box<claim::Args>),
     Sign(Box<sign::Args>),
     SubRole(Box<sub_role::Args>),
-    Upload(upload::Args),
+    Upload(Box<upload::Args>),
     Send(send::Args),
-    Accepted(settle::Args),
+    Accepted(settle::AcceptedArgs),
     Refused(settle::Args),
     Status(status::Args),
 }

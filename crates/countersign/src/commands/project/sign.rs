@@ -7,10 +7,13 @@ use std::path::PathBuf;
 use claims::{Distribution, ProjectRole};
 use developer::{Draft, ProjectFolder};
 use index::{DistributionFilename, InspectLimits};
+use metadata::Version;
 use serde::Serialize;
 use trust::Tally;
 
 use super::FolderArgs;
+use super::arrival::LookArgs;
+use super::on_index;
 use super::signing::{LifetimeArgs, SigningArgs, borrowed};
 use crate::cli::JsonArgs;
 use crate::clock;
@@ -21,7 +24,8 @@ use crate::failure::{Failure, UsageError};
 /// Sign a release: look into the files, show what changes, sign the next version of the role
 ///
 /// Without --yes nothing is written. The first time, name every file that the index has of the
-/// project: from then on what the project's roles do not list is not there for clients.
+/// project: from then on what the project's roles do not list is not there for clients. With --index
+/// those that are neither listed nor given up are named.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// Wheels and sdists, or folders with them
@@ -47,6 +51,9 @@ pub(super) struct Args {
     yes: bool,
 
     #[command(flatten)]
+    look: LookArgs,
+
+    #[command(flatten)]
     lifetime: LifetimeArgs,
 
     #[command(flatten)]
@@ -68,6 +75,8 @@ pub(super) struct Report {
     changes: Vec<String>,
     added: Vec<String>,
     given_up: Vec<String>,
+    /// Files that the index has and that would not be there any more; the index refuses that.
+    neither_listed_nor_given_up: Vec<String>,
     written: bool,
     signed_by: Vec<String>,
     threshold: Option<u32>,
@@ -91,7 +100,31 @@ pub(super) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
         .map_err(developer::ProjectError::from)?;
     let expires = args.lifetime.expires(clock::now());
     let draft = folder.draft(&role, expires, &added, &given_up)?;
-    finish(&folder, &draft, &args.signing, args.yes, console, args.json)
+    let mut report = Report::of(&draft);
+    if draft.document.version == Version::FIRST
+        && let Some(updater) = args.look.updater()?
+    {
+        let there = on_index::files(&updater, folder.project())?;
+        let left = there.iter().filter(|file| {
+            let path = index::file_path(file);
+            let is_listed = draft
+                .document
+                .targets()
+                .iter()
+                .any(|(listed, _)| *listed == path);
+            !is_listed && !draft.given_up.contains(*file)
+        });
+        report.neither_listed_nor_given_up = left.map(ToString::to_string).collect();
+    }
+    conclude(
+        &folder,
+        &draft,
+        report,
+        &args.signing,
+        args.yes,
+        console,
+        args.json,
+    )
 }
 
 /// Shows a draft; with `yes`, has it wait and signs it.
@@ -103,7 +136,19 @@ pub(super) fn finish(
     console: &Console,
     json: JsonArgs,
 ) -> Result<(), Failure> {
-    let mut report = Report::of(draft);
+    let report = Report::of(draft);
+    conclude(folder, draft, report, signing, yes, console, json)
+}
+
+fn conclude(
+    folder: &ProjectFolder,
+    draft: &Draft,
+    mut report: Report,
+    signing: &SigningArgs,
+    yes: bool,
+    console: &Console,
+    json: JsonArgs,
+) -> Result<(), Failure> {
     if yes {
         folder.keep(draft)?;
         report.written = true;
@@ -160,6 +205,7 @@ impl Report {
             changes: draft.changes.iter().map(ToString::to_string).collect(),
             added: draft.added.iter().map(names).collect(),
             given_up: draft.given_up.iter().map(names).collect(),
+            neither_listed_nor_given_up: Vec::new(),
             written: false,
             signed_by: Vec::new(),
             threshold: None,
@@ -174,6 +220,7 @@ impl Report {
             changes: Vec::new(),
             added: Vec::new(),
             given_up: Vec::new(),
+            neither_listed_nor_given_up: Vec::new(),
             written: true,
             signed_by: Vec::new(),
             threshold: None,
@@ -192,6 +239,10 @@ impl Report {
         lines.extend(self.changes.iter().map(|change| format!("  {change}")));
         lines.extend(self.added.iter().map(|file| format!("  + {file}")));
         lines.extend(self.given_up.iter().map(|file| format!("  - {file}")));
+        let left = &self.neither_listed_nor_given_up;
+        lines.extend(left.iter().map(|file| {
+            format!("  ! {file} is on the index: list it, or give it up with --withdraw {file}")
+        }));
         if !self.written {
             lines.push("nothing was written; if this is what you want, say --yes".to_owned());
         } else if let Some(threshold) = self.threshold {

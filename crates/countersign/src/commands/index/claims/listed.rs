@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, SecondsFormat, Utc};
 use index::ProjectName;
 use metadata::Sha256;
-use repository::{ClaimRecord, ClaimStage, Granted, Received};
+use repository::{ClaimRecord, ClaimStage, Granted, Received, Status};
 use serde::Serialize;
 
 use super::super::wait::{WaitArgs, Waited};
@@ -15,6 +15,9 @@ use crate::clock;
 use crate::console::{Console, in_one_line};
 use crate::data_dir::DataDirArgs;
 use crate::failure::Failure;
+
+/// Days before a project's role expires at which its developers should know (reference F32: 60, 30, 14).
+const REMIND: i64 = 60;
 
 /// List the projects whose developers sign, with their age, keys and evidence
 #[derive(clap::Args)]
@@ -66,6 +69,20 @@ pub(super) struct ReleaseArgs {
 #[derive(Serialize)]
 struct Listed {
     claims: Vec<ClaimReport>,
+    room: Room,
+}
+
+/// How much more clients are sure to read.
+#[derive(Serialize)]
+struct Room {
+    snapshot_bytes: u64,
+    snapshot_bytes_limit: u64,
+    largest_role_bytes: u64,
+    largest_role_bytes_limit: u64,
+    roles_visited: u64,
+    roles_visited_limit: u64,
+    /// Projects that the snapshot has room for beside these.
+    projects_left: u64,
 }
 
 #[derive(Serialize)]
@@ -77,6 +94,11 @@ struct ClaimReport {
     in_force: Option<KeysReport>,
     /// Keys that the next transaction has to be signed with.
     next: Option<KeysReport>,
+    /// Whether nothing is taken of it since a recovery.
+    held: bool,
+    /// When its own role expires, if it has one: then clients refuse its files.
+    expires: Option<String>,
+    expires_in_days: Option<i64>,
 }
 
 #[derive(Serialize)]
@@ -113,11 +135,13 @@ struct Refused {
 pub(super) fn list(args: &ListArgs, console: &Console) -> Result<(), Failure> {
     let repository = super::super::open(&args.data_dir)?;
     let (claims, now) = (repository.claims()?, clock::now());
+    let expiries = repository.project_expiries()?;
     let report = Listed {
         claims: claims
             .iter()
-            .map(|(project, claim)| ClaimReport::of(project, claim, now))
+            .map(|(project, claim)| ClaimReport::of(project, claim, expiries.get(project), now))
             .collect(),
+        room: Room::of(&repository.status(now)?),
     };
     console.report(args.json.json, &report, || report.text())
 }
@@ -187,14 +211,23 @@ pub(super) fn release(args: &ReleaseArgs, console: &Console) -> Result<(), Failu
 }
 
 impl ClaimReport {
-    fn of(project: &ProjectName, claim: &ClaimRecord, now: DateTime<Utc>) -> Self {
+    fn of(
+        project: &ProjectName,
+        claim: &ClaimRecord,
+        expires: Option<&DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let expires = expires.filter(|_| claim.is_signed());
         Self {
+            expires: expires.map(|at| stamp(*at)),
+            expires_in_days: expires.map(|at| (*at - now).num_days()),
             project: project.to_string(),
             stage: claim.stage.as_str(),
             since: stamp(claim.since),
             age_days: (now - claim.since).num_days(),
             in_force: claim.in_force.as_ref().map(KeysReport::of),
             next: claim.next.as_ref().map(KeysReport::of),
+            held: claim.held,
         }
     }
 
@@ -203,6 +236,14 @@ impl ClaimReport {
             "{} {} since {} ({} days)\n",
             self.project, self.stage, self.since, self.age_days
         );
+        if let (Some(expires), Some(days)) = (&self.expires, self.expires_in_days) {
+            let soon = if days < REMIND {
+                "; remind its developers"
+            } else {
+                ""
+            };
+            out = format!("{out}  its role expires at {expires}, in {days} days{soon}\n");
+        }
         if let Some(keys) = &self.in_force {
             out += &keys.text("keys");
         }
@@ -213,6 +254,9 @@ impl ClaimReport {
                 "keys of the next transaction"
             };
             out += &keys.text(what);
+        }
+        if self.held {
+            out += "  held since the state was recovered: confirm these keys, or grant others\n";
         }
         out
     }
@@ -259,7 +303,40 @@ impl Listed {
                 || (one.stage != ClaimStage::Registered.as_str() && one.next.is_some())
         };
         let waiting = self.claims.iter().filter(waits);
-        format!("{claims}{} wait for a ceremony\n", waiting.count())
+        format!(
+            "{claims}{} wait for a ceremony\n{}",
+            waiting.count(),
+            self.room.text()
+        )
+    }
+}
+
+impl Room {
+    fn of(status: &Status) -> Self {
+        let (snapshot, role, claims) = (status.snapshot_room, status.role_room, &status.claims);
+        Self {
+            snapshot_bytes: snapshot.used,
+            snapshot_bytes_limit: snapshot.limit,
+            largest_role_bytes: role.used,
+            largest_role_bytes_limit: role.limit,
+            roles_visited: claims.roles_visited.used,
+            roles_visited_limit: claims.roles_visited.limit,
+            projects_left: claims.projects_left,
+        }
+    }
+
+    fn text(&self) -> String {
+        format!(
+            "room: snapshot {} of {} bytes, about {} projects more; largest role {} of {} bytes; a lookup \
+             visits {} of {} roles at most\n",
+            self.snapshot_bytes,
+            self.snapshot_bytes_limit,
+            self.projects_left,
+            self.largest_role_bytes,
+            self.largest_role_bytes_limit,
+            self.roles_visited,
+            self.roles_visited_limit
+        )
     }
 }
 

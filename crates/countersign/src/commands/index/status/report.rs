@@ -38,6 +38,11 @@ struct ClaimsReport {
     registered: usize,
     recently_claimed: RoomReport,
     claimed: usize,
+    /// Of which nothing is taken since a recovery, until their keys are confirmed.
+    held: usize,
+    roles_visited: RoomReport,
+    /// How many more the snapshot has room for.
+    projects_left: u64,
     first_to_expire: Option<RoleReport>,
 }
 
@@ -175,6 +180,9 @@ impl ClaimsReport {
                 limit: claims.recently_claimed_limit.into(),
             },
             claimed: claims.claimed,
+            held: claims.held,
+            roles_visited: claims.roles_visited.into(),
+            projects_left: claims.projects_left,
             first_to_expire: claims
                 .first_to_expire
                 .as_ref()
@@ -188,6 +196,15 @@ impl ClaimsReport {
             "developers sign: {} claimed, {used} of {limit} recently claimed, {} registered",
             self.claimed, self.registered
         );
+        let RoomReport { used, limit } = self.roles_visited;
+        out = format!(
+            "{out}; a lookup visits {used} of {limit} roles at most, the snapshot has room for about {} \
+             more",
+            self.projects_left
+        );
+        if self.held > 0 {
+            out = format!("{out}; {} held until `index claims confirm`", self.held);
+        }
         if let Some(first) = &self.first_to_expire {
             out = format!("{out}; the first to expire is\n{}", first.text());
         }
