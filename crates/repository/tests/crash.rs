@@ -112,7 +112,7 @@ fn names_without_bytes_are_put_again() {
     }
 }
 
-fn all_files(folder: &Path) -> std::collections::BTreeSet<std::path::PathBuf> {
+fn all_files(folder: &std::path::Path) -> std::collections::BTreeSet<std::path::PathBuf> {
     let mut found = std::collections::BTreeSet::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
