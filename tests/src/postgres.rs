@@ -86,6 +86,7 @@ impl PostgresServer {
     }
 
     /// Makes an empty database and returns its address.
+    #[must_use]
     pub fn database(&self, name: &str) -> String {
         let mut client = self.connect("postgres");
         client

@@ -14,7 +14,13 @@ use support::{Ceremony, samples, start, version};
 const AT_ONCE: TickOptions = TickOptions { at_once: true };
 
 fn timestamp(index: &Repository) -> Timestamp {
-    let file = fs::read(index.store_folder().unwrap().join("metadata/timestamp.json")).unwrap();
+    let file = fs::read(
+        index
+            .store_folder()
+            .unwrap()
+            .join("metadata/timestamp.json"),
+    )
+    .unwrap();
     Timestamp::parse(Wire::parse(&file, 9).unwrap().signed).unwrap()
 }
 
@@ -79,7 +85,9 @@ fn a_renewed_timestamp_lists_them_still() {
         assert_eq!(deltas::listed(&after), deltas::listed(&before));
     }
     assert!(!deltas::listed(&after).is_empty());
-    Checker::new(index.store_folder().unwrap()).look(due).unwrap();
+    Checker::new(index.store_folder().unwrap())
+        .look(due)
+        .unwrap();
 }
 
 #[test]
@@ -145,5 +153,7 @@ fn a_delta_is_swept_with_the_snapshot_it_leads_to() {
     assert!(is_swept("metadata/2.snapshot.json"));
     assert!(is_swept("metadata/deltas/2-from-1.snapshot.zst"));
     assert!(!old.exists());
-    Checker::new(index.store_folder().unwrap()).look(now).unwrap();
+    Checker::new(index.store_folder().unwrap())
+        .look(now)
+        .unwrap();
 }
