@@ -5,6 +5,7 @@ use developer::ProjectError;
 use keys::KeyError;
 use repository::{RepositoryError, StoreError};
 
+use crate::commands::DeliveryError;
 use crate::failure::Failure;
 
 /// Refused by a rule or the policy, or failed on this machine.
@@ -43,6 +44,8 @@ pub(crate) fn of(failure: &Failure) -> u8 {
         Failure::Usage(_) | Failure::TokensInTheClear { .. } => USAGE,
         Failure::Exec(_) => EXEC,
         Failure::Findings { code } | Failure::Broken { code, .. } | Failure::Ended(code) => *code,
+        Failure::Delivery(DeliveryError::Unreachable { .. }) => Kind::Network.exit_code(),
+        Failure::Delivery(DeliveryError::InTheClear { .. }) => USAGE,
         Failure::Worker { .. } => INTERNAL,
         Failure::StillQueued { .. } => BUSY,
         Failure::Attention { expired: true, .. } => Kind::Expired.exit_code(),

@@ -16,7 +16,7 @@ use policy::PolicyError;
 use repository::RepositoryError;
 
 use crate::certificate::CertificateError;
-use crate::commands::ExecError;
+use crate::commands::{DeliveryError, ExecError};
 use crate::config::ConfigError;
 use crate::installed::EnvironmentError;
 use crate::trusted::TrustError;
@@ -45,6 +45,9 @@ pub(crate) enum Failure {
     /// The intake does not start.
     #[error(transparent)]
     Intake(#[from] intake::StartError),
+    /// An archive could not be handed in.
+    #[error(transparent)]
+    Delivery(#[from] DeliveryError),
     /// The certificate of a server cannot be used.
     #[error(transparent)]
     Certificate(#[from] CertificateError),
