@@ -38,7 +38,7 @@ impl PostgresServer {
             .tempdir_in("/tmp")
             .unwrap();
         let copied = Command::new("cp")
-            .args(["-R", "--reflink=auto"])
+            .arg("-R")
             .arg(prepared.join("data"))
             .arg(folder.path())
             .status()
