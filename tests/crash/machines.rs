@@ -211,7 +211,6 @@ fn two_signers_compete_and_one_of_them_works() {
         assert_eq!(signer.try_wait().unwrap(), None, "it ended by itself");
         signer.kill().unwrap();
         signer.wait().unwrap();
-        machines.must(&["index", "status", "--json"]);
         machines.add();
         let all = (round + 1) * 2;
         machines.look();

@@ -38,7 +38,7 @@ impl PostgresServer {
             .tempdir_in("/tmp")
             .unwrap();
         let copied = Command::new("cp")
-            .args(["-R", "--reflink=auto"])
+            .arg("-R")
             .arg(prepared.join("data"))
             .arg(folder.path())
             .status()
@@ -86,6 +86,7 @@ impl PostgresServer {
     }
 
     /// Makes an empty database and returns its address.
+    #[must_use]
     pub fn database(&self, name: &str) -> String {
         let mut client = self.connect("postgres");
         client

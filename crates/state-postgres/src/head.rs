@@ -62,7 +62,8 @@ pub(crate) fn move_head(transaction: &mut Transaction<'_>, staged: &Staged) -> R
 
 /// Moves every target to the bin that answers for it now: that of the first bits of its path's SHA-256.
 fn spread(transaction: &mut Transaction<'_>, layout: BinLayout) -> Result<(), Fault> {
-    let bits = layout.count.get().trailing_zeros() as i32;
+    let bits = i32::try_from(layout.count.get().trailing_zeros())
+        .map_err(|_| rows::damaged("a number of bins"))?;
     let sql = "WITH hashed AS (
                    SELECT bin, path, sha256(convert_to(path, 'UTF8')) AS hash FROM targets
                )

@@ -93,7 +93,7 @@ impl Session {
     ) -> Result<T, RepositoryError> {
         let patience = Patience::new(&self.limits);
         loop {
-            let done = self.with_client(doing, &patience, |client| work(client))?;
+            let done = self.with_client(doing, &patience, &work)?;
             match done {
                 Ok(done) => return Ok(done),
                 Err(fault) => patience.again(doing, fault)?,

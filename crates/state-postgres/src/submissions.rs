@@ -56,8 +56,8 @@ fn try_to_queue(
     let mut savepoint = transaction.transaction()?;
     let records = match insert(&mut savepoint, &new, now) {
         Ok(Some(records)) => records,
-        Ok(None) => return Ok(None),
-        Err(Fault::Other(
+        Ok(None)
+        | Err(Fault::Other(
             RepositoryError::NameTaken { .. } | RepositoryError::ClaimUsed { .. },
         )) => return Ok(None),
         Err(fault) => return Err(fault),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use countersign_repository::{Parts, Settings, State, WriterLock};
+use countersign_repository::{Parts, Settings, Staged, State, WriterLock};
 use countersign_state_postgres::{Address, PostgresState};
 
 use crate::server::PASSWORD;
@@ -115,9 +115,9 @@ fn a_commit_without_an_answer_counts_once() {
         // Twice would be refused: there can be one such row.
         way.break_next_commit(how);
         let base = direct.head().unwrap().generation;
-        let staged = countersign_repository::Staged {
+        let staged = Staged {
             base,
-            ..Default::default()
+            ..Staged::default()
         };
         state.stage(&staged).unwrap();
         assert!(way.broke());

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use countersign_repository::{Parts, RepositoryError, Settings, State, WriterLock};
+use countersign_repository::{Parts, RepositoryError, Settings, Staged, State, WriterLock};
 use countersign_state_postgres::PostgresState;
 use policy::StateLimits;
 
@@ -60,7 +60,7 @@ fn a_writer_of_before_writes_nothing() {
     one.state.check_writer().unwrap();
     let other = site.parts(folder.path());
     let _taken = other.lock.acquire().unwrap();
-    let (versions, staged) = (std::collections::BTreeMap::new(), Default::default());
+    let (versions, staged) = (std::collections::BTreeMap::new(), Staged::default());
     let state = &mut one.state;
     let refusals = [
         state.check_writer(),

@@ -48,7 +48,7 @@ pub(crate) fn database(folder: &Path) -> String {
 
 impl Site for PostgresSite {
     fn init(&self, folder: &Path, settings: &Settings) {
-        self.server().database(&database(folder));
+        let _url = self.server().database(&database(folder));
         let limits = settings.policy.state;
         PostgresState::create(self.address(folder), limits, settings).unwrap();
     }
