@@ -101,9 +101,51 @@ fn a_transaction_is_verified_before_it_is_acknowledged() {
     }
     assert_eq!(stage.kept(), before);
 
+    // By the developers' own program: what is refused is named with what to do.
+    let url = format!("http://127.0.0.1:{}/", stage.port());
+    let send = |archive: &str, token: &str| {
+        let words = [
+            "project",
+            "send",
+            archive,
+            "--intake-url",
+            &url,
+            "--token-file",
+            token,
+        ];
+        stage.command(&words).output().unwrap()
+    };
+    fs::write(stage.home().join("bent.zip"), &archive[..archive.len() / 2]).unwrap();
+    let refused = send("bent.zip", "ours.token");
+    assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
+    assert!(
+        said(&refused).contains("hint: send the archive as"),
+        "{}",
+        said(&refused)
+    );
+    let refused = send("first.zip", "theirs.token");
+    assert!(
+        said(&refused).contains("hint: ask the operator"),
+        "{}",
+        said(&refused)
+    );
+    assert_eq!(stage.kept(), before);
+    let sent = send("first.zip", "ours.token");
+    assert!(
+        sent.status.success() && said(&sent).contains("queued as"),
+        "{}",
+        said(&sent)
+    );
+    assert_eq!(
+        send("first.zip", "ours.token").stdout,
+        sent.stdout,
+        "it is the same request"
+    );
+
     let keyed = || {
         let ask = Ask::new("POST", "/v1/changes").with(ARCHIVE, &archive);
-        stage.ask_as("ours", ask.header("idempotency-key", "release-1"))
+        let key = metadata::Sha256::of(&archive).to_string();
+        stage.ask_as("ours", ask.header("idempotency-key", &key))
     };
     let taken = keyed();
     let id = taken.id();

@@ -6,6 +6,7 @@ use keys::KeyError;
 use repository::{RepositoryError, StoreError};
 use store_bucket::BucketError;
 
+use crate::commands::DeliveryError;
 use crate::failure::Failure;
 
 /// Refused by a rule or the policy, or failed on this machine.
@@ -45,6 +46,8 @@ pub(crate) fn of(failure: &Failure) -> u8 {
         Failure::Usage(_) | Failure::TokensInTheClear { .. } => USAGE,
         Failure::Exec(_) => EXEC,
         Failure::Findings { code } | Failure::Broken { code, .. } | Failure::Ended(code) => *code,
+        Failure::Delivery(DeliveryError::Unreachable { .. }) => Kind::Network.exit_code(),
+        Failure::Delivery(DeliveryError::InTheClear { .. }) => USAGE,
         Failure::Worker { .. } => INTERNAL,
         Failure::StillQueued { .. } => BUSY,
         Failure::Attention { expired: true, .. } => Kind::Expired.exit_code(),

@@ -17,7 +17,7 @@ use repository::RepositoryError;
 use store_bucket::{BucketError, BucketPlace};
 
 use crate::certificate::CertificateError;
-use crate::commands::ExecError;
+use crate::commands::{DeliveryError, ExecError};
 use crate::config::ConfigError;
 use crate::installed::EnvironmentError;
 use crate::trusted::TrustError;
@@ -55,6 +55,9 @@ pub(crate) enum Failure {
     /// The intake does not start.
     #[error(transparent)]
     Intake(#[from] intake::StartError),
+    /// An archive could not be handed in.
+    #[error(transparent)]
+    Delivery(#[from] DeliveryError),
     /// The certificate of a server cannot be used.
     #[error(transparent)]
     Certificate(#[from] CertificateError),

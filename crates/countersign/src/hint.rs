@@ -9,11 +9,17 @@ use keys_kms::KmsError;
 use repository::{RepositoryError, StoreError};
 use store_bucket::BucketError;
 
+use crate::commands::DeliveryError;
 use crate::failure::Failure;
 
 /// What renews which role.
 pub(crate) const EXPIRED: &str = "`countersign online tick` renews timestamp, snapshot and bins; \
      root, targets and bins (the role) take a key ceremony";
+
+/// What a file of rules looks like.
+const RULES: &str = "write [[rule]] tables: `projects = [\"acme-*\", \"tool\"]` and `upstream = \"NAME\"`; the \
+     first that matches a project counts. An index that signs nothing can have single names: \
+     `unverified = \"https://…/simple/\"`";
 
 /// The hint for a failure.
 pub(crate) fn of(failure: &Failure) -> Option<String> {
@@ -53,11 +59,7 @@ pub(crate) fn of(failure: &Failure) -> Option<String> {
         Failure::NotADistribution { .. } => {
             "name a wheel or sdist, by the file name under which the index lists it"
         }
-        Failure::Rules { .. } => {
-            "write [[rule]] tables: `projects = [\"acme-*\", \"tool\"]` and `upstream = \"NAME\"`; the \
-             first that matches a project counts. An index that signs nothing can have single names: \
-             `unverified = \"https://…/simple/\"`"
-        }
+        Failure::Rules { .. } => RULES,
         Failure::Project(error) => return of_project(error).map(str::to_owned),
         Failure::Key(error) | Failure::Ceremony(ceremony::CeremonyError::Key(error)) => {
             of_key(error)?
@@ -77,6 +79,7 @@ pub(crate) fn of(failure: &Failure) -> Option<String> {
             }
             _ => "an address looks like `postgres://USER@HOST/DATABASE`",
         },
+        Failure::Delivery(error) => of_delivery(error)?,
         Failure::TokensInTheClear { .. } => {
             "give --tls-certificate and --tls-key, listen on 127.0.0.1, or say --behind-proxy if a \
              proxy in front has TLS"
@@ -258,6 +261,24 @@ fn of_bucket(error: &BucketError) -> Option<&'static str> {
              `countersign generate bucket-policy` prints what they need"
         }
         _ => return None,
+    })
+}
+
+fn of_delivery(error: &DeliveryError) -> Option<&'static str> {
+    Some(match error {
+        DeliveryError::InTheClear { .. } => "give an https:// address",
+        DeliveryError::Unreachable { .. } => "check the address, then send the same archive again",
+        DeliveryError::Nonsense { .. } => {
+            "--intake-url is where `countersign online serve` listens"
+        }
+        DeliveryError::NotPublished { .. } => "say `countersign project refused` and sign again",
+        DeliveryError::Refused { problem } => match problem.code.as_deref() {
+            Some(code) => of_code(code)?,
+            None if problem.status == 401 || problem.status == 403 => {
+                "ask the operator of the index for a token that may `transaction` for this project"
+            }
+            None => return None,
+        },
     })
 }
 

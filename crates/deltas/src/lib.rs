@@ -1,4 +1,4 @@
-//! Snapshot deltas: a client that holds a snapshot fetches what the new one differs in, some percent of its
+//! Snapshot deltas: a client that holds a snapshot fetches what the new one differs in, a hundredth of its
 //! bytes (decision 0021).
 //!
 //! A delta is one zstd frame (RFC 8878) with the whole old snapshot as its prefix; `zstd --patch-from`

@@ -1,6 +1,7 @@
 //! Sends a verified file, or one range of it.
 
-use std::io::SeekFrom;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 
 use axum::body::Body;
 use axum::http::StatusCode;
@@ -10,8 +11,7 @@ use axum::http::header::{
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
-use tokio::fs::File;
-use tokio::io::{AsyncReadExt, AsyncSeekExt, Take};
+use tokio::task::spawn_blocking;
 
 use crate::cache::Cached;
 use crate::pages::names;
@@ -21,8 +21,9 @@ use crate::range::Part;
 /// For what its URL binds.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
-/// Bytes read at a time.
-const PIECE: usize = 65_536;
+/// Bytes read at a time. Each piece is a change of threads and back, which costs more than the reading
+/// of a small one; and each connection holds one piece.
+const PIECE: u64 = 262_144;
 
 /// The conditions of a request.
 pub(crate) struct Conditions<'a> {
@@ -34,11 +35,10 @@ pub(crate) struct Conditions<'a> {
 /// The response with a file. What is at a URL that names the digest never changes; what is at another
 /// one is asked for again.
 pub(crate) async fn send(
-    mut cached: Cached,
+    cached: Cached,
     conditions: &Conditions<'_>,
     is_immutable: bool,
 ) -> Result<Response, Problem> {
-    let failed = |error: std::io::Error| Problem::internal(format!("cache: {error}"));
     let etag = format!("\"{}\"", cached.sha256);
     let builder = Response::builder()
         .header(ETAG, &etag)
@@ -65,11 +65,6 @@ pub(crate) async fn send(
             Part::Bytes { first, last } => (StatusCode::PARTIAL_CONTENT, first, last - first + 1),
             _ => (StatusCode::OK, 0, length),
         };
-        cached
-            .file
-            .seek(SeekFrom::Start(first))
-            .await
-            .map_err(failed)?;
         let mut builder = builder
             .status(status)
             .header(CONTENT_TYPE, "application/octet-stream")
@@ -77,16 +72,38 @@ pub(crate) async fn send(
         if let Part::Bytes { first, last } = part {
             builder = builder.header(CONTENT_RANGE, format!("bytes {first}-{last}/{length}"));
         }
-        builder.body(stream_of(cached.file.take(count)))
+        let file = cached.file.into_std().await;
+        builder.body(stream_of(file, first, count))
     };
     response.map_err(|error| Problem::internal(error.to_string()))
 }
 
-fn stream_of(file: Take<File>) -> Body {
-    Body::from_stream(stream::try_unfold(file, |mut file| async move {
-        let mut piece = vec![0; PIECE];
-        let read = file.read(&mut piece).await?;
-        piece.truncate(read);
-        Ok::<_, std::io::Error>((read > 0).then(|| (Bytes::from(piece), file)))
-    }))
+/// `count` bytes of a file, from the first on, or fewer if it has become shorter.
+fn stream_of(file: File, first: u64, count: u64) -> Body {
+    let start = (first > 0).then_some(first);
+    Body::from_stream(stream::try_unfold(
+        (file, start, count),
+        |(file, start, left)| async move {
+            if left == 0 {
+                return Ok(None);
+            }
+            let read = spawn_blocking(move || piece_of(file, start, left.min(PIECE)));
+            let (piece, file) = read.await.map_err(io::Error::other)??;
+            let left = left - piece.len() as u64;
+            Ok::<_, io::Error>(
+                (!piece.is_empty()).then(|| (Bytes::from(piece), (file, None, left))),
+            )
+        },
+    ))
+}
+
+/// The next piece of a file, or the one at `start`.
+fn piece_of(mut file: File, start: Option<u64>, length: u64) -> io::Result<(Vec<u8>, File)> {
+    if let Some(start) = start {
+        file.seek(SeekFrom::Start(start))?;
+    }
+    let mut piece = Vec::with_capacity(length as usize);
+    let mut part = file.take(length);
+    part.read_to_end(&mut piece)?;
+    Ok((piece, part.into_inner()))
 }

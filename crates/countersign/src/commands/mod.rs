@@ -22,6 +22,7 @@ use crate::console::Console;
 use crate::failure::Failure;
 
 pub(crate) use exec::ExecError;
+pub(crate) use project::DeliveryError;
 
 /// What the program can do.
 #[derive(Subcommand)]

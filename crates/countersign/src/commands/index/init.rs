@@ -168,7 +168,10 @@ fn keep_key(key: &KeyUri, data_dir: &DataDir) -> Result<KeyUri, Failure> {
 /// Where the parts of the index lie, as the settings name it.
 fn keep_storage(data_dir: &DataDir) -> Result<StorageArgs, Failure> {
     let mut storage = data_dir.storage().clone();
-    let store = storage.store.as_mut().map(|StorePlace::Folder(path)| path);
+    let store = storage.store.as_mut().and_then(|store| match store {
+        StorePlace::Folder(path) => Some(path),
+        StorePlace::Bucket(_) => None,
+    });
     let files = [
         &mut storage.state_password_file,
         &mut storage.state_authorities,

@@ -1,6 +1,7 @@
 //! `countersign project`: what developers do who sign their releases themselves (PEP 480).
 
 mod claim;
+mod send;
 mod settle;
 mod sign;
 mod signing;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use developer::ProjectFolder;
 
+pub(crate) use send::DeliveryError;
 pub(crate) use signing::{public_key, read};
 
 use crate::commands::key;
@@ -39,6 +41,7 @@ enum Command {
     Sign(Box<sign::Args>),
     SubRole(Box<sub_role::Args>),
     Upload(upload::Args),
+    Send(send::Args),
     Accepted(settle::Args),
     Refused(settle::Args),
     Status(status::Args),
@@ -66,6 +69,7 @@ pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
         Command::Sign(args) => sign::run(args, console),
         Command::SubRole(args) => sub_role::run(args, console),
         Command::Upload(args) => upload::run(args, console),
+        Command::Send(args) => send::run(args, console),
         Command::Accepted(args) => settle::accepted(args, console),
         Command::Refused(args) => settle::refused(args, console),
         Command::Status(args) => status::run(args, console),
