@@ -39,12 +39,9 @@ pub(crate) fn publications() {
     };
     let moved = index
         .repository()
-        .move_to(&mut store(), now, |_| Ok::<(), RepositoryError>(()));
-    println!(
-        "moved: {} objects, {} bytes",
-        moved.as_ref().unwrap().objects,
-        moved.unwrap().bytes
-    );
+        .move_to(&mut store(), now, |_| Ok::<(), RepositoryError>(()))
+        .unwrap();
+    println!("moved: {} objects, {} bytes", moved.objects, moved.bytes);
     drop(index);
     let folder = home.path().join("index");
     let signers = OnlineSigners::new(vec![online]);
