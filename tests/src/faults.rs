@@ -130,9 +130,9 @@ fn serve(
     if asked.header("expect").is_some() {
         client.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
     }
-    let had = body.len();
+    let begun = body.len();
     body.resize(asked.length, 0);
-    client.read_exact(&mut body[had..])?;
+    client.read_exact(&mut body[begun..])?;
     seen.lock().unwrap().push(asked.clone());
     let fault = plan.lock().unwrap()(&asked);
     match fault {
