@@ -29,10 +29,13 @@ fn filled(stage: &Stage, add: impl FnOnce(&mut ZipWriter<Cursor<Vec<u8>>>)) -> V
     archive.finish().unwrap().into_inner()
 }
 
-/// Where the entries of the central directory begin.
+/// Where the entries of the central directory begin: not those of the archives inside.
 fn central(bytes: &[u8]) -> Vec<usize> {
+    // The record at the end, without a comment, says where the directory begins.
+    let at = bytes.len() - 6;
+    let start = u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
     let is_entry = |at: &usize| bytes[*at..].starts_with(b"PK\x01\x02");
-    (0..bytes.len()).filter(is_entry).collect()
+    (start..bytes.len()).filter(is_entry).collect()
 }
 
 fn replaced(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {

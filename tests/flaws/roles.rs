@@ -136,14 +136,9 @@ fn delegations(stage: &Stage) -> Vec<Flaw> {
         own(stage, "delegation", "a sub-role by hash", |own| {
             listed(own)[0].paths = PathSet::HashPrefixes(vec!["8".into()]);
         }),
-        own(
-            stage,
-            "threshold",
-            "a sub-role without a threshold",
-            |own| {
-                listed(own)[0].keys.threshold = 0;
-            },
-        ),
+        own(stage, "threshold", "a threshold out of reach", |own| {
+            listed(own)[0].keys.threshold = 2;
+        }),
         bent(stage, "delegation", "a sub-role that delegates", |draft| {
             let delegations = stage.own(1).delegations.unwrap();
             let alice = draft.document("alice");

@@ -201,7 +201,7 @@ fn the_way_to_a_signed_release_is_what_its_page_says() {
             7 => &[
                 "queued: the index has taken it",
                 "clients see it: timestamp v",
-                "by snapshot v6: recently-claimed",
+                ": recently-claimed\n",
                 "recently-claimed delegates to 1 of",
             ],
             _ => &[],

@@ -190,6 +190,15 @@ pub(crate) fn of_code(code: &str) -> Option<&'static str> {
         "claim-used" | "claim-expired" | "claim-other-origin" => {
             "begin anew: `countersign index claims challenge`, `countersign project claim`"
         }
+        "claim-other-index" | "claim-other-project" => {
+            "send the request and the grant that were made for this index and this project"
+        }
+        "claim-document" => {
+            "send the files as `countersign project claim` and `index claims grant` write them"
+        }
+        "claim-keys" => {
+            "claim with at most 32 keys of other kinds, and a threshold that they can reach"
+        }
         "claim-before-recovery" => {
             "the operator looks at the request once more: `countersign index claims grant`"
         }

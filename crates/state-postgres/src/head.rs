@@ -42,6 +42,9 @@ pub(crate) fn move_head(transaction: &mut Transaction<'_>, staged: &Staged) -> R
     if let Some(layout) = staged.layout {
         spread(transaction, layout)?;
     }
+    if let Some(recovered) = staged.recovered {
+        schema::write_settings(transaction, &[rows::recovered_setting(recovered)])?;
+    }
     history::supersede(transaction, staged)?;
     remember(transaction, &rows::publication(staged))?;
     write_roles(transaction, staged)?;

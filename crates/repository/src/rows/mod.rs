@@ -172,7 +172,9 @@ pub fn publication(staged: &Staged) -> Publication {
 /// Names and values of the settings.
 #[must_use]
 pub fn settings(settings: &Settings) -> Vec<(&'static str, String)> {
-    settings.encode().into()
+    let mut all: Vec<_> = settings.encode().into();
+    all.extend(settings.recovered.map(recovered_setting));
+    all
 }
 
 /// Names and values of the settings that a rebin changes.

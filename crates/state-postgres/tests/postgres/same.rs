@@ -50,6 +50,7 @@ fn live(
     assert_eq!(index.settings().layout.count.get(), 64);
     let later = start() + index.settings().policy.retention.snapshots * 3;
     assert!(!index.sweep(later).unwrap().objects.is_empty());
+    index.recover_from_store(start()).unwrap();
     index.add_files(&samples(), start()).unwrap();
 }
 
@@ -59,6 +60,7 @@ fn all(state: &dyn State) -> Vec<String> {
     let mut say = |what: &str, answer: String| said.push(format!("{what}: {answer}"));
     let settings = state.settings().unwrap();
     say("layout", format!("{:?}", settings.layout));
+    assert_eq!(settings.recovered, Some(start()));
     say("head", format!("{:?}", state.head().unwrap()));
     let mut roles = state.roles().unwrap();
     roles.sort_by(|one, other| one.role.name().cmp(other.role.name()));
