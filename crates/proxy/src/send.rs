@@ -80,9 +80,9 @@ pub(crate) async fn send(
 
 /// `count` bytes of a file, from the first on, or fewer if it has become shorter.
 fn stream_of(file: File, first: u64, count: u64) -> Body {
-    let start = (first > 0).then_some(first);
+    // Wherever whoever opened it has left it: the check of a file ends at its end.
     Body::from_stream(stream::try_unfold(
-        (file, start, count),
+        (file, Some(first), count),
         |(file, start, left)| async move {
             if left == 0 {
                 return Ok(None);
