@@ -252,7 +252,7 @@ fn keys_lost(desk: &mut Desk) {
         .refused(&["index", "apply", set.to_str().unwrap()]);
     assert!(said.contains("--transaction FILE"), "{said}");
     let report = desk.publish_with(&event, Some("third.zip"));
-    assert_eq!(report["project_roles"].as_array().unwrap().len(), 1);
+    assert_eq!(report["offline_roles"].as_array().unwrap().len(), 1);
     desk.index
         .ok(&["project", "accepted", "--project-dir", "third"]);
     assert_eq!(

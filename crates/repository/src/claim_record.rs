@@ -136,7 +136,9 @@ pub struct TransactionRecord {
 /// keys meanwhile is noticed.
 pub(crate) fn exported(claims: &BTreeMap<ProjectName, ClaimRecord>) -> ClaimsExport {
     let claim = |(name, claim): (&ProjectName, &ClaimRecord)| {
-        let in_force = claim.in_force.as_ref().filter(|_| claim.is_signed())?;
+        // After a recovery nobody can tell whether these keys were replaced since the backup.
+        let is_certain = claim.is_signed() && !claim.held;
+        let in_force = claim.in_force.as_ref().filter(|_| is_certain)?;
         let exported = ExportedClaim {
             is_claimed: claim.stage == ClaimStage::Claimed,
             since: claim.since,

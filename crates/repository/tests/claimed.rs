@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use countersign_repository::{
-    ClaimStage, ClaimsExport, Repository, RepositoryError, TickOptions, TickReport,
+    ClaimStage, ClaimsExport, Repository, RepositoryError, SqliteState, State, TickOptions,
+    TickReport,
 };
 use draft::{
     CLAIMED, ClaimedShard, DelegatedProject, ShardFlaw, bind_registrations, claimed_role,
@@ -392,6 +393,25 @@ fn a_released_project_is_not_moved() {
         flaw(scene.apply(&set).unwrap_err()),
         ShardFlaw::Registrations { .. }
     ));
+}
+
+/// A ceremony that was planned before the state was lost: nobody can tell whether the keys it has frozen
+/// were replaced since the backup.
+#[test]
+fn a_project_whose_keys_are_held_after_a_recovery_is_not_moved() {
+    let (mut scene, team) = Scene::new();
+    let set = scene.moved(&team);
+    let mut claim = scene.index.claims().unwrap().remove(&team.project).unwrap();
+    claim.held = true;
+    let mut state = SqliteState::open(&scene.folder.path().join("state.sqlite")).unwrap();
+    let held = [(team.project.clone(), Some(claim))];
+    state.settle(&[], &held).unwrap();
+    drop(state);
+    let found = flaw(scene.apply(&set).unwrap_err());
+    assert!(matches!(found, ShardFlaw::Registrations { .. }), "{found}");
+    let projects = [team.project.clone()];
+    scene.index.confirm_claims(&projects).unwrap();
+    scene.apply(&set).unwrap();
 }
 
 /// Holders who sign what nobody registered find an index that does not publish it.

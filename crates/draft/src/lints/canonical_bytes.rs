@@ -84,6 +84,22 @@ mod tests {
         Ok(())
     }
 
+    /// A shard of claimed projects grows with every ceremony, up to here.
+    #[test]
+    fn refuses_a_shard_above_the_policys_limit() {
+        use crate::lints::samples::{developers_sign, found_in, role};
+        let (mut policy, one) = (developers_sign(), bins());
+        let length = one.to_canonical().len() as u64;
+        let mut found = |limit| {
+            policy.repository.role_bytes = limit;
+            found_in(&RULE, &role("claimed-00"), &one, None, &policy)
+        };
+        assert_eq!(found(length), [""; 0]);
+        let limit = length - 1;
+        let expected = format!("{length} bytes are more than the {limit} that clients read");
+        assert_eq!(found(limit), [expected]);
+    }
+
     #[test]
     fn refuses_more_than_clients_read() {
         let mut one = root();
