@@ -283,7 +283,7 @@ impl Wish {
                 check_addition(&file.filename, file.sha256, project, taken)?;
                 let is_there = project.now.contains_key(file.filename.as_str());
                 let entry = Entry::of_file(Action::Add, &file.filename, Some(file.sha256));
-                let change = (is_changed || !is_there).then(|| Change::Add(*file));
+                let change = (is_changed || !is_there).then_some(Change::Add(*file));
                 Ok(vec![(entry, change)])
             }
             Self::Yank(filename, yanked) => {
