@@ -12,7 +12,7 @@ use rustls::sign::CertifiedKey;
 use crate::failure::Failure;
 
 /// How long a renewed certificate may go unnoticed.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_mins(1);
 
 /// Why a certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -109,7 +109,7 @@ impl ResolvesServerCert for Resolver {
                     }
                     // Between two files being replaced they may not fit: the next look finds them whole.
                     Err(error) => {
-                        tracing::error!("going on with the certificate of before: {error}")
+                        tracing::error!("going on with the certificate of before: {error}");
                     }
                 }
             }

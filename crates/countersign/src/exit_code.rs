@@ -43,11 +43,12 @@ pub(crate) fn of(failure: &Failure) -> u8 {
         Failure::Audit(error) => error.exit_code(),
         Failure::Project(error) => of_project(error),
         Failure::KeyCommand(error) if error.is_usage() => USAGE,
-        Failure::Usage(_) | Failure::TokensInTheClear { .. } => USAGE,
+        Failure::Usage(_)
+        | Failure::TokensInTheClear { .. }
+        | Failure::Delivery(DeliveryError::InTheClear { .. }) => USAGE,
         Failure::Exec(_) => EXEC,
         Failure::Findings { code } | Failure::Broken { code, .. } | Failure::Ended(code) => *code,
         Failure::Delivery(DeliveryError::Unreachable { .. }) => Kind::Network.exit_code(),
-        Failure::Delivery(DeliveryError::InTheClear { .. }) => USAGE,
         Failure::Worker { .. } => INTERNAL,
         Failure::StillQueued { .. } | Failure::NotPublished { .. } => BUSY,
         Failure::OthersPublished { .. } => Kind::Digest.exit_code(),

@@ -79,16 +79,8 @@ pub(crate) fn of(failure: &Failure) -> Option<String> {
             }
             _ => "an address looks like `postgres://USER@HOST/DATABASE`",
         },
-        Failure::Delivery(error) => of_delivery(error)?,
-        Failure::TokensInTheClear { .. } => {
-            "give --tls-certificate and --tls-key, listen on 127.0.0.1, or say --behind-proxy if a \
-             proxy in front has TLS"
-        }
-        Failure::Tokens(intake::TokenFileError::Taken { .. }) => {
-            "idempotency keys belong to the name: give the new token another, such as hooks-2"
-        }
-        Failure::Tokens(intake::TokenFileError::Unknown { .. }) => {
-            "`countersign online token list` lists them"
+        Failure::Delivery(_) | Failure::TokensInTheClear { .. } | Failure::Tokens(_) => {
+            of_intake(failure)?
         }
         Failure::UnknownPolicy { .. } => {
             let known: Vec<_> = policy::Policy::built_in_names().collect();
@@ -260,6 +252,24 @@ pub(crate) fn of_code(code: &str) -> Option<&'static str> {
         }
         "private-key" => {
             "make a new key, and destroy the one that was written where it can be read"
+        }
+        _ => return None,
+    })
+}
+
+/// What helps at an intake, and with its tokens.
+fn of_intake(failure: &Failure) -> Option<&'static str> {
+    Some(match failure {
+        Failure::Delivery(error) => of_delivery(error)?,
+        Failure::TokensInTheClear { .. } => {
+            "give --tls-certificate and --tls-key, listen on 127.0.0.1, or say --behind-proxy if a \
+             proxy in front has TLS"
+        }
+        Failure::Tokens(intake::TokenFileError::Taken { .. }) => {
+            "idempotency keys belong to the name: give the new token another, such as hooks-2"
+        }
+        Failure::Tokens(intake::TokenFileError::Unknown { .. }) => {
+            "`countersign online token list` lists them"
         }
         _ => return None,
     })

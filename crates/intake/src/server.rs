@@ -56,7 +56,7 @@ fn described() -> OpenApiRouter<Arc<Intake>> {
         .routes(routes!(service::openapi))
 }
 
-/// The OpenAPI 3.1 document of the intake: made from the handlers themselves.
+/// The `OpenAPI` 3.1 document of the intake: made from the handlers themselves.
 #[must_use]
 pub fn open_api() -> OpenApi {
     described().split_for_parts().1

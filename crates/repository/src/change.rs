@@ -51,6 +51,7 @@ impl Change {
     }
 
     /// The files it brings.
+    #[must_use]
     pub fn files(&self) -> &[FileRecord] {
         match self {
             Self::Add(file) => std::slice::from_ref(file),

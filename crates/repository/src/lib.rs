@@ -77,7 +77,7 @@ pub use repository::{Parts, Repository, Stage, Watch};
 pub use restore::RestoreReport;
 pub use signers::OnlineSigners;
 pub use sqlite::SqliteState;
-pub use state::{HeadRecord, State};
+pub use state::{BinTargets, HeadRecord, State};
 pub use status::{ClaimCounts, HeadRoom, RoleSigners, RoleStatus, Status, StoreHealth};
 pub use status_page::html as status_html;
 pub use store::{Store, StorePath};

@@ -15,6 +15,9 @@ use crate::record::{FileRecord, Publication, RoleRecord, Settings, Staged};
 use crate::store::StorePath;
 use crate::submission::{DecidedSubmission, Queueing, SubmissionId, SubmissionRecord};
 
+/// The targets of a bin, in path order: path, length, digest.
+pub type BinTargets = Vec<(TargetPath, u64, Sha256)>;
+
 /// The head: what is published, as far as one line can say it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HeadRecord {
@@ -161,10 +164,7 @@ pub trait State: Send {
     fn bin_targets(&self, bin: u16) -> Result<Vec<(TargetPath, u64, Sha256)>, RepositoryError>;
 
     /// The targets of several bins, likewise.
-    fn bins_targets(
-        &self,
-        bins: &[u16],
-    ) -> Result<BTreeMap<u16, Vec<(TargetPath, u64, Sha256)>>, RepositoryError> {
+    fn bins_targets(&self, bins: &[u16]) -> Result<BTreeMap<u16, BinTargets>, RepositoryError> {
         let read = |bin: &u16| Ok((*bin, self.bin_targets(*bin)?));
         bins.iter().map(read).collect()
     }

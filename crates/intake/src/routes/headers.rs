@@ -26,8 +26,8 @@ pub(super) fn authenticate(intake: &Intake, headers: &HeaderMap) -> Result<Arc<T
     }
     let found = intake.tokens.find(secret.trim(), (intake.clock)());
     let token = found.ok_or_else(Problem::unauthorized)?;
-    let taken = intake.rates.take(&token.name, std::time::Instant::now());
-    taken.map_err(Problem::too_often)?;
+    let share = intake.rates.take(&token.name, std::time::Instant::now());
+    share.map_err(Problem::too_often)?;
     Ok(token)
 }
 

@@ -3,7 +3,7 @@
 use crate::console::hand_out;
 use crate::failure::Failure;
 
-/// Write the description of the calls that `online serve` answers, in OpenAPI 3.1
+/// Write the description of the calls that `online serve` answers (`OpenAPI` 3.1)
 #[derive(clap::Args)]
 pub(crate) struct Args;
 

@@ -60,7 +60,7 @@ const MAX_ANSWER: usize = 1 << 20;
 const ONE_WAIT: Duration = Duration::from_secs(30);
 
 /// Longest silence before an answer: the wait, and the verification of a large archive.
-const LONGEST_ANSWER: Duration = Duration::from_secs(300);
+const LONGEST_ANSWER: Duration = Duration::from_mins(5);
 
 /// Why nothing was handed in.
 #[derive(Debug, thiserror::Error)]
