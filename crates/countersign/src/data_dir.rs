@@ -3,7 +3,9 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::config::Config;
 use crate::failure::Failure;
 use crate::places::StorageArgs;
 
@@ -25,6 +27,7 @@ impl DataDirArgs {
         DataDir {
             folder: self.data_dir.clone(),
             storage: self.storage.clone(),
+            settings: None,
         }
     }
 }
@@ -35,6 +38,8 @@ pub(crate) struct DataDir {
     folder: PathBuf,
     /// What the command line and the environment say of its parts.
     storage: StorageArgs,
+    /// The settings as they were read once, for a program that runs on.
+    settings: Option<Arc<Config>>,
 }
 
 impl DataDir {
@@ -43,6 +48,21 @@ impl DataDir {
         Self {
             folder,
             storage: StorageArgs::default(),
+            settings: None,
+        }
+    }
+
+    /// The same whose parts stay where its settings say now, whatever becomes of the file.
+    pub(crate) fn settled(self) -> Result<Self, Failure> {
+        let settings = Some(Arc::new(Config::load(&self)?));
+        Ok(Self { settings, ..self })
+    }
+
+    /// The settings that say where its parts lie.
+    pub(crate) fn settings(&self) -> Result<Config, Failure> {
+        match &self.settings {
+            Some(settings) => Ok(Config::clone(settings)),
+            None => Ok(Config::load(self)?),
         }
     }
 

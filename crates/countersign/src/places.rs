@@ -169,8 +169,8 @@ pub(crate) fn open(data_dir: &DataDir) -> Result<Repository, Failure> {
 /// Makes the parts of a new index.
 pub(crate) fn init(data_dir: &DataDir, settings: &Settings) -> Result<Repository, Failure> {
     let limits = settings.policy.store;
-    check_store(&Config::load(data_dir)?, limits)?;
-    match Config::load(data_dir)?.state.value {
+    check_store(&data_dir.settings()?, limits)?;
+    match data_dir.settings()?.state.value {
         StatePlace::File(path) => drop(SqliteState::create(&path, settings)?),
         StatePlace::Postgres(url) => {
             let address = address(data_dir, &url)?;
@@ -186,7 +186,7 @@ pub(crate) fn init(data_dir: &DataDir, settings: &Settings) -> Result<Repository
 
 /// Brings the state of an older program to this one's schema; says which version it had.
 pub(crate) fn upgrade(data_dir: &DataDir) -> Result<i64, Failure> {
-    Ok(match Config::load(data_dir)?.state.value {
+    Ok(match data_dir.settings()?.state.value {
         StatePlace::File(path) => SqliteState::upgrade(&path)?,
         StatePlace::Postgres(url) => PostgresState::upgrade(address(data_dir, &url)?)?,
     })
@@ -194,7 +194,7 @@ pub(crate) fn upgrade(data_dir: &DataDir) -> Result<i64, Failure> {
 
 /// The folder that is served.
 pub(crate) fn served_folder(data_dir: &DataDir) -> Result<PathBuf, Failure> {
-    if let StorePlace::Bucket(place) = Config::load(data_dir)?.store.value {
+    if let StorePlace::Bucket(place) = data_dir.settings()?.store.value {
         return Err(Failure::ServedElsewhere { place });
     }
     let repository = open(data_dir)?;
@@ -205,7 +205,7 @@ pub(crate) fn served_folder(data_dir: &DataDir) -> Result<PathBuf, Failure> {
 /// Refuses places that cannot hold what an index needs of them; asks a bucket whether it can.
 pub(crate) fn check(data_dir: &DataDir) -> Result<(), Failure> {
     let (state, _) = state(data_dir)?;
-    check_store(&Config::load(data_dir)?, state.settings()?.policy.store)
+    check_store(&data_dir.settings()?, state.settings()?.policy.store)
 }
 
 fn check_store(config: &Config, limits: StoreLimits) -> Result<(), Failure> {
@@ -218,7 +218,7 @@ fn check_store(config: &Config, limits: StoreLimits) -> Result<(), Failure> {
 fn parts(data_dir: &DataDir) -> Result<Parts, Failure> {
     let folder = data_dir.path();
     let (state, lock) = state(data_dir)?;
-    let config = Config::load(data_dir)?;
+    let config = data_dir.settings()?;
     let limits = state.settings()?.policy.store;
     let uploads: Box<dyn Uploads> = if let Some(place) = &config.uploads.value {
         if let StorePlace::Bucket(store) = &config.store.value {
@@ -241,7 +241,7 @@ fn parts(data_dir: &DataDir) -> Result<Parts, Failure> {
 /// Opens the state, and what makes its writer one.
 fn state(data_dir: &DataDir) -> Result<(Box<dyn State>, Box<dyn WriterLock>), Failure> {
     let folder = data_dir.path();
-    match Config::load(data_dir)?.state.value {
+    match data_dir.settings()?.state.value {
         StatePlace::File(path) => {
             let state = SqliteState::open(&path).map_err(|error| match error {
                 RepositoryError::Missing { .. } => RepositoryError::Missing {
@@ -262,7 +262,7 @@ fn state(data_dir: &DataDir) -> Result<(Box<dyn State>, Box<dyn WriterLock>), Fa
 
 /// The address of a database, with the password from where the settings say it is.
 fn address(data_dir: &DataDir, url: &str) -> Result<Address, Failure> {
-    let config = Config::load(data_dir)?;
+    let config = data_dir.settings()?;
     let password = config.state_password.value.as_ref();
     let password = password
         .map(|source| source.passphrase(url))

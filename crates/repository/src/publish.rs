@@ -81,6 +81,17 @@ impl Repository {
 
     /// Steps 2 to 8, or what is left of them: for publishing and for recovery alike.
     pub(crate) fn finish(&mut self, staged: &Staged, head: HeadIs) -> Result<(), RepositoryError> {
+        self.steps(staged, head).map_err(|error| {
+            // Who took the place of this writer may have finished its work, uploads included: then
+            // that is what happened, whatever it looks like from here.
+            match self.state.check_writer() {
+                Err(lost @ RepositoryError::LeaseLost { .. }) => lost,
+                _ => error,
+            }
+        })
+    }
+
+    fn steps(&mut self, staged: &Staged, head: HeadIs) -> Result<(), RepositoryError> {
         if head != HeadIs::Moved {
             self.put(staged, Phase::Immutable, head)?; // 2
             self.flush()?; // 3

@@ -198,7 +198,8 @@ fn keep(session: &Session, number: i64, (stopped, wake): &(Mutex<bool>, Condvar)
     let life = session.limits.lease;
     let mut guard = stopped.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
-        let waited = wake.wait_timeout(guard, life / RENEWALS);
+        // Told before it came here, or while it waits: no lease is held longer than its work.
+        let waited = wake.wait_timeout_while(guard, life / RENEWALS, |is_over| !*is_over);
         guard = waited.unwrap_or_else(PoisonError::into_inner).0;
         if *guard {
             return;
