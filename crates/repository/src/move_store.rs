@@ -84,7 +84,10 @@ impl Repository {
         wanted.extend(self.root_paths()?);
         // Clients do without deltas, and later publications bring new ones.
         let is_delta = |path: &StorePath| path.as_str().starts_with("metadata/deltas/");
-        wanted.retain(|path| !path.is_pointer() && !is_delta(path) && !copies.done.contains(path));
+        wanted.retain(|path| {
+            let is_copied = !path.is_pointer() && !is_timestamp(path) && !is_delta(path);
+            is_copied && !copies.done.contains(path)
+        });
         let (mut missing, mut files) = (None, Vec::new());
         let count = wanted.len() as u64;
         for (done, path) in wanted.into_iter().enumerate() {
@@ -233,6 +236,13 @@ impl Repository {
         Wire::parse(object.bytes().unwrap_or_default(), limits.signatures)?;
         Ok(())
     }
+}
+
+/// A timestamp by its version, as the state records it; the store has `timestamp.json` alone.
+fn is_timestamp(path: &StorePath) -> bool {
+    let name = path.as_str().strip_prefix("metadata/");
+    let role = name.and_then(|name| name.split_once('.'));
+    role.is_some_and(|(_, role)| role == "timestamp.json")
 }
 
 /// The digest that a target's name under consistent snapshots begins with (TUF 6.2.1).

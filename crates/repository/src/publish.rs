@@ -139,8 +139,9 @@ impl Repository {
             let (store, uploads) = (self.store.as_mut(), self.uploads.as_ref());
             let put = put_one(store, uploads, object, &path, phase);
             match put {
-                Err(RepositoryError::Store(StoreError::Conflict { .. }))
-                    if head == HeadIs::BeforeAgain =>
+                // A store that writes in parallel may say here what became of another object.
+                Err(RepositoryError::Store(StoreError::Conflict { path: which }))
+                    if head == HeadIs::BeforeAgain && which == path =>
                 {
                     replace_one(store, uploads, object, &path)?;
                 }

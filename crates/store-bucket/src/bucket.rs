@@ -89,8 +89,13 @@ impl Bucket {
         bytes: u64,
         write: impl Future<Output = Result<(), StoreError>> + Send + 'static,
     ) -> Result<(), StoreError> {
-        let room = self.writes.room(&self.worker, bytes)?;
-        self.writes.begin(&self.worker, room, write)
+        let room = self.writes.room(&self.worker, bytes);
+        let begun = room.and_then(|room| self.writes.begin(&self.worker, room, write));
+        if begun.is_err() {
+            // Of a publication that failed; what it copies may never be there.
+            self.links.clear();
+        }
+        begun
     }
 
     fn put_file(&mut self, path: &StorePath, file: &FilePath) -> Result<(), StoreError> {
@@ -125,11 +130,11 @@ impl Bucket {
 
 impl Store for Bucket {
     fn put_new(&mut self, path: &StorePath, bytes: &[u8]) -> Result<(), StoreError> {
-        let room = self.writes.room(&self.worker, bytes.len() as u64)?;
         let (requests, path) = (self.requests.clone(), path.clone());
         let bytes = Bytes::copy_from_slice(bytes);
-        let write = async move { requests.create(&path, bytes).await };
-        self.writes.begin(&self.worker, room, write)
+        self.write(bytes.len() as u64, async move {
+            requests.create(&path, bytes).await
+        })
     }
 
     fn put_new_upload(&mut self, path: &StorePath, upload: &UploadPlace) -> Result<(), StoreError> {

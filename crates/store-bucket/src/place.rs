@@ -111,7 +111,9 @@ impl FromStr for BucketPlace {
         }
         let prefix = prefix.trim_end_matches('/');
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._/".contains(&byte);
-        if !prefix.bytes().all(is_plain) {
+        // A key may begin with a slash or have two in a row; a path below it could not.
+        let is_path = prefix.is_empty() || StorePath::parse(prefix).is_some();
+        if !is_path || !prefix.bytes().all(is_plain) {
             return Err(wrong("a prefix has letters, digits, `-`, `.`, `_` and `/`"));
         }
         let prefix = Path::parse(prefix).map_err(|_| wrong("the prefix is no key"))?;
