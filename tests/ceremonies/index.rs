@@ -111,6 +111,7 @@ impl Index {
     pub(crate) fn tick_during_an_update(&self, client: &str) -> Value {
         let (done, index) = (Arc::new(Mutex::new(None)), self.clone_for_readers());
         let result = Arc::clone(&done);
+        // The file, or a delta to it.
         let between = Between::new(".snapshot.", move || {
             *result.lock().unwrap() = Some(index.tick());
         });

@@ -3,7 +3,7 @@
 //!     cargo run -p countersign-client --example download -- \
 //!         METADATA_URL TARGETS_URL ROOT_FILE TARGET_PATH FOLDER
 //!
-//! The first run trusts ROOT_FILE and remembers it in FOLDER/trusted; later runs go on from what was seen.
+//! The first run trusts `ROOT_FILE` and remembers it in FOLDER/trusted; later runs go on from what was seen.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};

@@ -75,6 +75,8 @@ pub fn apply(old: &[u8], delta: &[u8], length: u64) -> Result<Vec<u8>, DeltaErro
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -83,9 +85,7 @@ mod tests {
         let mut out = String::new();
         for bin in 0..bins {
             let version = 1 + u32::from(bin % 16 < touched);
-            out.push_str(&format!(
-                r#""bins-{bin:04x}.json":{{"version":{version}}},"#
-            ));
+            write!(out, r#""bins-{bin:04x}.json":{{"version":{version}}},"#).unwrap();
         }
         out.into_bytes()
     }
