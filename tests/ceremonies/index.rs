@@ -111,7 +111,7 @@ impl Index {
     pub(crate) fn tick_during_an_update(&self, client: &str) -> Value {
         let (done, index) = (Arc::new(Mutex::new(None)), self.clone_for_readers());
         let result = Arc::clone(&done);
-        let between = Between::new(".snapshot.json", move || {
+        let between = Between::new(".snapshot.", move || {
             *result.lock().unwrap() = Some(index.tick());
         });
         self.read_through(client, Arc::new(between));
@@ -241,7 +241,8 @@ fn sample_paths() -> Vec<String> {
     paths.collect()
 }
 
-/// Lets something happen right before the first file of some name is read.
+/// Lets something happen right before the first file is read that has this in its name: a snapshot, or what
+/// makes one of an older.
 struct Between {
     folder: Arc<dyn Transport>,
     before: &'static str,
@@ -262,7 +263,7 @@ impl Between {
 #[async_trait]
 impl Transport for Between {
     async fn get(&self, url: &Url) -> Result<Body, TransportError> {
-        if url.path().ends_with(self.before) {
+        if url.path().contains(self.before) {
             let then = self.then.lock().unwrap().take();
             if let Some(then) = then {
                 then();

@@ -136,7 +136,7 @@ fn every_reason_is_cited() {
         .filter_map(|citation| citation.strip_prefix("policy ").map(str::to_owned))
         .collect();
     // 1.1 and 9.x tell how to write a file; no shipped file has claims or attestation.
-    let how_to = ["1.1", "9.1", "9.2", "9.3"].map(str::to_owned);
+    let how_to = ["1.1", "9.1", "9.2", "9.3", "9.4"].map(str::to_owned);
     let uncited: Vec<_> = sections()
         .into_iter()
         .filter(|s| !cited.contains(s) && !how_to.contains(s))
