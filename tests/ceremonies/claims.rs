@@ -51,7 +51,6 @@ fn from_a_first_release_to_an_offline_role_and_back() {
     desk.index.audit();
     desk.index.install_with_pip();
     given_back(&mut desk);
-    desk.index.audit();
 }
 
 fn genesis(desk: &mut Desk) {
