@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use client::{Datastore, Updater, UpdaterConfig, init};
-use countersign_tests::{Simulator, files};
-use proxy::{ProxyConfig, ProxyState, serve};
+use countersign_tests::{Simulator, files, role};
+use proxy::{ProxyConfig, ProxyState, SharedState, serve};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -18,13 +18,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::attacker::Publication;
-use crate::layouts::{EVIL, Goal, LATER, project_of};
+use crate::layouts::{EVIL, Goal, project_of};
 use crate::rows::Row;
 use crate::strategies::{Attempt, attempts, keep_alive, mixed};
 
 /// A proxy that trusts the first root of a repository, and whoever asks it.
 struct Installer {
     address: SocketAddr,
+    state: SharedState,
     now: Arc<Mutex<DateTime<Utc>>>,
     running: JoinHandle<()>,
     _home: TempDir,
@@ -52,10 +53,11 @@ impl Installer {
         let state = ProxyState::new(updater, config).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let serving = serve(listener, state, std::future::pending());
+        let serving = serve(listener, Arc::clone(&state), std::future::pending());
         let running = tokio::spawn(async move { drop(serving.await) });
         Self {
             address,
+            state,
             now,
             running,
             _home: home,
@@ -81,6 +83,13 @@ impl Installer {
         reply
             .starts_with(b"HTTP/1.1 200")
             .then(|| reply.split_off(end + 4))
+    }
+
+    /// The version of a role by the snapshot that pages and files come from.
+    async fn version(&self, name: &str) -> Option<u64> {
+        let session = self.state.sessions().await.remove(0).1.ok()?;
+        let listed = session.snapped().snapshot().get(&role(name))?;
+        Some(listed.version.get())
     }
 
     /// What pip would have of a goal: the file that the page names, by the URL it names, or beside it its
@@ -139,13 +148,10 @@ pub(crate) async fn freeze(row: &Row, stolen: &[&str], days: i64) -> bool {
 /// Whether pip is shown a bin of before beside what changed together with it.
 pub(crate) async fn inconsistency(row: &Row, stolen: &[&str]) -> bool {
     for how in Publication::ALL {
-        let (repository, _) = mixed(row, stolen, how);
+        let (repository, bin) = mixed(row, stolen, how);
         let pip = Installer::of(&repository).await;
-        let later = files::content(LATER);
-        let name = LATER.rsplit('/').next().unwrap();
-        let later = format!("/files/{}/{name}", metadata::Sha256::of(&later));
-        let old = pip.fetch(&repository, Goal::Unclaimed).await;
-        if old.is_some() && pip.get(&repository, &later).await.is_none() {
+        let shown = pip.fetch(&repository, Goal::Unclaimed).await;
+        if shown.is_some() && pip.version(&bin).await == Some(1) {
             return true;
         }
     }
