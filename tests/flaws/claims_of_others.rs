@@ -46,7 +46,7 @@ pub(crate) fn flaws(stage: &Stage) -> (Vec<PathBuf>, Vec<(String, &'static str)>
             ..granted("claim-not-yet")
         },
         Attempt {
-            change: |grant| grant.index = "https://other.example/".to_owned(),
+            change: |grant| "https://other.example/".clone_into(&mut grant.index),
             ..granted("claim-other-index")
         },
         Attempt {

@@ -7,6 +7,7 @@ use crate::stage::{Ask, FILE, JSON, Stage, sample_files, small_policy};
 /// What is wrong, the request, and what it is answered.
 type Flaw = (&'static str, Ask, u16, &'static str);
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn unsound(name: &str, bytes: &[u8]) -> Vec<Flaw> {
     let long = "a".repeat(3_000);
     let truncated = &bytes[..bytes.len() / 2];
@@ -224,10 +225,10 @@ fn what_is_wrong_is_a_problem_and_leaves_nothing() {
     let reason = json!([{ "action": "yank", "file": name, "reason": "two\nlines" }]);
     assert_eq!(stage.ask(Ask::edits(&reason)).problem().0, 422);
     // A name stands for the bytes it was first taken for.
-    let mut changed = bytes.clone();
-    changed[12] ^= 1;
+    let mut altered = bytes.clone();
+    altered[12] ^= 1;
     assert_eq!(
-        stage.ask(Ask::file(name, &changed)).problem(),
+        stage.ask(Ask::file(name, &altered)).problem(),
         (409, "name-taken".to_owned())
     );
     assert_eq!(stage.kept(), before);
@@ -256,7 +257,7 @@ fn who_has_no_token_gets_nothing_in() {
         if let Some(value) = &authorization {
             ask = ask.header("authorization", value);
         }
-        let answer = stage.send(ask);
+        let answer = stage.send(&ask);
         assert_eq!(
             answer.problem(),
             (401, "unauthorized".to_owned()),
@@ -266,7 +267,7 @@ fn who_has_no_token_gets_nothing_in() {
     let both = Ask::file(name, bytes)
         .header("authorization", "Bearer x")
         .header("authorization", &format!("Bearer {secret}"));
-    assert_eq!(stage.send(both).status, 401);
+    assert_eq!(stage.send(&both).status, 401);
     assert_eq!(stage.kept(), before);
 }
 
@@ -303,7 +304,7 @@ fn more_than_may_wait_is_put_off() {
     for (name, bytes) in &files[..2] {
         stage.ask(Ask::file(name, bytes)).id();
     }
-    let ready = stage.send(Ask::get("/v1/ready"));
+    let ready = stage.send(&Ask::get("/v1/ready"));
     assert_eq!(ready.problem(), (503, "busy".to_owned()));
     let before = stage.kept();
     let (name, bytes) = &files[2];
@@ -312,6 +313,6 @@ fn more_than_may_wait_is_put_off() {
     assert!(answer.header("retry-after").is_some());
     assert_eq!(stage.kept(), before);
     assert!(stage.tick().status.success());
-    assert_eq!(stage.send(Ask::get("/v1/ready")).status, 200);
+    assert_eq!(stage.send(&Ask::get("/v1/ready")).status, 200);
     stage.ask(Ask::file(name, bytes)).id();
 }

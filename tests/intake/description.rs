@@ -1,4 +1,4 @@
-//! The OpenAPI document is what the intake does: served as generated, and driven by schemathesis.
+//! The `OpenAPI` document is what the intake does: served as generated, and driven by schemathesis.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::stage::{Ask, Stage, sample_files, small_policy};
 #[test]
 fn the_description_served_is_the_one_generated() {
     let stage = Stage::new();
-    let served = stage.send(Ask::get("/v1/openapi.json")).json();
+    let served = stage.send(&Ask::get("/v1/openapi.json")).json();
     assert_eq!(&served, stage.document());
     assert_eq!(served["openapi"], "3.1.0");
     let paths = served["paths"].as_object().unwrap();

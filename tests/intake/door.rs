@@ -27,18 +27,18 @@ fn what_is_acknowledged_is_published() {
     assert_eq!(receipt["changes"][0]["project"], GREETER);
     let digest = metadata::Sha256::of(&bytes).to_string();
     assert_eq!(receipt["changes"][0]["sha256"], digest.as_str());
-    let state = |url: &str| stage.ask(Ask::get(url)).json();
-    assert_eq!(state(&url)["state"], "queued");
+    let told = |url: &str| stage.ask(Ask::get(url)).json();
+    assert_eq!(told(&url)["state"], "queued");
 
     assert!(stage.tick().status.success());
-    let fate = state(&url);
+    let fate = told(&url);
     assert_eq!(fate["state"], "published");
     assert_eq!(fate["snapshot"], fate["changes"][0]["snapshot"]);
     assert!(stage.lists(GREETER, &name));
 
     // Sent once more it is nothing new, and said to be there.
     let again = stage.ask(Ask::file(&name, &bytes)).id();
-    let fate = state(&format!("/v1/changes/{again}"));
+    let fate = told(&format!("/v1/changes/{again}"));
     assert_eq!(
         (&fate["state"], &fate["snapshot"]),
         (&json!("published"), &json!(null))
@@ -48,10 +48,7 @@ fn what_is_acknowledged_is_published() {
     let yank = json!([{ "action": "yank", "file": name, "reason": "broken" }]);
     let yanked = stage.ask(Ask::edits(&yank)).id();
     assert!(stage.tick().status.success());
-    assert_eq!(
-        state(&format!("/v1/changes/{yanked}"))["state"],
-        "published"
-    );
+    assert_eq!(told(&format!("/v1/changes/{yanked}"))["state"], "published");
     assert!(stage.lists(GREETER, "\"yanked\":\"broken\""));
     let remove = json!([{ "action": "unyank", "file": name },
         { "action": "remove-project", "project": "Countersign_Sample.Greeter" }]);
@@ -155,7 +152,7 @@ fn what_many_hand_in_at_once_survives_a_kill() {
         let fate = stage.ask(Ask::get(&format!("/v1/changes/{id}"))).json();
         assert_eq!(fate["state"], "published", "{id}");
     }
-    let metrics = stage.send(Ask::get("/metrics")).body;
+    let metrics = stage.send(&Ask::get("/metrics")).body;
     assert!(metrics.contains("countersign_intake_ready 1"), "{metrics}");
 }
 

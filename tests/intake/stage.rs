@@ -1,5 +1,6 @@
 //! An index with an intake, and a client that says exactly what it sends.
 
+use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -152,11 +153,11 @@ impl Stage {
     }
 
     pub(crate) fn ask_as(&self, token: &str, ask: Ask) -> Answer {
-        self.send(ask.header("authorization", &format!("Bearer {}", self.secret(token))))
+        self.send(&ask.header("authorization", &format!("Bearer {}", self.secret(token))))
     }
 
     /// Asks exactly so. The answer has to be one that the description knows.
-    pub(crate) fn send(&self, ask: Ask) -> Answer {
+    pub(crate) fn send(&self, ask: &Ask) -> Answer {
         let (method, path) = (ask.method, ask.path.clone());
         let answer = exchange(self.port, &ask.bytes()).expect("an answer");
         self.check(method, &path, &answer);
@@ -299,14 +300,14 @@ impl Ask {
             self.method, self.path
         );
         for (name, value) in &self.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            write!(head, "{name}: {value}\r\n").unwrap();
         }
         if !self
             .headers
             .iter()
             .any(|(name, _)| name == "content-length")
         {
-            head.push_str(&format!("content-length: {}\r\n", self.body.len()));
+            write!(head, "content-length: {}\r\n", self.body.len()).unwrap();
         }
         head.push_str("connection: close\r\n\r\n");
         [head.as_bytes(), &self.body].concat()

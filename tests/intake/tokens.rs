@@ -96,7 +96,7 @@ fn tokens_come_and_go_while_it_runs() {
     std::fs::write(&path, "[[token]\n").unwrap();
     std::thread::sleep(NOTICED);
     assert_eq!(stage.ask(health()).status, 404);
-    assert_eq!(stage.send(Ask::get("/v1/ready")).problem().0, 503);
+    assert_eq!(stage.send(&Ask::get("/v1/ready")).problem().0, 503);
     // The log comes by another way than the answers.
     let deadline = Instant::now() + Duration::from_secs(20);
     while !stage.log().contains("going on with the tokens of before") {
@@ -105,7 +105,7 @@ fn tokens_come_and_go_while_it_runs() {
     }
     std::fs::write(&path, &text).unwrap();
     std::thread::sleep(NOTICED);
-    assert_eq!(stage.send(Ask::get("/v1/ready")).status, 200);
+    assert_eq!(stage.send(&Ask::get("/v1/ready")).status, 200);
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn secrets_are_in_no_file_and_no_log() {
     let secret = stage.secret("all");
     let _ = stage.ask(Ask::get("/v1/changes/1"));
     let wrong = Ask::get("/v1/changes/1").header("authorization", "Bearer countersign_wrong");
-    assert_eq!(stage.send(wrong).status, 401);
+    assert_eq!(stage.send(&wrong).status, 401);
     let tokens = std::fs::read_to_string(stage.home().join("index/tokens.toml")).unwrap();
     for text in [
         tokens,

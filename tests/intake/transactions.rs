@@ -130,15 +130,15 @@ fn a_transaction_is_verified_before_it_is_acknowledged() {
         said(&refused)
     );
     assert_eq!(stage.kept(), before);
-    let sent = send("first.zip", "ours.token");
+    let taken = send("first.zip", "ours.token");
     assert!(
-        sent.status.success() && said(&sent).contains("queued as"),
+        taken.status.success() && said(&taken).contains("queued as"),
         "{}",
-        said(&sent)
+        said(&taken)
     );
     assert_eq!(
         send("first.zip", "ours.token").stdout,
-        sent.stdout,
+        taken.stdout,
         "it is the same request"
     );
 

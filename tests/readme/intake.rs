@@ -75,8 +75,8 @@ fn the_way_of_an_upload_is_what_its_page_says() {
         "{fate}{}",
         server.log()
     );
-    let listed = index.store().join("simple/idna/index.json");
-    assert!(fs::read_to_string(listed).unwrap().contains(SDIST));
+    let json = index.store().join("simple/idna/index.json");
+    assert!(fs::read_to_string(json).unwrap().contains(SDIST));
     assert!(run(blocks[4]).contains("revoked"));
 
     // Every word that an answer can have stands in the table.

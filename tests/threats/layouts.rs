@@ -63,12 +63,11 @@ impl Goal {
     pub(crate) fn evil_page(self) -> (String, Vec<u8>) {
         let evil = Sha256::of(EVIL);
         let mut file = page_file(self.filename());
-        match self {
-            Self::ClaimedMetadata => file.core_metadata = Some(evil),
-            _ => {
-                (file.sha256, file.size) = (evil, EVIL.len() as u64);
-                file.core_metadata = None;
-            }
+        if self == Self::ClaimedMetadata {
+            file.core_metadata = Some(evil);
+        } else {
+            (file.sha256, file.size) = (evil, EVIL.len() as u64);
+            file.core_metadata = None;
         }
         page(&project_of(self), vec![file])
     }

@@ -69,16 +69,7 @@ pub(crate) fn of(failure: &Failure) -> Option<String> {
         Failure::Config(_) => {
             "`countersign config show` shows every setting and where it comes from"
         }
-        Failure::Database(error) => match error {
-            state_postgres::AddressError::Password => {
-                "leave it out; --state-password-file, a systemd credential or ~/.pgpass hold it"
-            }
-            state_postgres::AddressError::WithoutTls { .. } => {
-                "leave `sslmode` out: another machine is asked over TLS, by a certificate of an authority \
-                 that the system or --state-authorities knows"
-            }
-            _ => "an address looks like `postgres://USER@HOST/DATABASE`",
-        },
+        Failure::Database(error) => of_database(error),
         Failure::Delivery(_) | Failure::TokensInTheClear { .. } | Failure::Tokens(_) => {
             of_intake(failure)?
         }
@@ -111,6 +102,23 @@ pub(crate) fn of(failure: &Failure) -> Option<String> {
             "do not trust this file; get it again, and the digest by another way"
         }
         Failure::PartlyRefused { .. } => "each is named above with the reason",
+        Failure::NothingToAdd { .. }
+        | Failure::NothingTakenIn { .. }
+        | Failure::StillQueued { .. }
+        | Failure::NotPublished { .. }
+        | Failure::OthersPublished { .. } => of_queued(failure)?,
+        Failure::Receive(error) => return of_code(error.code()).map(str::to_owned),
+        Failure::Attention { expired: true, .. } => EXPIRED,
+        Failure::Attention { .. } => "`countersign index status` shows the whole",
+        Failure::Listen { .. } => "choose another port; port 0 takes a free one",
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+/// What to do about files and releases on their way into the index.
+fn of_queued(failure: &Failure) -> Option<&'static str> {
+    Some(match failure {
         Failure::NothingToAdd { .. } => {
             "wheels end in .whl, source distributions in .tar.gz or .zip"
         }
@@ -130,13 +138,21 @@ pub(crate) fn of(failure: &Failure) -> Option<String> {
             "somebody else with a key of this role has released meanwhile, or the index lies: compare \
              with the other maintainers before you sign again"
         }
-        Failure::Receive(error) => return of_code(error.code()).map(str::to_owned),
-        Failure::Attention { expired: true, .. } => EXPIRED,
-        Failure::Attention { .. } => "`countersign index status` shows the whole",
-        Failure::Listen { .. } => "choose another port; port 0 takes a free one",
         _ => return None,
-    };
-    Some(hint.to_owned())
+    })
+}
+
+fn of_database(error: &state_postgres::AddressError) -> &'static str {
+    match error {
+        state_postgres::AddressError::Password => {
+            "leave it out; --state-password-file, a systemd credential or ~/.pgpass hold it"
+        }
+        state_postgres::AddressError::WithoutTls { .. } => {
+            "leave `sslmode` out: another machine is asked over TLS, by a certificate of an authority \
+             that the system or --state-authorities knows"
+        }
+        _ => "an address looks like `postgres://USER@HOST/DATABASE`",
+    }
 }
 
 /// What a developer can do, by the code of the reason.

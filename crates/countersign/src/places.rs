@@ -238,8 +238,11 @@ fn parts(data_dir: &DataDir) -> Result<Parts, Failure> {
     })
 }
 
-/// Opens the state, and what makes its writer one.
-fn state(data_dir: &DataDir) -> Result<(Box<dyn State>, Box<dyn WriterLock>), Failure> {
+/// A state, and what makes its writer one.
+type StateAndLock = (Box<dyn State>, Box<dyn WriterLock>);
+
+/// Opens the state.
+fn state(data_dir: &DataDir) -> Result<StateAndLock, Failure> {
     let folder = data_dir.path();
     match data_dir.settings()?.state.value {
         StatePlace::File(path) => {

@@ -164,17 +164,14 @@ fn write_targets(transaction: &mut Transaction<'_>, targets: &[TargetRecord]) ->
     let (mut bins, mut paths, mut lengths, mut digests) = (vec![], vec![], vec![], vec![]);
     let (mut gone_bins, mut gone_paths) = (vec![], vec![]);
     for ((bin, path), record) in &last {
-        match &record.file {
-            Some((length, digest)) => {
-                bins.push(i32::from(*bin));
-                paths.push(path.as_str());
-                lengths.push(signed(*length));
-                digests.push(digest.as_bytes().as_slice());
-            }
-            None => {
-                gone_bins.push(i32::from(*bin));
-                gone_paths.push(path.as_str());
-            }
+        if let Some((length, digest)) = &record.file {
+            bins.push(i32::from(*bin));
+            paths.push(path.as_str());
+            lengths.push(signed(*length));
+            digests.push(digest.as_bytes().as_slice());
+        } else {
+            gone_bins.push(i32::from(*bin));
+            gone_paths.push(path.as_str());
         }
     }
     if !bins.is_empty() {

@@ -124,7 +124,7 @@ fn survive(step: usize, harm: impl Fn(&PostgresSite, &str) + Clone + Send + 'sta
 #[test]
 fn a_connection_may_break_at_every_write() {
     let writes = survive(1, |site, database| {
-        site.server().break_connections(database)
+        site.server().break_connections(database);
     });
     assert!(writes > 20, "{writes}");
 }

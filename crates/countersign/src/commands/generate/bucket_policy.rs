@@ -20,6 +20,7 @@ pub(crate) struct Args {
 
     /// For whom
     #[arg(long = "for", value_name = "WHOM", default_value = "readers")]
+    #[arg(env = "COUNTERSIGN_BUCKET_POLICY_FOR")]
     whom: Whom,
 }
 

@@ -36,7 +36,7 @@ pub(crate) struct Args {
     data_dir: DataDirArgs,
 
     /// Where the store shall be: a folder, or `s3://BUCKET/PREFIX`
-    #[arg(long, value_name = "DIR|URL", env = "COUNTERSIGN_TO")]
+    #[arg(long, value_name = "DIR|URL", env = "COUNTERSIGN_MOVE_TO")]
     to: StorePlace,
 
     #[command(flatten)]
