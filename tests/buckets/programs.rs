@@ -329,7 +329,9 @@ fn an_index_moves_into_a_bucket_and_out_of_it() {
     operator.must(&["index", "status"]);
     // The old store is not trusted.
     let old = operator.home.path().join("index/repository");
-    let wheel = stored(&old.join("targets/packages"), first);
+    // Not the file that the client polls for.
+    let other = samples[1].file_name().unwrap().to_str().unwrap();
+    let wheel = stored(&old.join("targets/packages"), other);
     let bytes = std::fs::read(&wheel).unwrap();
     std::fs::remove_file(&wheel).unwrap();
     std::fs::write(&wheel, b"other bytes").unwrap();

@@ -268,7 +268,8 @@ impl Store for LocalStore {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             Err(error) => return Err(failed("open", path)(error)),
         };
-        let read = io::copy(&mut file.take(limit + 1), into).map_err(failed("read", path))?;
+        let read = io::copy(&mut file.take(limit.saturating_add(1)), into)
+            .map_err(failed("read", path))?;
         if read > limit {
             let error = io::Error::new(io::ErrorKind::FileTooLarge, "longer than it was published");
             return Err(failed("read", path)(error));
@@ -305,7 +306,7 @@ impl Store for LocalStore {
             Err(error) => return Err(failed("open", path)(error)),
         };
         let mut bytes = Vec::new();
-        file.take(limit + 1)
+        file.take(limit.saturating_add(1))
             .read_to_end(&mut bytes)
             .map_err(failed("read", path))?;
         if bytes.len() as u64 > limit {
