@@ -235,7 +235,7 @@ impl Store for Bucket {
             return Ok(false);
         };
         let mut pieces = Pieces::begin(&self.worker, found);
-        let read = io::copy(&mut (&mut pieces).take(limit + 1), into);
+        let read = io::copy(&mut (&mut pieces).take(limit.saturating_add(1)), into);
         let failed = |source| StoreError::Io {
             doing: "read",
             path: path.clone(),
