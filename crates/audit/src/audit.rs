@@ -15,7 +15,7 @@ use crate::progress::{Progress, Stage};
 use crate::reading::Reading;
 use crate::report::{Report, RoleReport};
 use crate::source::Source;
-use crate::walk::Walk;
+use crate::walk::{Walk, Walked};
 use crate::{files, pages, placement, roots, tough_opinion};
 
 /// What to audit.
@@ -52,7 +52,10 @@ pub async fn audit(
     };
     let mut findings = Findings::default();
     roots::check(&source, &session, &mut findings).await;
-    let (mut reading, roles) = walk(files, &datastore, &mut findings, progress).await?;
+    let walked = walk(files, &datastore, &mut findings, progress).await?;
+    let mut roles = top_level(files.session);
+    roles.extend(walked.reports);
+    let mut reading = walked.reading;
     let limit = options.rules.limits.delegations;
     placement::check_all(&mut reading, limit, &mut findings, progress).await;
     let lookups = placement::look_up(&reading, &session, &mut findings, progress).await;
@@ -62,6 +65,7 @@ pub async fn audit(
     progress.step(Stage::SecondOpinion, 1, 1);
     Ok(Report {
         roles,
+        tombstones: walked.tombstones,
         targets: reading.entries.len() as u64,
         lookups,
         pages: counts.pages,
@@ -86,23 +90,20 @@ async fn open(
     Ok(updater.refresh(options.now).await?)
 }
 
-/// Everything below the top-level roles, and a report of every role.
+/// Everything below the top-level roles.
 async fn walk(
     files: Files<'_>,
     datastore: &Datastore,
     findings: &mut Findings,
     progress: &dyn Progress,
-) -> Result<(Reading, Vec<RoleReport>), AuditError> {
+) -> Result<Walked, AuditError> {
     let walk = Walk {
         source: files.source,
         session: files.session,
         datastore,
         progress,
     };
-    let walked = walk.run(findings).await?;
-    let mut roles = top_level(files.session);
-    roles.extend(walked.reports);
-    Ok((walked.reading, roles))
+    walk.run(findings).await
 }
 
 fn top_level(session: &Session) -> Vec<RoleReport> {

@@ -34,12 +34,15 @@ pub enum Finding {
         /// Why.
         cause: Cause,
     },
-    /// The snapshot lists a role to which nobody delegates.
-    #[error("the snapshot lists {role}, to which nobody delegates")]
+    /// The snapshot lists a role to which nobody delegates, and its last file cannot be had: nothing that
+    /// was ever published.
+    #[error("the snapshot lists {role}, to which nobody delegates: {cause}")]
     NotDelegated {
         /// The role.
         #[serde(serialize_with = "text")]
         role: Role,
+        /// Why it is no tombstone.
+        cause: Cause,
     },
     /// Two roles delegate to one: whoever holds the keys of either speaks in its name.
     #[error("{role} is delegated by {first} and by {second}")]
@@ -173,13 +176,13 @@ impl Finding {
     pub fn kind(&self) -> Kind {
         match self {
             Self::RootHistory { cause, .. }
+            | Self::NotDelegated { cause, .. }
             | Self::Role { cause, .. }
             | Self::Page { cause, .. }
             | Self::PageFile { cause, .. }
             | Self::File { cause, .. } => cause.kind,
             Self::Misplaced { .. } => Kind::NotSigned,
-            Self::NotDelegated { .. }
-            | Self::TwoDelegators { .. }
+            Self::TwoDelegators { .. }
             | Self::Path { .. }
             | Self::Shadowed { .. }
             | Self::Lookup { .. } => Kind::Refused,
@@ -262,7 +265,11 @@ mod tests {
         let role = Role::parse("bins-0").unwrap();
         let mut findings = Findings::default();
         for _ in 0..=FINDINGS {
-            findings.add(Finding::NotDelegated { role: role.clone() });
+            findings.add(Finding::TwoDelegators {
+                role: role.clone(),
+                first: Role::Targets,
+                second: Role::Targets,
+            });
         }
         assert_eq!((findings.kept.len(), findings.left_out), (FINDINGS, 1));
     }

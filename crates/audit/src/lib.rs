@@ -45,6 +45,7 @@ mod reading;
 mod report;
 mod roots;
 mod source;
+mod tombstones;
 mod tough_opinion;
 mod walk;
 
@@ -57,4 +58,4 @@ pub use limits::{
 };
 pub use opinion::{Difference, Listed, SecondOpinion, Why};
 pub use progress::{Progress, Silent, Stage};
-pub use report::{Report, RoleReport};
+pub use report::{Report, RoleReport, TombstoneReport};

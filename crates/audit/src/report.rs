@@ -13,6 +13,8 @@ pub struct Report {
     /// Every role that was verified: root, timestamp, snapshot, targets, then the delegated ones as
     /// they were reached.
     pub roles: Vec<RoleReport>,
+    /// Roles that the snapshot has to list although nobody delegates to them any more.
+    pub tombstones: Vec<TombstoneReport>,
     /// Targets listed by all of them.
     pub targets: u64,
     /// Paths also looked up as a client does.
@@ -73,6 +75,20 @@ pub struct RoleReport {
     pub threshold: u32,
     /// Targets it lists.
     pub targets: usize,
+}
+
+/// A role that was given up. Its file is what the snapshot lists; no keys for it are known, and no client
+/// asks for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TombstoneReport {
+    /// The role.
+    #[serde(serialize_with = "text")]
+    pub role: Role,
+    /// Its last version.
+    #[serde(serialize_with = "number")]
+    pub version: Version,
+    /// Bytes of its file.
+    pub bytes: usize,
 }
 
 impl RoleReport {

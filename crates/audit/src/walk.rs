@@ -14,8 +14,9 @@ use crate::finding::{Finding, Findings};
 use crate::limits::ROLES;
 use crate::progress::{Progress, Stage};
 use crate::reading::Reading;
-use crate::report::RoleReport;
+use crate::report::{RoleReport, TombstoneReport};
 use crate::source::Source;
+use crate::tombstones;
 
 /// What a walk needs.
 pub(crate) struct Walk<'a> {
@@ -31,6 +32,7 @@ pub(crate) struct Walk<'a> {
 pub(crate) struct Walked {
     pub(crate) reading: Reading,
     pub(crate) reports: Vec<RoleReport>,
+    pub(crate) tombstones: Vec<TombstoneReport>,
     edges: u64,
 }
 
@@ -53,7 +55,7 @@ impl Walk<'_> {
             queue.extend(level);
         }
         walked.reading.sort();
-        self.find_not_delegated(&walked.reading, findings);
+        walked.tombstones = tombstones::check_all(self, &walked.reading, findings).await;
         Ok(walked)
     }
 
@@ -107,21 +109,6 @@ impl Walk<'_> {
         let versioned = snapped.root().consistent_snapshot;
         let file = self.source.role(&request, versioned).await?;
         Ok(snapped.delegate(edge, &file)?)
-    }
-
-    fn find_not_delegated(&self, reading: &Reading, findings: &mut Findings) {
-        for (metapath, _) in self.session.snapped().snapshot().entries() {
-            let name = metapath.strip_suffix(".json").unwrap_or(metapath);
-            let Ok(role) = Role::parse(name) else {
-                continue;
-            };
-            match &role {
-                Role::Delegated(name) if !reading.is_delegated(name) => {
-                    findings.add(Finding::NotDelegated { role });
-                }
-                _ => {}
-            }
-        }
     }
 }
 

@@ -180,12 +180,41 @@ async fn an_expired_bin_is_no_disagreement() {
 }
 
 #[tokio::test]
-async fn a_role_that_snapshot_lists_and_nobody_delegates() {
+async fn a_role_that_snapshot_lists_and_nobody_ever_delegated() {
     let mut index = index();
     index.also_in_snapshot = vec!["project-gone"];
     let report = index.publish().audit().await;
-    let role = role("project-gone");
-    assert_eq!(only(&report), &Finding::NotDelegated { role });
+    assert!(
+        matches!(only(&report), Finding::NotDelegated { role: found, cause }
+        if *found == role("project-gone") && cause.kind == Kind::Network)
+    );
+    assert!(report.tombstones.is_empty());
+}
+
+#[tokio::test]
+async fn a_tombstone_with_another_file_than_listed() {
+    let mut index = index();
+    index.given_up = vec!["project-gone"];
+    let other_version = index.sign(&metadata::Targets::new(
+        metadata::Version::new(2).unwrap(),
+        index.expiry("project-gone"),
+    ));
+    for file in [other_version.as_slice(), b"{}"] {
+        let published = index.publish();
+        published.memory.put("1.project-gone.json", file);
+        let report = published.audit().await;
+        assert!(
+            matches!(only(&report), Finding::NotDelegated { role: found, cause }
+            if *found == role("project-gone") && cause.kind == Kind::Digest)
+        );
+    }
+    // Listed by its version alone, as bins are.
+    index.given_up.clear();
+    index.also_in_snapshot = vec!["bins-10"];
+    let published = index.publish();
+    published.memory.put("1.bins-10.json", &other_version);
+    let report = published.audit().await;
+    assert!(matches!(only(&report), Finding::NotDelegated { .. }));
 }
 
 #[tokio::test]

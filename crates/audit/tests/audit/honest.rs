@@ -42,6 +42,21 @@ async fn every_role_is_reported_with_its_keys_and_delegator() {
     assert_eq!(json["roles"][0]["version"], 1);
 }
 
+/// Clients refuse a snapshot that drops a role, so that of a project which was released stays.
+#[tokio::test]
+async fn a_role_that_was_given_up_is_a_tombstone_and_nothing_wrong() {
+    let mut index = Index::new(Bins::Prefixes(16));
+    index.given_up = vec!["bins-10", "project-gone"];
+    let report = index.publish().audit().await;
+    assert_eq!(report.findings, []);
+    let found: Vec<_> = report.tombstones.iter().map(|one| &one.role).collect();
+    assert_eq!(found, [&role("bins-10"), &role("project-gone")]);
+    assert_eq!(report.roles.len(), ROLES);
+    assert!(report.is_clean(), "{:?}", report.second_opinion);
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["tombstones"][1]["role"], "project-gone");
+}
+
 /// Files bound by their page alone are looked at in the store; read only when asked for.
 #[tokio::test]
 async fn files_that_only_pages_bind_are_there() {

@@ -45,6 +45,8 @@ pub(crate) struct Index {
     pub(crate) expired: Vec<String>,
     /// Roles that snapshot lists beyond those signed.
     pub(crate) also_in_snapshot: Vec<&'static str>,
+    /// Roles that were given up: snapshot lists their last file, and nobody delegates to them.
+    pub(crate) given_up: Vec<&'static str>,
     key: Ed25519KeyPair,
     now: DateTime<Utc>,
 }
@@ -78,6 +80,7 @@ impl Index {
             also: Vec::new(),
             expired: Vec::new(),
             also_in_snapshot: Vec::new(),
+            given_up: Vec::new(),
             key: Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap(),
             now: Utc::now(),
         }
@@ -130,6 +133,12 @@ impl Index {
             let file = self.sign(&document);
             memory.put(&role.versioned_file_name(Version::FIRST), &file);
             snapshot.set(&role, MetaFile::version_only(Version::FIRST));
+        }
+        for name in &self.given_up {
+            let file = self.sign(&Targets::new(Version::FIRST, self.expiry(name)));
+            memory.put(&role(name).versioned_file_name(Version::FIRST), &file);
+            let listed = MetaFile::describing(Version::FIRST, &file);
+            snapshot.set(&role(name), listed);
         }
         for name in &self.also_in_snapshot {
             snapshot.set(&role(name), MetaFile::version_only(Version::FIRST));
@@ -232,7 +241,7 @@ impl Index {
         }
     }
 
-    fn expiry(&self, role: &str) -> Expiry {
+    pub(crate) fn expiry(&self, role: &str) -> Expiry {
         let days = if self.expired.iter().any(|it| it == role) {
             -1
         } else {
@@ -256,7 +265,7 @@ impl Index {
         }
     }
 
-    fn sign(&self, document: &impl Document) -> Vec<u8> {
+    pub(crate) fn sign(&self, document: &impl Document) -> Vec<u8> {
         let canonical = document.to_canonical();
         let bytes = self.key.sign(&canonical).as_ref().to_vec();
         let keyid = self.public().id();

@@ -147,6 +147,12 @@ fn text(report: &Report, files_read: bool) -> String {
         "{bins} bins, {} targets, {} lookups; {} pages read",
         report.targets, report.lookups, report.pages
     ));
+    if !report.tombstones.is_empty() {
+        out.push(format!(
+            "{} tombstones: nobody delegates to them, and clients want the snapshot to list them",
+            report.tombstones.len()
+        ));
+    }
     out.push(if files_read {
         format!("{} files read, each to its last byte", report.files)
     } else {
