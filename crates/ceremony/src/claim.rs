@@ -20,7 +20,7 @@ use metadata::{Expiry, PublicKey, Role, RoleName, Sha256, Targets, Version};
 use policy::{Claims, Policy};
 
 pub use flaw::ClaimPlanFlaw;
-pub use review::{ClaimsReview, ProjectReview};
+pub use review::{ClaimsReview, ProjectReview, SnapshotRoom};
 
 use crate::description::{ClaimsPart, Description};
 use crate::event::POLICY_FILE;
@@ -118,8 +118,14 @@ impl Event {
         .write(path)
     }
 
-    /// Every shard follows from the claims that are frozen here, or changes nothing.
+    /// Every shard follows from the claims that are frozen here, or changes nothing; and clients have room
+    /// for the roles that are new.
     pub(crate) fn check_claims(&self) -> Result<(), CeremonyError> {
+        let room = self.snapshot_room();
+        if let Some(room) = room.filter(|room| room.grows && room.used > room.limit) {
+            let (needed, limit) = (room.used, room.limit);
+            return Err(ClaimPlanFlaw::NoRoom { needed, limit }.into());
+        }
         for slot in self.claimed.iter().filter(|slot| slot.is_shard()) {
             self.project_changes(slot)?;
         }

@@ -49,7 +49,7 @@ mod verify;
 mod voucher;
 
 pub use attestation::{AttestationFlaw, Attested, read_chain};
-pub use claim::{ClaimPlan, ClaimPlanFlaw, ClaimsReview, ProjectReview};
+pub use claim::{ClaimPlan, ClaimPlanFlaw, ClaimsReview, ProjectReview, SnapshotRoom};
 pub use combine::PublishSet;
 pub use description::HeldKey;
 pub use error::{CeremonyError, EventFlaw, TooFew};

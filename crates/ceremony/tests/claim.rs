@@ -86,6 +86,7 @@ fn export(claims: &[(&str, ExportedClaim)]) -> ClaimsExport {
         projects: claims
             .map(|(project, claim)| (name(project), claim.clone()))
             .collect(),
+        snapshot_bytes: 4_000,
     }
 }
 
@@ -392,6 +393,67 @@ fn projects_that_cannot_be_moved_are_named() {
         .to_owned();
     let flaw = plan_flaw(desk.plan(&claims, true));
     assert!(matches!(flaw, ClaimPlanFlaw::NobodySigns), "{flaw}");
+}
+
+/// The review shows how near clients' limits are; a claim that would cross one is not planned, and the limit
+/// is named.
+#[test]
+fn what_clients_do_not_read_is_refused_by_the_limits_name() {
+    let mut desk = Desk::new();
+    let mut claims = export(&[("beta", recent(&[&desk.developer], "beta"))]);
+    let event = desk.plan(&claims, true).unwrap();
+    let review = event.review().unwrap().claims.unwrap();
+    let more = draft::snapshot_bytes_with(0, ["claimed", "claimed-01"]);
+    assert_eq!(review.snapshot.used, claims.snapshot_bytes + more);
+    assert_eq!(review.snapshot.limit, 2_000_000);
+    assert_eq!((review.roles_visited, review.roles_visited_limit), (12, 32));
+    assert!(review.bytes > 500 && review.limit == 5_000_000);
+
+    claims.snapshot_bytes = 2_000_000 - more;
+    assert!(desk.plan(&claims, true).is_ok());
+    claims.snapshot_bytes += 1;
+    let flaw = plan_flaw(desk.plan(&claims, true));
+    let text = flaw.to_string();
+    assert!(
+        text.contains("2000001 bytes") && text.contains("`repository.snapshot_bytes`"),
+        "{text}"
+    );
+
+    let many: Vec<FileKey> = (0..120).map(|_| new_key(KeyType::Ed25519)).collect();
+    let many: Vec<&FileKey> = many.iter().collect();
+    let claims = export(&[("beta", recent(&many, "beta"))]);
+    desk.policy = policy().replacen("role_bytes = 5_000_000", "role_bytes = 20_000", 1);
+    let text = match desk.plan(&claims, true) {
+        Err(CeremonyError::Refused(refused)) => format!("{refused:?}"),
+        other => panic!("{other:?}"),
+    };
+    assert!(text.contains("`repository.role_bytes`"), "{text}");
+    // More sub-roles than a lookup visits are no policy at all.
+    desk.policy = policy().replacen("sub_roles_per_project = 8", "sub_roles_per_project = 40", 1);
+    let text = match desk.plan(&claims, true) {
+        Err(CeremonyError::Policy { source, .. }) => source.to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert!(text.contains("44") && text.contains("32"), "{text}");
+}
+
+/// Projects of which nothing changes in the snapshot are claimed however full it is: a stolen key does not
+/// stay in force for want of room.
+#[test]
+fn keys_are_replaced_in_a_full_snapshot() {
+    let mut desk = Desk::new();
+    let mut claim = desk.with_beta_claimed();
+    let other = new_key(KeyType::Ed25519);
+    let mut next = registered(&[&other], "stolen");
+    next.received = later() - policy::LOST_KEYS_WAIT;
+    claim.next = Some(next);
+    let mut claims = export(&[("beta", claim)]);
+    claims.snapshot_bytes = 2_000_001;
+    let beta = [name("beta")];
+    let event = desk
+        .plan_with(&claims, false, &Asked::keys_of(&beta))
+        .unwrap();
+    assert!(!event.review().unwrap().claims.unwrap().snapshot.grows);
 }
 
 /// Keys that the old ones vouch for come at once; others when their time is over, and the review warns.

@@ -371,6 +371,9 @@ fn of_repository(error: &RepositoryError) -> Option<&'static str> {
                  shard planned anew from that"
             }
         },
+        RepositoryError::NoRoom { .. } => {
+            "nothing was changed; fewer and larger bins make room: `countersign index rebin` tries them"
+        }
         RepositoryError::NotResigned { .. } => {
             "have its developers sign a release with the new keys, and add `--transaction FILE`"
         }

@@ -69,9 +69,15 @@ pub struct ExportedClaim {
 pub struct ClaimsExport {
     /// By name.
     pub projects: BTreeMap<ProjectName, ExportedClaim>,
+    /// Bytes of the snapshot in force, which every role that a ceremony adds makes larger.
+    pub snapshot_bytes: u64,
 }
 
 const TYPE: &str = "claims";
+const SNAPSHOT_BYTES: &str = "snapshot_bytes";
+
+/// The largest number that every reader of JSON reads as it stands (RFC 8259 section 6).
+const MAX_INTEGER: u64 = (1 << 53) - 1;
 
 impl ClaimsExport {
     /// Canonical JSON.
@@ -82,6 +88,10 @@ impl ClaimsExport {
         Value::Object(BTreeMap::from([
             text("_type", TYPE),
             ("projects".to_owned(), Value::Object(projects.collect())),
+            (
+                SNAPSHOT_BYTES.to_owned(),
+                Value::Integer(self.snapshot_bytes.into()),
+            ),
         ]))
         .to_canonical()
     }
@@ -99,7 +109,16 @@ impl ClaimsExport {
                 .map_err(|error| MetadataError::member(name, error.to_string()))?;
             projects.insert(parsed, ExportedClaim::read(name, claim)?);
         }
-        let read = Self { projects };
+        let snapshot_bytes = match member(members, SNAPSHOT_BYTES)? {
+            Value::Integer(number) => u64::try_from(*number).ok(),
+            _ => None,
+        };
+        let snapshot_bytes = snapshot_bytes.filter(|bytes| *bytes <= MAX_INTEGER);
+        let read = Self {
+            projects,
+            snapshot_bytes: snapshot_bytes
+                .ok_or_else(|| MetadataError::member(SNAPSHOT_BYTES, "is no size"))?,
+        };
         if read.to_canonical() == bytes {
             return Ok(read);
         }
@@ -112,6 +131,7 @@ impl ClaimsExport {
         let claim = |name: &ProjectName| Some((name.clone(), self.projects.get(name)?.clone()));
         Self {
             projects: names.into_iter().filter_map(claim).collect(),
+            snapshot_bytes: self.snapshot_bytes,
         }
     }
 
@@ -303,6 +323,7 @@ pub(crate) mod tests {
             projects: claims
                 .map(|(project, claim)| (name(project), claim.clone()))
                 .collect(),
+            snapshot_bytes: 5_000,
         }
     }
 
@@ -329,6 +350,10 @@ pub(crate) mod tests {
             ("\"threshold\":1", "\"threshold\":0"),
             ("\"threshold\":1", "\"threshold\":1,\"x\":1"),
             ("alpha", "Alpha"),
+            (":5000", ":-1"),
+            (":5000", ":9007199254740992"),
+            (":5000", ":\"5000\""),
+            ("snapshot_bytes", "snapshot"),
             ("\"in_force\"", "\"in-force\""),
             ("Z\"", "\""),
             ("{", " {"),

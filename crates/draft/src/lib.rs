@@ -9,6 +9,7 @@ mod claims_export;
 mod difference;
 mod draft;
 mod former;
+mod head_room;
 mod layout;
 pub mod lints;
 mod plan;
@@ -23,6 +24,7 @@ pub use claims_export::{ClaimsExport, Evidence, ExportedClaim, RegisteredKeys};
 pub use difference::{Change, difference};
 pub use draft::{Draft, DraftDocument, Linted, Refused, Setting, Unsigned};
 pub use former::FormerKeys;
+pub use head_room::{ENTRY_BYTES, snapshot_bytes_with, snapshot_growth};
 pub use layout::{
     BINS_PREFIX, BinLayout, DelegatedProject, RECENTLY_CLAIMED, bins_role,
     delegate_recently_claimed, first_root, projects_role, top_targets,

@@ -13,7 +13,8 @@ use crate::{PolicyError, RolePolicy};
 pub const MAX_CLAIM_LIFETIME: TimeDelta = TimeDelta::days(90);
 
 /// How long administrators try to reach the developers of a project before other keys take the place of
-/// theirs without their word, unless the policy says otherwise: six weeks (PEP 541 "Reachability").
+/// theirs without their word, unless the policy says otherwise: six weeks, after which "the maintainers stop
+/// trying to reach the user" (PEP 541 "Reachability").
 pub const LOST_KEYS_WAIT: TimeDelta = TimeDelta::days(42);
 
 /// Roles that every walk to a developer's role passes besides the sub-roles of the project:

@@ -72,6 +72,7 @@ impl Repository {
         let former = self.former_keys()?;
         let policy = &self.settings.policy;
         let checked = set.check(&published, former.as_ref(), policy, &self.rules(), now)?;
+        self.check_room(&checked, &roles)?;
         let changes = self.project_changes(&checked, &published, now)?;
         let coming = self.coming(transactions, now)?;
         self.check_resigned(&changes, &coming)?;
@@ -83,11 +84,7 @@ impl Repository {
             return Err(RepositoryError::Layout { role, version });
         }
         self.sync_incoming()?;
-        // If this is the last that happens, the set is found wanting by the next cycle, and given up.
-        self.state.enqueue_set(&set.files, now)?;
-        if !coming.is_empty() {
-            self.state.enqueue(&coming, now)?;
-        }
+        self.state.enqueue_set(&set.files, &coming, now)?;
         Ok(versions)
     }
 

@@ -133,8 +133,11 @@ pub struct TransactionRecord {
 }
 
 /// Every claim whose developers sign, for a ceremony, which freezes it by its digest so that a change of
-/// keys meanwhile is noticed.
-pub(crate) fn exported(claims: &BTreeMap<ProjectName, ClaimRecord>) -> ClaimsExport {
+/// keys meanwhile is noticed; with the bytes of the snapshot in force.
+pub(crate) fn exported(
+    claims: &BTreeMap<ProjectName, ClaimRecord>,
+    snapshot_bytes: u64,
+) -> ClaimsExport {
     let claim = |(name, claim): (&ProjectName, &ClaimRecord)| {
         // After a recovery nobody can tell whether these keys were replaced since the backup.
         let is_certain = claim.is_signed() && !claim.held;
@@ -149,6 +152,7 @@ pub(crate) fn exported(claims: &BTreeMap<ProjectName, ClaimRecord>) -> ClaimsExp
     };
     ClaimsExport {
         projects: claims.iter().filter_map(claim).collect(),
+        snapshot_bytes,
     }
 }
 

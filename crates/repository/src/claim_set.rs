@@ -56,7 +56,7 @@ impl Repository {
         let (Some(policy), Some(_)) = (&self.settings.policy.claims, shards.peek()) else {
             return Ok(changes);
         };
-        let claims = exported(&self.standing_claims()?);
+        let claims = exported(&self.standing_claims()?, self.snapshot_bytes()?);
         for shard in shards {
             let (role, new) = (shard.role(), shard.document());
             let old = published.claimed.get(role);
@@ -92,6 +92,24 @@ impl Repository {
             };
         }
         Ok(claims)
+    }
+
+    /// Whether the snapshot still fits its limit when it lists the roles of `claimed` that a set adds. A
+    /// lookup visits as many roles as the policy allows, and each role fits or its rules refuse it.
+    pub(crate) fn check_room(
+        &self,
+        set: &CheckedSet,
+        published: &BTreeMap<Role, RoleRecord>,
+    ) -> Result<(), RepositoryError> {
+        let new = set.claimed.iter().map(draft::Signed::role);
+        let new = new.filter(|role| !published.contains_key(*role));
+        let new: Vec<&str> = new.map(Role::name).collect();
+        let needed = draft::snapshot_bytes_with(self.snapshot_bytes()?, new.iter().copied());
+        let limit = self.settings.policy.repository.snapshot_bytes;
+        if new.is_empty() || needed <= limit {
+            return Ok(());
+        }
+        Err(RepositoryError::NoRoom { needed, limit })
     }
 
     /// The role of a project that gets other keys is signed by them, as published or as it comes with the

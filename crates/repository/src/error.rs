@@ -200,6 +200,17 @@ pub enum RepositoryError {
         /// Why.
         flaw: Box<ShardFlaw>,
     },
+    /// The snapshot would be larger than the policy reserves for it.
+    #[error(
+        "the set was refused: with its roles the snapshot would have up to {needed} bytes, more than the \
+         {limit} of `repository.snapshot_bytes`"
+    )]
+    NoRoom {
+        /// Bytes of the snapshot at most.
+        needed: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// Two roles would delegate to one, and clients could read either (reference F31).
     #[error("{role} would have two delegators in one snapshot")]
     TwoDelegators {
@@ -339,6 +350,7 @@ impl RepositoryError {
                 | Self::Shard { .. }
                 | Self::NotResigned { .. }
                 | Self::TwoDelegators { .. }
+                | Self::NoRoom { .. }
                 | Self::WithSet { .. }
                 | Self::SetRejected { .. }
         )

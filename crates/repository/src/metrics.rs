@@ -96,6 +96,26 @@ fn counts(text: &mut Text, status: &Status) {
             status.unfinished.into(),
         ),
         (
+            "claims_registered",
+            "Projects whose keys are registered and whose developers have not released yet.",
+            status.claims.registered as u64,
+        ),
+        (
+            "claims_recently_claimed",
+            "Projects in recently-claimed.",
+            status.claims.recently_claimed as u64,
+        ),
+        (
+            "claims_claimed",
+            "Projects that an offline role delegates to.",
+            status.claims.claimed as u64,
+        ),
+        (
+            "claims_held",
+            "Projects of which nothing is taken since a recovery, until their keys are confirmed.",
+            status.claims.held as u64,
+        ),
+        (
             "store_intact",
             "Whether the store holds what was published.",
             intact.into(),

@@ -2,37 +2,30 @@
 //! anything is kept, kept before it is queued, and queued before it is acknowledged (PEP 480
 //! "Snapshot Process").
 
+mod basis;
 mod error;
 pub(crate) mod head_room;
+mod kept;
+mod report;
 
-use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Seek};
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use claims::{
-    Accepted, ClaimLimits, Operator, ProjectRole, Published, Registration, Transaction,
-    check_claim, verify_transaction,
+    Accepted, Operator, ProjectRole, Registration, Transaction, check_claim, verify_transaction,
 };
-use draft::ClaimsExport;
-use index::{DistributionFilename, ProjectName, Yanked, file_path, metadata_path};
-use metadata::{DelegatedRoles, Document, Role, RoleName, TargetFile, TargetPath, Targets, Wire};
+use index::ProjectName;
+use metadata::Role;
 use trust::Authority;
 
 pub use error::ReceiveError;
 
-use crate::batch::recently_claimed_keys;
 use crate::change::{Change, ChangeId};
-use crate::claim_record::{ClaimStage, Evidence, Granted, TransactionRecord, exported};
-use crate::developers::{own_role, project_of};
+use crate::claim_record::{ClaimStage, Evidence, Granted, TransactionRecord};
 use crate::error::RepositoryError;
-use crate::outlook::published;
-use crate::pages::Project;
-use crate::record::{FileRecord, Listing, RoleRecord};
 use crate::repository::Repository;
 use crate::standing::Standing;
-use crate::store::StorePath;
 
 /// What was taken in.
 #[derive(Clone, Debug)]
@@ -268,37 +261,6 @@ impl Repository {
         })
     }
 
-    /// Every claim whose developers sign, as published: what a ceremony freezes.
-    /// Keys that nobody has confirmed since a recovery are not for a ceremony to cement.
-    pub fn export_claims(&self) -> Result<ClaimsExport, RepositoryError> {
-        let claims = self.state.claims()?;
-        match claims.values().filter(|claim| claim.held).count() {
-            0 => Ok(exported(&claims)),
-            projects => Err(RepositoryError::ClaimsHeld { projects }),
-        }
-    }
-
-    /// Every claim, as published.
-    pub fn claims(
-        &self,
-    ) -> Result<BTreeMap<ProjectName, crate::claim_record::ClaimRecord>, RepositoryError> {
-        self.state.claims()
-    }
-
-    /// When the own role of each project expires: then clients refuse its files, and only its developers can
-    /// renew it (reference F32).
-    pub fn project_expiries(
-        &self,
-    ) -> Result<BTreeMap<ProjectName, DateTime<Utc>>, RepositoryError> {
-        let roles = self.state.roles()?.into_iter();
-        Ok(roles
-            .filter_map(|record| {
-                let project = project_of(&record.role)?;
-                (own_role(&project) == record.role).then_some((project, record.expires))
-            })
-            .collect())
-    }
-
     fn queued(
         &mut self,
         project: ProjectName,
@@ -315,209 +277,5 @@ impl Repository {
             received: received(change),
             change,
         }))
-    }
-
-    /// The limits of a transaction, where developers can sign: the policy says so, and targets delegates.
-    fn claim_limits(&self) -> Result<Option<ClaimLimits>, RepositoryError> {
-        let policy = &self.settings.policy;
-        let Some(claims) = &policy.claims else {
-            return Ok(None);
-        };
-        let before = self.read_before(&self.roles_by_name()?, None)?;
-        let targets = published(&before)?.targets;
-        if targets.as_ref().and_then(recently_claimed_keys).is_none() {
-            return Ok(None);
-        }
-        let limits = ClaimLimits::default();
-        Ok(Some(ClaimLimits {
-            role_bytes: limits.role_bytes.min(policy.repository.role_bytes),
-            file_bytes: policy.client.file_bytes,
-            sub_roles: claims.sub_roles_per_project as usize,
-            signatures: policy.client.signatures as usize,
-            ..limits
-        }))
-    }
-
-    /// What a transaction is verified against; nothing if nobody has registered keys.
-    fn known(
-        &self,
-        project: &Project,
-        signed_by: SignedBy,
-    ) -> Result<Option<Published>, RepositoryError> {
-        let developers = &project.developers;
-        let Some(claim) = &developers.claim else {
-            return Ok(None);
-        };
-        // Keys that nobody vouches for have no say before a ceremony gives it to them.
-        let registration = match (&claim.in_force, signed_by) {
-            (Some(granted), SignedBy::KeysInForce) if claim.waits_unvouched() => {
-                Some(&granted.registration)
-            }
-            _ => claim.next_registration(),
-        };
-        let Some(registration) = registration.cloned() else {
-            return Ok(None);
-        };
-        let mut last_versions = BTreeMap::new();
-        for (role, record) in &developers.roles {
-            if let Role::Delegated(name) = role {
-                last_versions.insert(name.clone(), record.version);
-            }
-        }
-        let mut roles = BTreeMap::new();
-        if claim.is_signed() {
-            let own = ProjectRole::of(registration.project.clone()).name();
-            let current = self.current_roles(&own, &developers.roles)?;
-            roles.extend(current);
-        }
-        let mut files: BTreeMap<TargetPath, TargetFile> = BTreeMap::new();
-        for file in project.now.values() {
-            let path = file_path(&file.filename);
-            files.insert(path, TargetFile::new(file.size, file.sha256));
-            if let Some((digest, size)) = file.core_metadata {
-                let path = metadata_path(&file.filename);
-                files.insert(path, TargetFile::new(size, digest));
-            }
-        }
-        let withdrawn = developers.withdrawn.iter();
-        let withdrawn = withdrawn
-            .filter_map(|name| DistributionFilename::parse_for(name, &registration.project).ok());
-        Ok(Some(Published {
-            withdrawn: withdrawn.collect(),
-            registration,
-            roles,
-            last_versions,
-            files,
-        }))
-    }
-
-    /// The files of `project-NAME` and of the sub-roles it delegates to.
-    fn current_roles(
-        &self,
-        own: &RoleName,
-        records: &BTreeMap<Role, RoleRecord>,
-    ) -> Result<BTreeMap<RoleName, Vec<u8>>, RepositoryError> {
-        let mut current = BTreeMap::new();
-        let read = |name: &RoleName| {
-            let record = records.get(&Role::Delegated(name.clone()));
-            record.map(|record| self.any_role(record)).transpose()
-        };
-        let Some(file) = read(own)? else {
-            return Ok(current);
-        };
-        let document = Targets::parse(Wire::parse(&file, usize::MAX)?.signed)?;
-        current.insert(own.clone(), file);
-        if let Some(DelegatedRoles::Listed(roles)) = document.delegations.map(|all| all.roles) {
-            for role in roles {
-                if let Some(file) = read(&role.name)? {
-                    current.insert(role.name, file);
-                }
-            }
-        }
-        Ok(current)
-    }
-
-    /// A role's file, published or on its way.
-    fn any_role(&self, record: &RoleRecord) -> Result<Vec<u8>, RepositoryError> {
-        match self.read_upload(record)? {
-            Some(bytes) => Self::held_against(record, bytes),
-            None => self.published_role(record),
-        }
-    }
-
-    /// A published role's file, held against the state's digest.
-    pub(crate) fn published_role(&self, record: &RoleRecord) -> Result<Vec<u8>, RepositoryError> {
-        let damaged = || RepositoryError::Damaged {
-            what: format!("role {}", record.role),
-        };
-        let name = record.role.versioned_file_name(record.version);
-        let path = StorePath::metadata(&name).ok_or_else(damaged)?;
-        Ok(self
-            .store
-            .get_checked(&path, record.length, record.sha256)?)
-    }
-
-    /// The file of a role that was taken in, held against its digest.
-    pub(crate) fn received_role(&self, record: &RoleRecord) -> Result<Vec<u8>, RepositoryError> {
-        match self.read_upload(record)? {
-            Some(bytes) => Self::held_against(record, bytes),
-            None => Err(self.upload_failed("open", &record.sha256)(
-                std::io::ErrorKind::NotFound.into(),
-            )),
-        }
-    }
-
-    /// The upload that should be a role, with one byte more than that at most.
-    fn read_upload(&self, record: &RoleRecord) -> Result<Option<Vec<u8>>, RepositoryError> {
-        let opened = self.uploads.open(&record.sha256);
-        let Some(upload) = opened.map_err(self.upload_failed("open", &record.sha256))? else {
-            return Ok(None);
-        };
-        let mut bytes = Vec::new();
-        upload
-            .take(record.length + 1)
-            .read_to_end(&mut bytes)
-            .map_err(self.upload_failed("read", &record.sha256))?;
-        Ok(Some(bytes))
-    }
-
-    fn held_against(record: &RoleRecord, bytes: Vec<u8>) -> Result<Vec<u8>, RepositoryError> {
-        if metadata::Sha256::of(&bytes) == record.sha256 {
-            return Ok(bytes);
-        }
-        Err(RepositoryError::Damaged {
-            what: format!("the upload of role {}", record.role),
-        })
-    }
-
-    /// Keeps new distributions and their core metadata as uploads.
-    fn keep_files<R: Read + Seek>(
-        &self,
-        transaction: &mut Transaction<R>,
-        accepted: &Accepted,
-        now: DateTime<Utc>,
-    ) -> Result<Result<Vec<FileRecord>, ReceiveError>, RepositoryError> {
-        let mut files = Vec::new();
-        for new in &accepted.new_files {
-            let copied = self.keep_with(|out| transaction.copy(&new.filename, out))?;
-            let (sha256, size) = match copied {
-                Ok(copied) => copied,
-                Err(error) => return Ok(Err(ReceiveError::Unreadable(error))),
-            };
-            // Whoever changes the archive while it is read gets nothing in.
-            if new.file.hashes.get_sha256() != Some(sha256) || new.file.length != size {
-                let error = std::io::Error::other("the archive changed while it was read");
-                return Ok(Err(ReceiveError::Unreadable(error)));
-            }
-            let core_metadata = match &new.inspected.core_metadata {
-                None => None,
-                Some(bytes) => Some(self.keep_bytes(bytes)?),
-            };
-            files.push(FileRecord {
-                filename: new.filename.clone(),
-                sha256,
-                size,
-                requires_python: new.inspected.requires_python.clone(),
-                uploaded: now,
-                core_metadata,
-                yanked: Yanked::No,
-            });
-        }
-        Ok(Ok(files))
-    }
-
-    fn keep_roles(&self, accepted: &Accepted) -> Result<Vec<RoleRecord>, RepositoryError> {
-        let keep = |role: &claims::AcceptedRole| {
-            let (sha256, length) = self.keep_bytes(&role.file)?;
-            Ok(RoleRecord {
-                role: Role::Delegated(role.name.clone()),
-                version: role.version,
-                sha256,
-                length,
-                expires: role.expires.instant(),
-                listing: Listing::Full,
-            })
-        };
-        accepted.roles.iter().map(keep).collect()
     }
 }

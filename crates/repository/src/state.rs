@@ -172,10 +172,12 @@ pub trait State: Send {
     /// How many targets there are.
     fn target_count(&self) -> Result<u64, RepositoryError>;
 
-    /// Keeps a set of offline-signed roles for the next cycle.
+    /// Keeps a set of offline-signed roles for the next cycle, and in the same transaction queues the changes
+    /// that belong to it.
     fn enqueue_set(
         &mut self,
         files: &[OfflineFile],
+        changes: &[Change],
         now: DateTime<Utc>,
     ) -> Result<i64, RepositoryError>;
 

@@ -11,7 +11,7 @@ use crate::developers::{own_role, project_of};
 use crate::error::{RepositoryError, StoreError};
 use crate::offline_set::Published;
 use crate::outlook::published;
-use crate::receive::head_room::{ENTRY_BYTES, ROLES_BEFORE_A_PROJECT};
+use crate::receive::head_room::ROLES_BEFORE_A_PROJECT;
 use crate::record::Publication;
 use crate::repository::Repository;
 use crate::store::StorePath;
@@ -230,7 +230,7 @@ impl Repository {
                 used: most + ROLES_BEFORE_A_PROJECT as u64,
                 limit: self.settings.policy.client.delegations.into(),
             },
-            projects_left: room / (ENTRY_BYTES + LONG_NAME),
+            projects_left: room / (draft::ENTRY_BYTES + LONG_NAME),
             first_to_expire: own.min_by_key(|role| role.expires).cloned(),
         })
     }

@@ -323,7 +323,10 @@ fn developers_go_on_with_their_keys_once_they_are_confirmed() {
     let report = index.recover_from_store(now).unwrap();
     let team = life.teams[0].at(&folder);
     assert_eq!(report.held, std::slice::from_ref(&team.project));
-    assert_eq!(index.status(now).unwrap().claims.held, 1);
+    let status = index.status(now).unwrap();
+    assert_eq!(status.claims.held, 1);
+    let metrics = |status| countersign_repository::prometheus_text(status, now);
+    assert!(metrics(&status).contains("\ncountersign_claims_held 1\n"));
     // What nobody has confirmed is not for a ceremony.
     let export = index.export_claims();
     assert!(matches!(
@@ -333,6 +336,9 @@ fn developers_go_on_with_their_keys_once_they_are_confirmed() {
     let projects = [team.project.clone()];
     assert_eq!(index.confirm_claims(&projects).unwrap(), projects);
     assert!(index.confirm_claims(&projects).unwrap().is_empty());
+    let status = index.status(now).unwrap();
+    assert!(metrics(&status).contains("\ncountersign_claims_held 0\n"));
+    assert!(metrics(&status).contains("\ncountersign_claims_recently_claimed "));
     assert_eq!(index.export_claims().unwrap().projects.len(), 1);
     team.follow(&Reader::of(&index, &life.ceremony, now).project_roles(GREETER));
     team.release(&mut index, &[team.wheel("1.2")], &[], now)

@@ -239,8 +239,15 @@ impl State for PostgresState {
         read::count(&self.session, "targets")
     }
 
-    fn enqueue_set(&mut self, files: &[OfflineFile], now: DateTime<Utc>) -> Answer<i64> {
+    fn enqueue_set(
+        &mut self,
+        files: &[OfflineFile],
+        changes: &[Change],
+        now: DateTime<Utc>,
+    ) -> Answer<i64> {
         self.session.transact("keeping a set", |transaction| {
+            let changes: Vec<&Change> = changes.iter().collect();
+            journal::enqueue(transaction, &changes, now)?;
             journal::enqueue_set(transaction, files, now)
         })
     }

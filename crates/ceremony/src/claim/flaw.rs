@@ -41,6 +41,17 @@ pub enum ClaimPlanFlaw {
         /// What is not so.
         why: &'static str,
     },
+    /// The snapshot would be larger than the policy reserves for it, and clients could refuse it.
+    #[error(
+        "with the roles that this event adds the snapshot would have up to {needed} bytes, more than the \
+         {limit} of `repository.snapshot_bytes`"
+    )]
+    NoRoom {
+        /// Bytes of the snapshot at most.
+        needed: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// The first claim brings the roles, and so their keys.
     #[error("nothing is claimed yet: say who will sign `claimed` and who its shards")]
     KeysMissing,

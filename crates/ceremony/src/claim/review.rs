@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use draft::{ExportedClaim, ProjectChange, RegisteredKeys, delegated_projects};
 use index::ProjectName;
 use metadata::Sha256;
+use policy::Claims;
 
 use crate::{CeremonyError, Event};
 
@@ -24,6 +25,24 @@ pub struct ClaimsReview {
     pub bytes: u64,
     /// How many it may have (policy `repository.role_bytes`).
     pub limit: u64,
+    /// The snapshot once the event is published.
+    pub snapshot: SnapshotRoom,
+    /// Roles that the longest lookup visits.
+    pub roles_visited: u32,
+    /// How many clients visit (policy `client.delegations`).
+    pub roles_visited_limit: u32,
+}
+
+/// What is left of the snapshot's limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SnapshotRoom {
+    /// Bytes that it has at most: those of the day the claims were exported, what is added, and room for
+    /// signatures.
+    pub used: u64,
+    /// How many it may have (policy `repository.snapshot_bytes`).
+    pub limit: u64,
+    /// Whether the event adds roles to it.
+    pub grows: bool,
 }
 
 /// One project.
@@ -44,9 +63,25 @@ pub struct ProjectReview {
 }
 
 impl Event {
+    /// What the roles that are new leave of the snapshot; nothing for an event without claims.
+    pub(super) fn snapshot_room(&self) -> Option<SnapshotRoom> {
+        let claims = self.claims.as_ref()?;
+        let new = self.claimed.iter();
+        let new = new.filter(|slot| slot.previous.is_none() && slot.new.is_some());
+        let new: Vec<&str> = new.map(|slot| slot.role.name()).collect();
+        Some(SnapshotRoom {
+            grows: !new.is_empty(),
+            used: draft::snapshot_bytes_with(claims.snapshot_bytes, new),
+            limit: self.policy.repository.snapshot_bytes,
+        })
+    }
+
     /// What becomes of projects; nothing for an event that is about none.
     pub(crate) fn review_claims(&self) -> Result<Option<ClaimsReview>, CeremonyError> {
         let (Some(part), Some(claims)) = (&self.description.claims, &self.claims) else {
+            return Ok(None);
+        };
+        let Some(snapshot) = self.snapshot_room() else {
             return Ok(None);
         };
         let slot = self.claimed.iter();
@@ -73,6 +108,9 @@ impl Event {
             kept,
             bytes: slot.payload().map_or(0, |(_, bytes)| bytes.len() as u64),
             limit: self.policy.repository.role_bytes,
+            snapshot,
+            roles_visited: self.policy.claims.as_ref().map_or(0, Claims::longest_walk),
+            roles_visited_limit: self.policy.client.delegations,
         }))
     }
 

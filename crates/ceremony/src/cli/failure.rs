@@ -273,6 +273,9 @@ fn ceremony_hint(error: &CeremonyError) -> Option<&'static str> {
                  changing wait for their next release"
             }
             ClaimPlanFlaw::OtherShard { .. } => "hold an event of its own for it",
+            ClaimPlanFlaw::NoRoom { .. } => {
+                "fewer and larger bins make room; `rebin.md` has the steps"
+            }
             _ => return None,
         },
         CeremonyError::Shard { .. } => {

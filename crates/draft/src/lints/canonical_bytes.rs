@@ -13,7 +13,7 @@ pub(super) const RULE: Rule = Rule {
 
 /// Room for the envelope and its signatures beside the signed part: a dozen signatures of the
 /// largest kind.
-pub(super) const ENVELOPE_BYTES: u64 = 16_384;
+pub(crate) const ENVELOPE_BYTES: u64 = 16_384;
 
 fn check(case: &Case<'_>) -> Vec<String> {
     let mut broken = Vec::new();
@@ -25,24 +25,26 @@ fn check(case: &Case<'_>) -> Vec<String> {
     if has_control(case.canonical) && case.canonical.iter().any(control) {
         broken.push("the signed part has a control character".to_owned());
     }
-    let limit = match case.role {
-        Role::Root => case.policy.client.root_bytes.saturating_sub(ENVELOPE_BYTES),
-        Role::Timestamp => case
-            .policy
-            .client
-            .timestamp_bytes
-            .saturating_sub(ENVELOPE_BYTES / 4),
-        Role::Snapshot => case
-            .policy
-            .client
-            .snapshot_bytes
-            .saturating_sub(ENVELOPE_BYTES),
-        Role::Targets | Role::Delegated(_) => case.policy.repository.role_bytes,
+    let (client, repository) = (&case.policy.client, &case.policy.repository);
+    let (name, limit) = match case.role {
+        Role::Root => (
+            "client.root_bytes",
+            client.root_bytes.saturating_sub(ENVELOPE_BYTES),
+        ),
+        Role::Timestamp => (
+            "client.timestamp_bytes",
+            client.timestamp_bytes.saturating_sub(ENVELOPE_BYTES / 4),
+        ),
+        Role::Snapshot => (
+            "client.snapshot_bytes",
+            client.snapshot_bytes.saturating_sub(ENVELOPE_BYTES),
+        ),
+        Role::Targets | Role::Delegated(_) => ("repository.role_bytes", repository.role_bytes),
     };
     let length = case.canonical.len() as u64;
     if length > limit {
         broken.push(format!(
-            "{length} bytes are more than the {limit} that clients read"
+            "{length} bytes are more than the {limit} that clients read (`{name}`)"
         ));
     }
     broken
@@ -96,7 +98,9 @@ mod tests {
         };
         assert_eq!(found(length), [""; 0]);
         let limit = length - 1;
-        let expected = format!("{length} bytes are more than the {limit} that clients read");
+        let expected = format!(
+            "{length} bytes are more than the {limit} that clients read (`repository.role_bytes`)"
+        );
         assert_eq!(found(limit), [expected]);
     }
 

@@ -28,6 +28,8 @@ mod threshold_reachable;
 mod timestamp_lists_snapshot;
 mod version_follows;
 
+pub(crate) use canonical_bytes::ENVELOPE_BYTES;
+
 use std::fmt;
 
 use chrono::{DateTime, Utc};

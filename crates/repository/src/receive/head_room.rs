@@ -14,10 +14,6 @@ use crate::claim_record::{ClaimRecord, ClaimStage};
 use crate::error::RepositoryError;
 use crate::repository::Repository;
 
-/// Bytes of a snapshot's entry besides the role's name: version, length, SHA-256 and punctuation, the
-/// numbers as long as they get.
-pub(crate) const ENTRY_BYTES: u64 = 128;
-
 /// Roles that a lookup of a project's file visits besides those of the project: `targets` and the
 /// delegators, once the project is claimed.
 pub(crate) const ROLES_BEFORE_A_PROJECT: usize = 3;
@@ -26,6 +22,13 @@ pub(crate) const ROLES_BEFORE_A_PROJECT: usize = 3;
 const SIGNATURE_BYTES: u64 = 300;
 
 impl Repository {
+    /// Bytes of the snapshot in force; none before the first.
+    pub(crate) fn snapshot_bytes(&self) -> Result<u64, RepositoryError> {
+        let roles = self.state.roles()?;
+        let mut snapshots = roles.iter().filter(|record| record.role == Role::Snapshot);
+        Ok(snapshots.next().map_or(0, |record| record.length))
+    }
+
     /// Whether one more project can be claimed before a ceremony has moved others.
     pub(super) fn room_for_a_claim(&self) -> Result<Result<(), ReceiveError>, RepositoryError> {
         let claims = self.state.claims()?;
@@ -75,14 +78,13 @@ impl Repository {
         known: &Published,
     ) -> Result<Result<(), ReceiveError>, RepositoryError> {
         let limits = self.settings.policy.repository;
-        let roles = self.state.roles()?;
-        let snapshot = roles.iter().find(|record| record.role == Role::Snapshot);
         let new = accepted.roles.iter();
         let new = new.filter(|role| !known.last_versions.contains_key(&role.name));
-        let more: u64 = new
-            .map(|role| ENTRY_BYTES + role.name.as_str().len() as u64)
-            .sum();
-        let needed = snapshot.map_or(0, |record| record.length) + more;
+        let new: Vec<&str> = new.map(|role| role.name.as_str()).collect();
+        if new.is_empty() {
+            return Ok(Ok(()));
+        }
+        let needed = draft::snapshot_bytes_with(self.snapshot_bytes()?, new);
         Ok(at_most(
             "bytes of the snapshot",
             needed,

@@ -91,6 +91,7 @@ fn check_name(db: &Connection, file: &FileRecord) -> Result<(), RepositoryError>
 pub(super) fn enqueue_set(
     db: &mut Connection,
     files: &[OfflineFile],
+    changes: &[Change],
     now: DateTime<Utc>,
 ) -> Result<i64, RepositoryError> {
     const DOING: &str = "keeping a set";
@@ -105,6 +106,9 @@ pub(super) fn enqueue_set(
             let row = params![id, file.role.name(), signed(file.version.get()), file.bytes];
             db.execute("INSERT INTO set_files VALUES (?1, ?2, ?3, ?4)", row)
                 .map_err(failed(DOING))?;
+        }
+        for change in changes {
+            queue(db, change, now)?;
         }
         Ok(id)
     })

@@ -244,9 +244,10 @@ impl State for SqliteState {
     fn enqueue_set(
         &mut self,
         files: &[OfflineFile],
+        changes: &[Change],
         now: DateTime<Utc>,
     ) -> Result<i64, RepositoryError> {
-        journal::enqueue_set(&mut self.db, files, now)
+        journal::enqueue_set(&mut self.db, files, changes, now)
     }
 
     fn waiting_sets(&self) -> Result<Vec<OfflineSet>, RepositoryError> {

@@ -279,8 +279,18 @@ impl State for FailingState {
     fn target_count(&self) -> Outcome<u64> {
         self.inner.target_count()
     }
-    fn enqueue_set(&mut self, files: &[OfflineFile], now: DateTime<Utc>) -> Outcome<i64> {
-        self.inner.enqueue_set(files, now)
+    fn enqueue_set(
+        &mut self,
+        files: &[OfflineFile],
+        changes: &[Change],
+        now: DateTime<Utc>,
+    ) -> Outcome<i64> {
+        let mut id = 0;
+        self.run(|state| {
+            id = state.enqueue_set(files, changes, now)?;
+            Ok(())
+        })?;
+        Ok(id)
     }
     fn waiting_sets(&self) -> Outcome<Vec<OfflineSet>> {
         self.inner.waiting_sets()

@@ -410,6 +410,28 @@ impl Reader {
         }
     }
 
+    /// Which of `recently-claimed` and the shards of `claimed` delegate to a role.
+    pub fn delegators_of(&self, role: &str) -> Vec<String> {
+        let entries = self.snapped.snapshot().entries();
+        let delegators = entries.filter_map(|(name, file)| {
+            let name = name.strip_suffix(".json").unwrap();
+            let may = name == draft::RECENTLY_CLAIMED || draft::is_claimed_shard(name);
+            let file = format!("metadata/{}.{name}.json", file.version);
+            may.then(|| (name.to_owned(), fs::read(self.folder.join(file)).unwrap()))
+        });
+        let lists = |file: &[u8]| {
+            let document = Targets::parse(Wire::parse(file, 9).unwrap().signed).unwrap();
+            let listed = draft::delegated_projects(&document).unwrap();
+            listed
+                .keys()
+                .any(|project| format!("project-{project}") == role)
+        };
+        delegators
+            .filter(|(_, file)| lists(file))
+            .map(|(name, _)| name)
+            .collect()
+    }
+
     /// The files of a project's roles, as the snapshot lists them.
     pub fn project_roles(&self, project: &str) -> std::collections::BTreeMap<String, Vec<u8>> {
         let own = format!("project-{project}");

@@ -107,7 +107,7 @@ fn a_commit_without_an_answer_counts_once() {
         let held = lease.acquire().unwrap();
         assert!(way.broke());
         way.break_next_commit(how);
-        let id = state.enqueue_set(&[], start()).unwrap();
+        let id = state.enqueue_set(&[], &[], start()).unwrap();
         assert!(way.broke());
         let waiting = direct.waiting_sets().unwrap();
         assert_eq!(waiting.len(), round + 1, "one set for each call");

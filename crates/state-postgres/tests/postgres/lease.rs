@@ -84,7 +84,7 @@ fn a_writer_of_before_writes_nothing() {
     assert!(other.state.staged().unwrap().is_none());
     assert_eq!(other.state.head().unwrap().generation, 0);
     // Intake is anybody's.
-    one.state.enqueue_set(&[], start()).unwrap();
+    one.state.enqueue_set(&[], &[], start()).unwrap();
 }
 
 #[test]

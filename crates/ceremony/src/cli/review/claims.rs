@@ -23,6 +23,14 @@ pub(super) fn describe(review: &ClaimsReview, all: bool, out: &mut String) {
         review.bytes,
         review.limit
     );
+    let _ = writeln!(
+        out,
+        "what clients read: a snapshot of at most {} of {} bytes, at most {} of {} roles a lookup",
+        review.snapshot.used,
+        review.snapshot.limit,
+        review.roles_visited,
+        review.roles_visited_limit
+    );
     for one in review.projects.iter().take(shown) {
         project(one, &review.shard, out);
     }
@@ -106,6 +114,8 @@ pub(super) fn to_json(review: &ClaimsReview) -> Value {
         "kept": review.kept,
         "bytes": review.bytes,
         "limit": review.limit,
+        "snapshot": { "used": review.snapshot.used, "limit": review.snapshot.limit },
+        "roles_visited": { "used": review.roles_visited, "limit": review.roles_visited_limit },
         "projects": projects.collect::<Vec<_>>(),
     })
 }

@@ -80,7 +80,7 @@ pub(crate) enum DeliveryError {
         source: reqwest::Error,
     },
     /// It said no.
-    #[error("the intake refused it ({status}): {detail}", status = problem.status, detail = problem.detail)]
+    #[error("the intake refused it ({}): {detail}", which(problem), detail = problem.detail)]
     Refused {
         /// Why.
         problem: Box<Problem>,
@@ -99,6 +99,15 @@ pub(crate) enum DeliveryError {
         /// Its status.
         status: u16,
     },
+}
+
+/// The status, and the rule that a transaction breaks.
+fn which(problem: &Problem) -> String {
+    let status = problem.status;
+    match &problem.code {
+        Some(code) => format!("{status}, {code}"),
+        None => status.to_string(),
+    }
 }
 
 #[derive(Serialize)]
