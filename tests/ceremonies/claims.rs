@@ -1,34 +1,58 @@
-//! A project goes from its first signed release to an offline role, gets other keys there, loses them, and
-//! is given back: each step a ceremony with the shipped programs, published in the middle of somebody's
-//! update, and read by our client and python-tuf, new ones and ones that have seen everything; by tough and
-//! by pip where a file has just changed hands.
+//! A project goes from its first signed release to an offline role, gets other keys there, loses them, gets
+//! another name, and is given back: each step a ceremony with the shipped programs, published in the middle
+//! of somebody's update. Every state is read by our client and python-tuf, new ones and ones that have seen
+//! everything, and by tough; by pip where a file has just changed hands.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
-use countersign_tests::environment::samples;
+use countersign_tests::environment::{clean_command, prepared, said, samples};
 use serde_json::Value;
 
 use crate::desk::{Desk, copy_folder};
 
 const PROJECT: &str = "countersign-sample-greeter";
+/// What it is called later.
+const RENAMED: &str = "countersign-sample-welcome";
 const INDEX: &str = "https://index.example/";
 
-/// The rehearsal's policy, with developers; keys that nobody vouches for wait for a second.
-fn policy() -> String {
+/// A policy with developers: the keys of their roles as few as can be.
+pub(crate) fn developers_sign(policy: &str) -> String {
     let role = |name, kind| {
         let keys = "keys = 1\nthreshold = 1\nlifetime = \"3h\"";
         format!("[claims.{name}]\nkind = \"{kind}\"\n{keys}\n")
     };
     [
-        policy::Policy::built_in_text("rehearsal").unwrap(),
-        "[claims]\nshards = 16\nrecently_claimed_projects = 10\nsub_roles_per_project = 8\n\
-         lost_keys_wait = \"1s\"\n",
+        policy,
+        "[claims]\nshards = 16\nrecently_claimed_projects = 10\nsub_roles_per_project = 8\n",
         &role("claimed", "offline"),
         &role("claimed-shard", "offline"),
         &role("publishers-claimed", "offline"),
         &role("recently-claimed", "online"),
     ]
     .join("\n")
+}
+
+/// The rehearsal's policy, with developers; keys that nobody vouches for wait for a second.
+fn policy() -> String {
+    let text = developers_sign(policy::Policy::built_in_text("rehearsal").unwrap());
+    text.replacen("[claims]\n", "[claims]\nlost_keys_wait = \"1s\"\n", 1)
+}
+
+/// The distributions of the project.
+fn greeter() -> Vec<PathBuf> {
+    let all = samples().into_iter();
+    all.filter(|path| path.to_string_lossy().contains("greeter"))
+        .collect()
+}
+
+/// The developers of the project register a key and sign what the index has of it.
+pub(crate) fn developers_release(desk: &Desk) {
+    for name in ["dev.pem", "operator.pem"] {
+        project(desk, &["key", "new", name]);
+    }
+    register(desk, PROJECT, "countersign-project", &["dev.pem"]);
+    first_release(desk, "countersign-project", &greeter(), "dev.pem");
 }
 
 #[test]
@@ -40,16 +64,16 @@ fn from_a_first_release_to_an_offline_role_and_back() {
     }
     desk.online_key("online");
     genesis(&mut desk);
-    for name in ["dev.pem", "operator.pem"] {
-        project(&desk, &["key", "new", name]);
-    }
-    register(&desk, "countersign-project", &["dev.pem"]);
-    first_release(&desk);
+    desk.index.audit();
+    developers_release(&desk);
+    desk.index.audit();
     claimed(&mut desk);
+    desk.index.audit();
     keys_replaced(&mut desk);
     keys_lost(&mut desk);
     desk.index.audit();
-    desk.index.install_with_pip();
+    desk.index.install_with_pip(PROJECT);
+    renamed(&mut desk);
     given_back(&mut desk);
 }
 
@@ -77,7 +101,7 @@ fn project(desk: &Desk, arguments: &[&str]) -> String {
 }
 
 /// Keys of the project go to the index: challenge, request, grant.
-fn register(desk: &Desk, folder: &str, keys: &[&str]) {
+fn register(desk: &Desk, project_name: &str, folder: &str, keys: &[&str]) {
     let file = |what: &str| format!("{folder}-{what}.json");
     let (challenge, grant) = (file("challenge"), file("grant"));
     let operator = ["--operator-key", "operator.pem", "--passphrase-file", "pin"];
@@ -86,7 +110,7 @@ fn register(desk: &Desk, folder: &str, keys: &[&str]) {
         let all = [&["index", "claims"], arguments, &operator, &at].concat();
         desk.index.ok(&all)
     };
-    claims(&["challenge", PROJECT, "--to", &challenge]);
+    claims(&["challenge", project_name, "--to", &challenge]);
     let public: Vec<String> = keys
         .iter()
         .skip(1)
@@ -94,7 +118,7 @@ fn register(desk: &Desk, folder: &str, keys: &[&str]) {
         .collect();
     let mut claim = vec![
         "claim",
-        PROJECT,
+        project_name,
         "--project-dir",
         folder,
         "--challenge",
@@ -112,7 +136,7 @@ fn register(desk: &Desk, folder: &str, keys: &[&str]) {
     for key in &keys[1..] {
         let more = [
             "claim",
-            PROJECT,
+            project_name,
             "--project-dir",
             folder,
             "--add-signature",
@@ -124,7 +148,7 @@ fn register(desk: &Desk, folder: &str, keys: &[&str]) {
     let request = format!("{folder}/request.json");
     claims(&[
         "grant",
-        PROJECT,
+        project_name,
         "--challenge",
         &challenge,
         "--request",
@@ -138,33 +162,46 @@ fn register(desk: &Desk, folder: &str, keys: &[&str]) {
     desk.index.tick();
 }
 
-fn first_release(desk: &Desk) {
-    let greeter = samples().into_iter();
-    let greeter: Vec<_> = greeter
-        .filter(|path| path.to_string_lossy().contains("greeter"))
-        .collect();
-    let files: Vec<&str> = greeter.iter().map(|path| path.to_str().unwrap()).collect();
-    let sign = ["--yes", "--key", "dev.pem"];
-    project(desk, &[&["sign"], &files[..], &sign].concat());
+fn first_release(desk: &Desk, folder: &str, files: &[PathBuf], key: &str) {
+    let files: Vec<&str> = files.iter().map(|path| path.to_str().unwrap()).collect();
+    let at = ["--project-dir", folder];
+    let sign = ["--yes", "--key", key];
+    project(desk, &[&["sign"], &files[..], &at, &sign].concat());
+    let archive = format!("first-of-{folder}.zip");
+    let to = ["--to", &archive];
     desk.index
-        .ok(&[&["project", "upload"], &files[..], &["--to", "first.zip"]].concat());
-    desk.index.ok(&["index", "receive", "first.zip"]);
+        .ok(&[&["project", "upload"], &files[..], &at, &to].concat());
+    received(desk, folder, &archive);
+}
+
+/// The index takes an archive and publishes it; everybody reads the result.
+fn received(desk: &Desk, folder: &str, archive: &str) {
+    desk.index.ok(&["index", "receive", archive]);
     desk.index.tick();
-    desk.index.ok(&["project", "accepted"]);
-    desk.index.read("warm");
-    desk.index.read_with_python("warm");
+    desk.index
+        .ok(&["project", "accepted", "--project-dir", folder]);
+    for client in [&format!("new-{archive}"), "warm"] {
+        desk.index.read(client);
+        desk.index.read_with_python(client);
+    }
 }
 
 /// What the index wrote down, for the next event.
-fn export(desk: &Desk, name: &str) -> String {
+pub(crate) fn export(desk: &Desk, name: &str) -> String {
     desk.index.ok(&["index", "claims", "export", "--to", name]);
     format!("--claims={name}")
 }
 
 fn stage(desk: &Desk) -> Value {
+    stage_of(desk, PROJECT)
+}
+
+fn stage_of(desk: &Desk, project: &str) -> Value {
     let said = desk.index.ok(&["index", "claims", "list", "--json"]);
     let list: Value = serde_json::from_str(&said).unwrap();
-    list["claims"][0].clone()
+    let mut claims = list["claims"].as_array().unwrap().iter();
+    let claim = claims.find(|claim| claim["project"] == project);
+    claim.cloned().unwrap_or_default()
 }
 
 fn claimed(desk: &mut Desk) {
@@ -185,10 +222,12 @@ fn claimed(desk: &mut Desk) {
     ];
     let event = desk.plan("claim", &[&[claims.as_str()], &keys[..]].concat());
     let said = desk.ok(&["review", &event]);
-    assert!(
-        said.contains(&format!("project {PROJECT} moves to claimed-")),
-        "{said}"
-    );
+    for words in [
+        format!("project {PROJECT} moves to claimed-"),
+        "of 2000000 bytes, at most 12 of 32 roles a lookup".to_owned(),
+    ] {
+        assert!(said.contains(&words), "{said}");
+    }
     desk.sign(&event, "Ada", &["file:targets"]);
     desk.sign(&event, "Eve", &["file:eve"]);
     desk.sign(&event, "Fay", &["file:fay"]);
@@ -200,7 +239,7 @@ fn claimed(desk: &mut Desk) {
 /// Another key comes, vouched for by the one that goes.
 fn keys_replaced(desk: &mut Desk) {
     project(desk, &["key", "new", "dev-2.pem"]);
-    register(desk, "second", &["dev.pem", "dev-2.pem"]);
+    register(desk, PROJECT, "second", &["dev.pem", "dev-2.pem"]);
     resigned(
         desk,
         "countersign-project",
@@ -231,7 +270,7 @@ fn keys_replaced(desk: &mut Desk) {
 /// Both keys are gone. Nobody vouches for the third, so its release comes with the set, or not at all.
 fn keys_lost(desk: &mut Desk) {
     project(desk, &["key", "new", "dev-3.pem"]);
-    register(desk, "third", &["dev-3.pem"]);
+    register(desk, PROJECT, "third", &["dev-3.pem"]);
     resigned(desk, "second", "third", &["dev-3.pem"]);
     let said = desk.index.refused(&["index", "receive", "third.zip"]);
     assert!(said.contains("(signatures)"), "{said}");
@@ -278,15 +317,77 @@ fn resigned(desk: &Desk, before: &str, folder: &str, keys: &[&str]) {
         .ok(&[&["project", "upload", "--to", &archive], &at[..]].concat());
 }
 
-fn given_back(desk: &mut Desk) {
-    let said = desk.index.refused(&["index", "claims", "release", PROJECT]);
-    assert!(said.contains("only a ceremony"), "{said}");
+/// The new name is claimed like any other. The old one stays claimed, with a release that gives up every
+/// file, so that nobody else gets it; in between, both are there.
+fn renamed(desk: &mut Desk) {
+    let folder = "welcome";
+    register(desk, RENAMED, folder, &["dev-3.pem"]);
+    let wheel = under_the_new_name(desk, &greeter()[0]);
+    desk.index.gains(wheel.clone());
+    first_release(desk, folder, &[wheel], "dev-3.pem");
+    assert_eq!(stage_of(desk, RENAMED)["stage"], "recently-claimed");
+    desk.index.audit();
+
+    let files = desk.index.loses("greeter");
+    let at = ["--project-dir", "third"];
+    let mut sign = vec!["sign", "--yes", "--key", "dev-3.pem"];
+    sign.extend(files.iter().flat_map(|file| ["--withdraw", file.as_str()]));
+    project(desk, &[&sign[..], &at].concat());
+    let to = ["project", "upload", "--to", "last.zip"];
+    desk.index.ok(&[&to[..], &at].concat());
+    received(desk, "third", "last.zip");
+    desk.index.audit();
+
     let claims = export(desk, "claims-4.json");
-    let event = desk.plan("claim", &[&claims, &format!("--release={PROJECT}")]);
+    let event = desk.plan("claim", &[&claims]);
+    let said = desk.ok(&["review", &event]);
+    let moved = format!("project {RENAMED} moves to claimed-");
+    assert!(said.contains(&moved), "{said}");
+    desk.sign(&event, "Eve", &["file:eve"]);
+    desk.sign(&event, "Fay", &["file:fay"]);
+    desk.publish(&event);
+    for name in [PROJECT, RENAMED] {
+        assert_eq!(stage_of(desk, name)["stage"], "claimed");
+    }
+    desk.index.audit();
+    desk.index.install_with_pip(RENAMED);
+}
+
+/// The same wheel, of a project with another name.
+fn under_the_new_name(desk: &Desk, from: &Path) -> PathBuf {
+    let name = from.file_name().unwrap().to_str().unwrap();
+    let to = desk.path(&name.replace("greeter", "welcome"));
+    let script = "
+import sys, zipfile
+with zipfile.ZipFile(sys.argv[1]) as old, zipfile.ZipFile(sys.argv[2], 'w') as new:
+    for name in old.namelist():
+        data = old.read(name).replace(b'greeter', b'welcome')
+        if name.endswith('RECORD'):
+            data = b''.join(line.split(b',')[0] + b',,\\n' for line in data.splitlines())
+        new.writestr(name.replace('greeter', 'welcome'), data)
+";
+    let output = clean_command(prepared("venv/bin/python"), &desk.path(""))
+        .args(["-c", script])
+        .args([from, &to])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    to
+}
+
+/// The index speaks for the new name again: with its file, and a role that nobody delegates to any more.
+fn given_back(desk: &mut Desk) {
+    let said = desk.index.refused(&["index", "claims", "release", RENAMED]);
+    assert!(said.contains("only a ceremony"), "{said}");
+    let claims = export(desk, "claims-5.json");
+    let event = desk.plan("claim", &[&claims, &format!("--release={RENAMED}")]);
     let said = desk.ok(&["review", &event]);
     assert!(said.contains("the index speaks for it again"), "{said}");
     desk.sign(&event, "Fay", &["file:fay"]);
     desk.publish(&event);
-    assert!(stage(desk).is_null());
+    assert!(stage_of(desk, RENAMED).is_null());
+    assert_eq!(stage(desk)["stage"], "claimed");
     assert!(fs::exists(desk.path(&event).join("claims.json")).unwrap());
+    let said = desk.index.audit();
+    assert!(said.contains("1 tombstones: nobody delegates"), "{said}");
 }

@@ -24,6 +24,10 @@ use url::Url;
 pub(crate) struct Index {
     home: PathBuf,
     keys: Vec<String>,
+    /// Files that clients find.
+    files: Vec<PathBuf>,
+    /// Files that they found before.
+    gone: Vec<PathBuf>,
 }
 
 impl Index {
@@ -32,6 +36,8 @@ impl Index {
         let index = Self {
             home: home.to_owned(),
             keys: Vec::new(),
+            files: samples(),
+            gone: Vec::new(),
         };
         index.ok(&["index", "init", "--policy", policy]);
         let files = samples();
@@ -43,6 +49,21 @@ impl Index {
     /// Gives the signer one more key, a file in the index's home.
     pub(crate) fn add_key(&mut self, name: &str) {
         self.keys.push(format!("file:{name}"));
+    }
+
+    /// Clients find one more file from now on.
+    pub(crate) fn gains(&mut self, file: PathBuf) {
+        self.files.push(file);
+    }
+
+    /// Clients find the files with this in their names no longer. Gives their names.
+    pub(crate) fn loses(&mut self, what: &str) -> Vec<String> {
+        let files = std::mem::take(&mut self.files).into_iter();
+        let (gone, left): (Vec<_>, Vec<_>) = files.partition(|path| name_of(path).contains(what));
+        self.files = left;
+        let names = gone.iter().map(|path| name_of(path)).collect();
+        self.gone.extend(gone);
+        names
     }
 
     /// Takes the oldest key from the signer.
@@ -126,6 +147,8 @@ impl Index {
         Self {
             home: self.home.clone(),
             keys: self.keys.clone(),
+            files: self.files.clone(),
+            gone: self.gone.clone(),
         }
     }
 
@@ -134,7 +157,7 @@ impl Index {
         self.home.join("countersign-data/repository")
     }
 
-    /// Every sample file through our client, which trusts the first root.
+    /// Every file through our client, which trusts the first root.
     pub(crate) fn read(&self, client: &str) {
         let transport = transport_for(&self.url("metadata"), Pace::default()).unwrap();
         self.read_through(client, transport);
@@ -163,17 +186,24 @@ impl Index {
         runtime.unwrap().block_on(async {
             let session = updater.refresh(Utc::now()).await;
             let session = session.unwrap_or_else(|error| panic!("{client}: {error:?}"));
-            for path in sample_paths() {
+            for path in paths(&self.files) {
                 let answer = session.find(&TargetPath::parse(&path).unwrap()).await;
                 assert!(
                     matches!(answer, Answer::Found(_)),
                     "{client}: {path}: {answer:?}"
                 );
             }
+            for path in paths(&self.gone) {
+                let answer = session.find(&TargetPath::parse(&path).unwrap()).await;
+                assert!(
+                    matches!(answer, Answer::Terminated(_)),
+                    "{client}: {path}: {answer:?}"
+                );
+            }
         });
     }
 
-    /// Every sample file through python-tuf, which trusts the first root.
+    /// Every file through python-tuf, which trusts the first root.
     pub(crate) fn read_with_python(&self, client: &str) {
         let server = Server::of_folder(&self.store());
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("readers/python_tuf.py");
@@ -183,14 +213,15 @@ impl Index {
             .arg(script)
             .args([server.url("metadata/"), server.url("targets/")])
             .args([&self.home.join("published/1.root.json"), &work])
-            .args(sample_paths())
+            .args(paths(&self.files))
+            .args(paths(&self.gone).iter().map(|path| format!("!{path}")))
             .output()
             .unwrap();
         assert!(output.status.success(), "{client}: {}", said(&output));
     }
 
-    /// The whole repository through our client and tough, from the first root on.
-    pub(crate) fn audit(&self) {
+    /// The whole repository through our client and tough, from the first root on. What it says.
+    pub(crate) fn audit(&self) -> String {
         let store = self.store();
         let root = self.home.join("published/1.root.json");
         let said = self.ok(&[
@@ -202,12 +233,13 @@ impl Index {
         ]);
         assert!(said.contains("tough agrees: "), "{said}");
         assert!(!said.contains("WRONG"), "{said}");
+        said
     }
 
-    /// pip installs through the proxy, which trusts the first root.
-    pub(crate) fn install_with_pip(&self) {
+    /// pip installs a project through the proxy, which trusts the first root.
+    pub(crate) fn install_with_pip(&self, project: &str) {
         let server = Server::of_folder(&self.store());
-        let (port, folder) = (free_port(), self.home.join("proxy"));
+        let (port, folder) = (free_port(), self.home.join(format!("proxy-{project}")));
         fs::create_dir(&folder).unwrap();
         let mut proxy = clean_command(program("countersign"), &folder);
         proxy
@@ -221,25 +253,29 @@ impl Index {
             .args(["--metadata-dir", "trusted", "--cache-dir", "cache"])
             .args(["--listen", &format!("127.0.0.1:{port}")]);
         let proxy = Server::start(proxy, port);
-        let into = self.home.join("installed");
+        let into = self.home.join(format!("installed-{project}"));
         let output = clean_command(prepared("venv/bin/python"), &self.home)
             .args(["-m", "pip", "install", "--no-cache-dir", "--retries", "0"])
             .args(["--index-url", &proxy.url("simple/"), "--target"])
             .arg(&into)
-            .arg("countersign-sample-greeter")
+            .arg(project)
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", said(&output));
-        assert!(into.join("countersign_sample_greeter").is_dir());
+        assert!(into.join(project.replace('-', "_")).is_dir());
     }
 }
 
-fn sample_paths() -> Vec<String> {
-    let paths = samples().into_iter().map(|path| {
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        file_path(&DistributionFilename::parse(&name).unwrap()).to_string()
-    });
-    paths.collect()
+fn name_of(file: &Path) -> String {
+    file.file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+fn paths(files: &[PathBuf]) -> Vec<String> {
+    let path = |file: &PathBuf| {
+        let name = DistributionFilename::parse(&name_of(file)).unwrap();
+        file_path(&name).to_string()
+    };
+    files.iter().map(path).collect()
 }
 
 /// Lets something happen right before the first file is read that has this in its name: a snapshot, or what

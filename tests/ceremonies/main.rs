@@ -39,7 +39,7 @@ fn from_genesis_to_a_new_majority_of_holders() {
     key_lost(&mut desk);
     majority_replaced(&mut desk);
     desk.index.audit();
-    desk.index.install_with_pip();
+    desk.index.install_with_pip("countersign-sample-greeter");
 }
 
 /// Every offline key is proved for the invitation, with what its token says of itself.

@@ -1,4 +1,4 @@
-//! The rehearsal that is checked in: a genesis with three of five root keys and a rotation, held
+//! The rehearsal that is checked in: a genesis with three of five root keys, a rotation and a claim, held
 //! with tokens in software every time, and once recorded. A stranger's `verify` accepts the recording.
 
 use std::fs;
@@ -6,30 +6,29 @@ use std::path::{Path, PathBuf};
 
 use countersign_tests::environment::{clean_command, program, said};
 
+use crate::claims;
 use crate::desk::{Desk, copy_folder};
 
-const EVENTS: [&str; 2] = ["1-genesis", "2-rotate-root"];
+const EVENTS: [&str; 3] = ["1-genesis", "2-rotate-root", "3-claim"];
 
 /// Where the recording is.
 fn recording() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../keys-ceremony/rehearsal")
 }
 
-/// The rehearsal policy with five root keys, three of which sign.
+/// The rehearsal policy with five root keys, three of which sign, and with developers.
 fn three_of_five() -> String {
     let text = policy::Policy::built_in_text("rehearsal").unwrap();
     let text = text.replacen("keys = 3 ", "keys = 5 ", 1);
     let text = text.replacen("threshold = 2 ", "threshold = 3 ", 1);
-    text.replace("name = \"rehearsal\"", "name = \"three-of-five\"")
+    claims::developers_sign(&text.replace("name = \"rehearsal\"", "name = \"three-of-five\""))
 }
 
 /// Held anew each time. With `COUNTERSIGN_RECORD_REHEARSAL` the events go to that folder, which must
 /// not hold any yet.
 #[test]
-fn three_of_five_hold_a_genesis_and_a_rotation() {
-    let mut desk = Desk::new();
-    fs::write(desk.path("policy.toml"), three_of_five()).unwrap();
-    desk.policy = "policy.toml";
+fn three_of_five_hold_a_genesis_a_rotation_and_a_claim() {
+    let mut desk = Desk::under("policy.toml", Some(&three_of_five()));
     let people = ["Ada", "Bo", "Cleo", "Dana", "Eve"];
     desk.ok(&["invite", "invitation.json", "--name", "genesis"]);
     let mut keys = Vec::new();
@@ -78,6 +77,7 @@ fn three_of_five_hold_a_genesis_and_a_rotation() {
     }
     desk.publish(&event);
     assert_eq!(EVENTS[1], event);
+    assert_eq!(EVENTS[2], claim(&mut desk));
     if let Some(folder) = std::env::var_os("COUNTERSIGN_RECORD_REHEARSAL") {
         for event in EVENTS {
             let target = Path::new(&folder).join(event);
@@ -89,6 +89,32 @@ fn three_of_five_hold_a_genesis_and_a_rotation() {
             copy_folder(&desk.path(event), &target);
         }
     }
+}
+
+/// A project is moved to its offline role, by two holders who are new and the one of targets.
+fn claim(desk: &mut Desk) -> String {
+    claims::developers_release(desk);
+    desk.ok(&["invite", "third.json", "--name", "claim"]);
+    for (holder, token, object) in [("Dana", "dana", "claimed"), ("Hana", "hana", "shard")] {
+        desk.key(token, object, "ed25519");
+        desk.join_for("third.json", holder, token, object);
+    }
+    let export = claims::export(desk, "claims.json");
+    let event = desk.plan(
+        "claim",
+        &[
+            &export,
+            "--invitation=third.json",
+            "--claimed-key=Dana=dana-claimed.join",
+            "--claimed-shard-key=Hana=hana-shard.join",
+        ],
+    );
+    let uri = Desk::uri;
+    desk.sign(&event, "Ada", &[&uri("ada", "targets")]);
+    desk.sign(&event, "Dana", &[&uri("dana", "claimed")]);
+    desk.sign(&event, "Hana", &[&uri("hana", "shard")]);
+    desk.publish(&event);
+    event
 }
 
 fn verify(event: &Path, more: &[&str]) -> (Option<i32>, String) {

@@ -4,7 +4,8 @@ Usage: python_tuf.py METADATA_URL TARGETS_URL TRUSTED_ROOT WORK_DIR [TARGET_PATH
 
 Refreshes, then looks up and downloads each target in order. Prints one JSON object per target,
 {"path", "sha256", "length", "local"}, and exits with 0; at the first failure prints
-{"error": CLASS, "message": TEXT} and exits with 1. WORK_DIR keeps its metadata between runs, so
+{"error": CLASS, "message": TEXT} and exits with 1. A path after `!` must not be found, and is
+reported as {"gone"}. WORK_DIR keeps its metadata between runs, so
 that a second run in the same WORK_DIR is a warm client.
 """
 
@@ -18,6 +19,10 @@ from tuf.ngclient import Updater
 
 class TargetNotFound(Exception):
     """No role answered for the target path."""
+
+
+class TargetFound(Exception):
+    """A role answered for a target path that should be gone."""
 
 
 def main(metadata_url, targets_url, trusted_root, work_dir, *target_paths):
@@ -34,6 +39,11 @@ def main(metadata_url, targets_url, trusted_root, work_dir, *target_paths):
     )
     updater.refresh()
     for path in target_paths:
+        if path.startswith("!"):
+            if updater.get_targetinfo(path[1:]) is not None:
+                raise TargetFound(path[1:])
+            report(gone=path[1:])
+            continue
         target = updater.get_targetinfo(path)
         if target is None:
             raise TargetNotFound(path)
