@@ -4,6 +4,7 @@
 mod archives;
 mod claims_of_others;
 mod files;
+mod http;
 mod roles;
 mod stage;
 
@@ -37,6 +38,35 @@ fn what_has_a_flaw_is_refused_and_leaves_nothing() {
     assert_eq!(report["refused"].as_array().unwrap().len(), flaws.len());
     let (_, report) = stage.tick();
     assert_eq!(report["changes_published"], 1, "{report}");
+}
+
+/// The same table by the door over HTTP, to one server: each is refused by the same code, nothing is kept of
+/// it, and it holds nobody up.
+#[test]
+fn what_has_a_flaw_is_refused_over_http_too() {
+    let stage = Stage::claimed();
+    let mut flaws = archives::flaws(&stage);
+    flaws.extend(roles::flaws(&stage));
+    flaws.extend(files::flaws(&stage));
+    stage.written(&flaws);
+    let intake = http::Intake::of(&stage);
+    let before = stage.kept();
+    for flaw in &flaws {
+        http::judge(&stage, &intake, flaw);
+        assert_eq!(stage.kept(), before, "{}", flaw.what);
+    }
+    let (_, report) = stage.tick();
+    assert_eq!(report["snapshot"], serde_json::Value::Null, "{report}");
+
+    // One that has none is taken from among them.
+    stage.write("good.zip", &stage.release().archive());
+    let (code, said) = intake.send(&stage, "good.zip");
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = intake.send(&stage, &flaws[0].file_name());
+    assert_eq!(code, Some(1), "{said}");
+    let (_, report) = stage.tick();
+    assert_eq!(report["changes_published"], 1, "{report}");
+    assert!(!intake.log().contains("panicked"), "{}", intake.log());
 }
 
 /// Each is refused by its own code, and each code comes with what to do.

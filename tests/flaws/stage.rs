@@ -185,7 +185,7 @@ impl Stage {
         assert_eq!(code, 0, "{report}");
     }
 
-    fn countersign(&self, words: &[&str]) -> std::process::Command {
+    pub(crate) fn countersign(&self, words: &[&str]) -> std::process::Command {
         let mut command = clean_command(program("countersign"), self.home.path());
         command
             .current_dir(self.home.path())
@@ -212,6 +212,16 @@ impl Stage {
         walk(&self.path("index"), &mut found);
         assert!(found.len() > 30);
         found
+    }
+
+    /// Everything that is kept of requests while a server has the state open: what waits or was answered,
+    /// and every file but the state's own.
+    pub(crate) fn kept(&self) -> (Vec<PathBuf>, u64, bool) {
+        let files = self.everything().into_keys();
+        let files = files.filter(|path| !path.to_string_lossy().contains("state.sqlite"));
+        let index = repository::Repository::open(&self.path("index")).unwrap();
+        let first = index.submission(repository::SubmissionId(1)).unwrap();
+        (files.collect(), index.waiting().unwrap(), first.is_some())
     }
 
     fn of(&self, names: &[&str]) -> Vec<&FileKey> {
