@@ -6,15 +6,17 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use countersign_tests::checker::{Checker, Listed};
 use countersign_tests::environment::samples;
+use countersign_tests::postgres::{PASSWORD, PostgresServer};
 use countersign_tests::published::{Genesis, Made, policy_text};
 use countersign_tests::s3::S3;
 use keys::{FileKey, KeyType, Signer};
 use policy::{Encoding, Policy};
 use repository::{
     HeldLock, OnlineSigners, Parts, Repository, RepositoryError, Settings, SqliteState, Store,
-    TickOptions, TickReport, WriterLock,
+    TickOptions, TickReport, UploadFolder, WriterLock,
 };
 use ring::rand::SystemRandom;
+use state_postgres::{Address, PostgresState};
 use tempfile::TempDir;
 
 /// A ceremony held once, from which any number of indexes is made.
@@ -48,11 +50,31 @@ impl Origin {
 
     /// An index with one published file, its store below `prefix`; three more files wait.
     pub(crate) fn index<'a>(&'a self, s3: &'a S3, prefix: &str) -> Index<'a> {
+        self.index_with(s3, prefix, None)
+    }
+
+    /// The same with the state in PostgreSQL, where a server is given.
+    pub(crate) fn index_with<'a>(
+        &'a self,
+        s3: &'a S3,
+        prefix: &str,
+        server: Option<&'a PostgresServer>,
+    ) -> Index<'a> {
         let folder = self.home.path().join(format!("index-{prefix}"));
         std::fs::create_dir_all(&folder).unwrap();
         let settings = Settings::from_policy(&self.policy).unwrap();
-        SqliteState::create(&folder.join(Parts::STATE), &settings).unwrap();
+        let database = server.map(|server| {
+            let name = prefix.replace('-', "_");
+            let url = server.database(&name);
+            let limits = settings.policy.state;
+            PostgresState::create(address(&url), limits, &settings).unwrap();
+            (server, name)
+        });
+        if database.is_none() {
+            SqliteState::create(&folder.join(Parts::STATE), &settings).unwrap();
+        }
         let mut index = Index {
+            database,
             origin: self,
             s3,
             prefix: prefix.to_owned(),
@@ -72,6 +94,8 @@ impl Origin {
 
 /// The index.
 pub(crate) struct Index<'a> {
+    /// Where the state is, if not in the folder.
+    database: Option<(&'a PostgresServer, String)>,
     origin: &'a Origin,
     s3: &'a S3,
     pub(crate) prefix: String,
@@ -86,22 +110,41 @@ pub(crate) const FIRST: &str = "countersign_sample_words-1.0.0-1-py3-none-any.wh
 impl Index<'_> {
     /// The repository with a store of the caller's.
     pub(crate) fn open(&self, store: Box<dyn Store>) -> Repository {
-        let parts = Parts {
-            store,
-            ..Parts::of_folder(&self.folder).unwrap()
-        };
+        Repository::assemble(self.parts(store)).unwrap()
+    }
+
+    /// The same for a writer that another may push aside unawares: its lease can be taken from it, and in
+    /// a folder nothing keeps the other out, so that only state and store can stop it.
+    pub(crate) fn open_unguarded(&self, store: Box<dyn Store>) -> Repository {
+        let mut parts = self.parts(store);
+        if self.database.is_none() {
+            parts.lock = Box::new(Unguarded);
+        }
         Repository::assemble(parts).unwrap()
     }
 
-    /// The same for a writer that another may push aside unawares: as with a lease that ran out while it
-    /// slept, where only state and store can stop it.
-    pub(crate) fn open_unguarded(&self, store: Box<dyn Store>) -> Repository {
-        let parts = Parts {
-            store,
-            lock: Box::new(Unguarded),
-            ..Parts::of_folder(&self.folder).unwrap()
+    fn parts(&self, store: Box<dyn Store>) -> Parts {
+        let Some((server, name)) = &self.database else {
+            return Parts {
+                store,
+                ..Parts::of_folder(&self.folder).unwrap()
+            };
         };
-        Repository::assemble(parts).unwrap()
+        let state = PostgresState::open(address(&server.url(name))).unwrap();
+        Parts {
+            lock: Box::new(state.lease()),
+            state: Box::new(state),
+            store,
+            uploads: Box::new(UploadFolder::open(self.folder.join(Parts::UPLOADS)).unwrap()),
+        }
+    }
+
+    /// Has the lease of whoever holds it run out.
+    pub(crate) fn end_lease(&self) {
+        if let Some((server, name)) = &self.database {
+            let sql = "UPDATE lease SET until = clock_timestamp() - interval '1 second'";
+            server.connect(name).batch_execute(sql).unwrap();
+        }
     }
 
     pub(crate) fn tick(&self, repository: &mut Repository) -> Result<TickReport, RepositoryError> {
@@ -162,6 +205,10 @@ impl Index<'_> {
     pub(crate) fn root(&self) -> &Path {
         &self.origin.genesis.root
     }
+}
+
+fn address(url: &str) -> Address {
+    Address::new(url, None, Some(PASSWORD.as_bytes())).unwrap()
 }
 
 /// A lock that keeps nobody out.
