@@ -21,6 +21,9 @@ CONTAINER = {
         "capabilities": {"drop": [str]},
     },
     "volumeMounts": [{"name": str, "mountPath": str, "readOnly?": bool}],
+    "ports?": [{"name": str, "containerPort": int}],
+    "readinessProbe?": {"httpGet": {"path": str, "port": int}},
+    "livenessProbe?": {"httpGet": {"path": str, "port": int}},
 }
 POD = {
     "restartPolicy": str,
@@ -39,6 +42,7 @@ POD = {
             "name": str,
             "persistentVolumeClaim?": {"claimName": str},
             "secret?": {"secretName": str, "defaultMode": int},
+            "emptyDir?": {},
         }
     ],
 }
@@ -70,6 +74,22 @@ KINDS = {
             },
         },
     },
+}
+KINDS["Deployment"] = {
+    "apiVersion": str,
+    "kind": str,
+    "metadata": META,
+    "spec": {
+        "replicas": int,
+        "selector": {"matchLabels": MAP},
+        "template": {"metadata": {"labels": MAP}, "spec": POD},
+    },
+}
+KINDS["Service"] = {
+    "apiVersion": str,
+    "kind": str,
+    "metadata": META,
+    "spec": {"selector": MAP, "ports": [{"name": str, "port": int, "targetPort": int}]},
 }
 RULES = {
     "groups": [
@@ -112,20 +132,47 @@ def check(value, shape, where):
 
 
 folder = pathlib.Path(sys.argv[1])
-documents = list(yaml.safe_load_all((folder / "manifest.yaml").read_text()))
-for document in documents:
-    check(document, KINDS[document["kind"]], document["kind"])
+
+
+def read(name):
+    documents = list(yaml.safe_load_all((folder / name).read_text()))
+    for document in documents:
+        check(document, KINDS[document["kind"]], document["kind"])
+    return documents
+
+
+def mounted(pod):
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    mounts = {mount["name"] for mount in pod["containers"][0]["volumeMounts"]}
+    assert mounts == set(volumes), "every volume is mounted, every mount has a volume"
+    return volumes
+
+
+documents = read("manifest.yaml")
 claims = {one["metadata"]["name"] for one in documents if one["kind"] == "PersistentVolumeClaim"}
 jobs = [one["spec"] for one in documents if one["kind"] == "CronJob"]
 assert len(jobs) == 3 and all(len(job["schedule"].split()) == 5 for job in jobs)
 for job in jobs:
     pod = job["jobTemplate"]["spec"]["template"]["spec"]
-    volumes = {volume["name"]: volume for volume in pod["volumes"]}
-    mounts = {mount["name"] for mount in pod["containers"][0]["volumeMounts"]}
-    assert mounts == set(volumes), "every volume is mounted, every mount has a volume"
+    volumes = mounted(pod)
     assert volumes["data"]["persistentVolumeClaim"]["claimName"] in claims
 holders = [job for job in jobs if "secret" in str(job)]
 assert len(holders) == 1, "only the cycle sees the passphrase"
+machines = read("machines.yaml")
+deployments = {one["metadata"]["name"]: one["spec"] for one in machines if one["kind"] == "Deployment"}
+assert set(deployments) == {"countersign-signer", "countersign-intake"}
+for name, one in deployments.items():
+    labels = one["template"]["metadata"]["labels"]
+    assert one["selector"]["matchLabels"] == labels and one["replicas"] > 1
+    volumes = mounted(one["template"]["spec"])
+    assert ("online-key" in volumes) == (name == "countersign-signer"), "intakes see no key"
+    assert volumes["data"]["emptyDir"] == {}, "pods share no volume"
+service = next(one["spec"] for one in machines if one["kind"] == "Service")
+intake = deployments["countersign-intake"]["template"]
+assert service["selector"] == intake["metadata"]["labels"]
+port = intake["spec"]["containers"][0]["ports"][0]["containerPort"]
+assert [one["targetPort"] for one in service["ports"]] == [port]
+assert sum(one["kind"] == "CronJob" for one in machines) == 2
 rules = yaml.safe_load((folder / "rules.yaml").read_text())
 check(rules, RULES, "rules")
 names = [rule["alert"] for rule in rules["groups"][0]["rules"]]

@@ -104,6 +104,19 @@ fn services_may_do_little() {
     }
 }
 
+/// A manifest for several machines.
+const MACHINES: [&str; 9] = [
+    "kubernetes",
+    "--state",
+    "postgres://countersign@db.example/index",
+    "--store",
+    "s3://index-store/public",
+    "--uploads",
+    "s3://index-intake/new",
+    "--store-region",
+    "eu-central-1",
+];
+
 /// Every option that a unit, crontab or manifest gives is one the program knows.
 #[test]
 fn what_they_start_can_be_started() {
@@ -117,7 +130,7 @@ fn what_they_start_can_be_started() {
             lines.insert(arguments.to_owned());
         }
     }
-    let manifest = printed(&["kubernetes"]);
+    let manifest = printed(&["kubernetes"]) + &printed(&MACHINES);
     for line in manifest.lines() {
         if let Some(arguments) = line.trim().strip_prefix("args: [") {
             lines.insert(arguments.trim_end_matches(']').replace(", ", " "));
@@ -139,11 +152,65 @@ fn what_they_start_can_be_started() {
     }
 }
 
+/// Several machines share state, store and uploads, or there is no manifest for them; what it says of them is
+/// said in variables that the program reads.
+#[test]
+fn pods_of_several_machines_are_told_where_the_parts_are() {
+    let manifest = printed(&MACHINES);
+    let folder = tempfile::tempdir().unwrap();
+    let help = |words: &[&str]| {
+        let mut command = clean_command(program("countersign"), folder.path());
+        said(&command.args(words).arg("--help").output().unwrap())
+    };
+    let read = help(&["online", "run"]) + &help(&["online", "serve"]);
+    let read: Vec<&str> = read.split_whitespace().collect();
+    let read = read.join(" ");
+    let mut names = BTreeSet::new();
+    for line in manifest.lines() {
+        if let Some(variable) = line.trim().strip_prefix("- {name: COUNTERSIGN_") {
+            let (name, value) = variable.split_once(", value: ").unwrap();
+            assert!(
+                read.contains(&format!("[env: COUNTERSIGN_{name}]")),
+                "{name}"
+            );
+            names.insert((name.to_owned(), value.trim_end_matches('}').to_owned()));
+        }
+    }
+    for (name, value) in [
+        ("STATE", "postgres://countersign@db.example/index"),
+        ("STORE", "s3://index-store/public"),
+        ("UPLOADS", "s3://index-intake/new"),
+        ("STORE_REGION", "eu-central-1"),
+    ] {
+        let said = (name.to_owned(), format!("\"{value}\""));
+        assert!(names.contains(&said), "{names:?}");
+    }
+    let half = [
+        "generate",
+        "kubernetes",
+        "--store",
+        "s3://index-store/public",
+    ];
+    let mut command = clean_command(program("countersign"), folder.path());
+    let output = command.args(half).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(
+        said(&output).contains("name all three"),
+        "{}",
+        said(&output)
+    );
+}
+
 #[test]
 fn manifest_and_rules_are_as_kubernetes_and_prometheus_want_them() {
     let folder = tempfile::tempdir().unwrap();
-    for (what, name) in [("kubernetes", "manifest.yaml"), ("alerts", "rules.yaml")] {
-        fs::write(folder.path().join(name), printed(&[what])).unwrap();
+    let files: [(&[&str], &str); 3] = [
+        (&["kubernetes"], "manifest.yaml"),
+        (&MACHINES, "machines.yaml"),
+        (&["alerts"], "rules.yaml"),
+    ];
+    for (words, name) in files {
+        fs::write(folder.path().join(name), printed(words)).unwrap();
     }
     let checker = Path::new(env!("CARGO_MANIFEST_DIR")).join("generated/check_yaml.py");
     let output = clean_command(prepared("venv/bin/python"), folder.path())
