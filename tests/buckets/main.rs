@@ -3,8 +3,10 @@
 
 mod crash;
 mod faults;
+mod machines;
 mod programs;
 mod rivals;
 mod stage;
 mod store;
+mod timestamp_only;
 mod uploads;

@@ -19,14 +19,14 @@ use ring::rand::SystemRandom;
 use tempfile::TempDir;
 
 /// An operator at work.
-struct Operator<'a> {
-    home: TempDir,
+pub(crate) struct Operator<'a> {
+    pub(crate) home: TempDir,
     s3: &'a S3,
-    genesis: Genesis,
+    pub(crate) genesis: Genesis,
 }
 
 impl<'a> Operator<'a> {
-    fn new(s3: &'a S3) -> Self {
+    pub(crate) fn new(s3: &'a S3) -> Self {
         let home = tempfile::tempdir().unwrap();
         let rng = SystemRandom::new();
         let online = FileKey::generate(KeyType::Ed25519, &rng).unwrap();
@@ -52,7 +52,7 @@ impl<'a> Operator<'a> {
         Self { home, s3, genesis }
     }
 
-    fn command(&self, words: &[&str]) -> Command {
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = clean_command(program("countersign"), self.home.path());
         command
             .args(words)
@@ -65,7 +65,7 @@ impl<'a> Operator<'a> {
         self.command(words).output().unwrap()
     }
 
-    fn must(&self, words: &[&str]) -> String {
+    pub(crate) fn must(&self, words: &[&str]) -> String {
         let output = self.run(words);
         assert!(output.status.success(), "{words:?}: {}", said(&output));
         said(&output)
@@ -85,6 +85,11 @@ impl<'a> Operator<'a> {
 
     /// Makes the index, with its store and its uploads in buckets reached through `port`.
     fn init(&self, port: u16, code: i32) -> String {
+        self.init_with(port, code, &[])
+    }
+
+    /// The same with more said of it.
+    pub(crate) fn init_with(&self, port: u16, code: i32, more: &[&str]) -> String {
         let endpoint = format!("http://127.0.0.1:{port}");
         let credentials = self.s3.credentials();
         let words = [
@@ -108,12 +113,12 @@ impl<'a> Operator<'a> {
             "--store-credentials-file",
             credentials.to_str().unwrap(),
         ];
-        let output = self.run(&words);
+        let output = self.run(&[&words, more].concat());
         assert_eq!(output.status.code(), Some(code), "{}", said(&output));
         said(&output)
     }
 
-    fn publish(&self, files: &[PathBuf]) {
+    pub(crate) fn publish(&self, files: &[PathBuf]) {
         let files: Vec<_> = files.iter().map(|path| path.to_str().unwrap()).collect();
         self.must(&[&["index", "add"], &files[..]].concat());
         self.must(&["online", "tick", "--at-once"]);
@@ -347,6 +352,13 @@ fn an_index_moves_into_a_bucket_and_out_of_it() {
     poller.lead_to(&s3.url("public"));
     operator.must(&["online", "tick", "--at-once"]);
     operator.fails(2, &["index", "move", "--to", "s3://index-store/public"]);
+    // Who has not heard of it publishes nothing where nobody looks any more.
+    let before = published(&old);
+    let old_words = ["online", "tick", "--at-once", "--store", "index/repository"];
+    let left = operator.fails(1, &old_words);
+    assert!(left.contains("the index has left the store"), "{left}");
+    assert!(left.contains("[storage] store"), "{left}");
+    assert_eq!(published(&old), before);
     let root = operator.genesis.root.to_str().unwrap();
     operator.must(&["audit", &s3.url("public"), "--root", root, "--read-files"]);
     let status = operator.must(&["index", "status", "--json"]);
@@ -358,6 +370,11 @@ fn an_index_moves_into_a_bucket_and_out_of_it() {
     operator.must(&["online", "tick", "--at-once"]);
     operator.must(&["audit", "moved", "--root", root, "--read-files"]);
     assert!(poller.end() > 4);
+}
+
+/// What a folder publishes.
+fn published(folder: &Path) -> Vec<u8> {
+    std::fs::read(folder.join("metadata/timestamp.json")).unwrap()
 }
 
 /// The one file below a folder whose name ends so.

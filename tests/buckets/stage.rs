@@ -147,9 +147,17 @@ impl Index<'_> {
         }
     }
 
+    /// The policy it was made with.
+    pub(crate) fn policy(&self) -> Policy {
+        Policy::parse(&self.origin.policy).unwrap()
+    }
+
+    pub(crate) fn signers(&self) -> OnlineSigners {
+        OnlineSigners::new(vec![Arc::clone(&self.origin.online)])
+    }
+
     pub(crate) fn tick(&self, repository: &mut Repository) -> Result<TickReport, RepositoryError> {
-        let signers = OnlineSigners::new(vec![Arc::clone(&self.origin.online)]);
-        repository.tick(&signers, Utc::now(), TickOptions { at_once: true })
+        repository.tick(&self.signers(), Utc::now(), TickOptions { at_once: true })
     }
 
     /// A wheel that the index does not have yet.

@@ -3,6 +3,7 @@
 //! gives it time.
 
 mod machines;
+mod moves;
 mod stage;
 
 use std::time::{Duration, Instant};

@@ -12,6 +12,7 @@ use countersign_tests::checker::{Checker, Listed};
 use countersign_tests::environment::{
     Server, clean_command, free_port, prepared, program, said, samples,
 };
+use countersign_tests::poller::Poller;
 use countersign_tests::published::{Made, PublishedIndex};
 use keys::{FileKey, Kdf, KeyType, Passphrase};
 use metadata::Sha256;
@@ -120,7 +121,11 @@ impl Stage {
         }
     }
 
-    fn command(&self, words: &[&str]) -> Command {
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = clean_command(program("countersign"), self.home.path());
         command
             .args(words)
@@ -137,7 +142,7 @@ impl Stage {
         command
     }
 
-    fn run(&self, words: &[&str]) -> Output {
+    pub(crate) fn run(&self, words: &[&str]) -> Output {
         self.command(words).output().unwrap()
     }
 
@@ -217,7 +222,7 @@ impl Stage {
         self.kill(command, after);
     }
 
-    fn kill(&mut self, mut command: Command, after: Duration) {
+    pub(crate) fn kill(&mut self, mut command: Command, after: Duration) {
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
         std::thread::sleep(after);
@@ -268,6 +273,28 @@ impl Stage {
     pub(crate) fn serve(&mut self) {
         let store = self.home.path().join("index/repository");
         self.server = Some(Server::of_folder(&store));
+    }
+
+    /// A client that polls what is served.
+    pub(crate) fn poll(&self) -> Poller {
+        let server = self.server.as_ref().unwrap();
+        let name = "countersign_sample_greeter-1.0.0-py3-none-any.whl";
+        Poller::start(&server.url(""), &self.root, name)
+    }
+
+    /// Has a file taken in while something else is done; says what was said if it was refused.
+    pub(crate) fn add_meanwhile(&mut self, mut other: Command) -> Option<String> {
+        let (path, name, sha256) = self.wheel();
+        let mut other = other.stdout(Stdio::null()).spawn().unwrap();
+        let output = self.run(&["index", "add", path.to_str().unwrap()]);
+        assert!(other.wait().unwrap().success());
+        if !output.status.success() {
+            return Some(said(&output));
+        }
+        let yanked = false;
+        self.expected.insert(name, Expected { sha256, yanked });
+        self.counts.added += 1;
+        None
     }
 
     pub(crate) fn start_daemon(&mut self) {

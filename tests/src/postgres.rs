@@ -25,6 +25,7 @@ pub struct PostgresServer {
     folder: tempfile::TempDir,
     program: PathBuf,
     port: u16,
+    options: Vec<String>,
     child: Option<Child>,
 }
 
@@ -32,6 +33,27 @@ impl PostgresServer {
     /// Starts one, on a free port of this machine alone.
     #[must_use]
     pub fn start() -> Self {
+        Self::start_with(&[], |_| {})
+    }
+
+    /// Starts a server and another that follows it: what the first acknowledges, the second has.
+    #[must_use]
+    pub fn start_pair() -> [Self; 2] {
+        let first = Self::start_with(&["synchronous_standby_names=second"], |_| {});
+        let follow = format!(
+            "primary_conninfo=host=127.0.0.1 port={} user={USER} password='{PASSWORD}' application_name=second",
+            first.port
+        );
+        let second = Self::start_with(&[&follow], |data| {
+            std::fs::write(data.join("standby.signal"), "").unwrap();
+        });
+        [first, second]
+    }
+
+    /// The same as [`Self::start`] with settings of the caller's, once `prepare` has put what they name into
+    /// the data folder.
+    #[must_use]
+    pub fn start_with(settings: &[&str], prepare: impl FnOnce(&Path)) -> Self {
         let prepared = prepared();
         let folder = tempfile::Builder::new()
             .prefix("countersign-postgres-")
@@ -44,6 +66,7 @@ impl PostgresServer {
             .status()
             .unwrap();
         assert!(copied.success(), "the prepared data folder is copied");
+        prepare(&folder.path().join("data"));
         if getuid().is_root() {
             give_to_nobody(folder.path());
         }
@@ -53,6 +76,7 @@ impl PostgresServer {
             folder,
             program: prepared.join("bin/postgres"),
             port,
+            options: settings.iter().map(|&one| one.to_owned()).collect(),
             child: None,
         };
         server.run();
@@ -108,6 +132,18 @@ impl PostgresServer {
         self.run();
     }
 
+    /// Ends it in the middle of whatever it does, for good.
+    pub fn end(mut self) {
+        self.stop(Signal::QUIT);
+    }
+
+    /// Has one that follows another take its place.
+    pub fn promote(&self) {
+        let mut client = self.connect("postgres");
+        let done = client.query_one("SELECT pg_promote()", &[]).unwrap();
+        assert!(done.get::<_, bool>(0));
+    }
+
     fn run(&mut self) {
         let mut command = Command::new(&self.program);
         command
@@ -118,6 +154,7 @@ impl PostgresServer {
             .args(["-c", "unix_socket_directories="])
             // What survives a loss of power is not what these tests are about, but time is.
             .args(["-c", "fsync=off", "-c", "full_page_writes=off"])
+            .args(self.options.iter().flat_map(|one| ["-c", one]))
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -3,9 +3,10 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::Config;
+use crate::console::in_one_line;
 use crate::failure::Failure;
 use crate::places::StorageArgs;
 
@@ -38,8 +39,8 @@ pub(crate) struct DataDir {
     folder: PathBuf,
     /// What the command line and the environment say of its parts.
     storage: StorageArgs,
-    /// The settings as they were read once, for a program that runs on.
-    settings: Option<Arc<Config>>,
+    /// The settings as they could last be read, for a program that runs on.
+    settings: Option<Arc<Mutex<Config>>>,
 }
 
 impl DataDir {
@@ -52,18 +53,27 @@ impl DataDir {
         }
     }
 
-    /// The same whose parts stay where its settings say now, whatever becomes of the file.
+    /// The same for a program that runs on: it follows an index that moves, and a file that is spoilt
+    /// meanwhile leaves it with what it had.
     pub(crate) fn settled(self) -> Result<Self, Failure> {
-        let settings = Some(Arc::new(Config::load(&self)?));
+        let settings = Some(Arc::new(Mutex::new(Config::load(&self)?)));
         Ok(Self { settings, ..self })
     }
 
     /// The settings that say where its parts lie.
     pub(crate) fn settings(&self) -> Result<Config, Failure> {
-        match &self.settings {
-            Some(settings) => Ok(Config::clone(settings)),
-            None => Ok(Config::load(self)?),
+        let Some(last) = &self.settings else {
+            return Ok(Config::load(self)?);
+        };
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        match Config::load(self) {
+            Ok(settings) => *last = settings,
+            Err(error) => tracing::warn!(
+                "going on with the settings of before: {}",
+                in_one_line(&error)
+            ),
         }
+        Ok(last.clone())
     }
 
     /// What the command line and the environment say of where its parts lie.

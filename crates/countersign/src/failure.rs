@@ -379,6 +379,14 @@ pub(crate) enum UsageError {
     /// A move that names its goal in the wrong way.
     #[error("--store and --uploads say where the index is; --to says where it shall be")]
     MovesByTo,
+    /// The same of a state.
+    #[error("--state says where the state is; --state-to says where it shall be")]
+    MovesByStateTo,
+    /// A manifest for several machines with a part that they do not share.
+    #[error(
+        "several machines share a state in PostgreSQL, a store and uploads in buckets: name all three"
+    )]
+    SharesNothing,
     /// A move to where the index is.
     #[error("the index is there already")]
     MovesNowhere,

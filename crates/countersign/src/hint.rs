@@ -397,6 +397,20 @@ fn of_repository(error: &RepositoryError) -> Option<&'static str> {
             "files of the repository were altered behind its back: restore them, \
              `countersign audit` finds others"
         }
+        RepositoryError::Moved { .. } => {
+            "name the new place in this machine's settings ([storage] state); if `index move --state-to` was cut \
+             short, give it again"
+        }
+        RepositoryError::Arriving { .. } => {
+            "`index move --state-to` was cut short: give it again where the state is"
+        }
+        RepositoryError::HoldsAnother { .. } => {
+            "nothing was changed; name an empty database, or a file that is not there"
+        }
+        RepositoryError::StoreLeft { .. } => {
+            "name the new place in this machine's settings ([storage] store); if `index move --to` was cut \
+             short, give it again"
+        }
         RepositoryError::Schema { found, expected } if found < expected => {
             "copy its state.sqlite, then `countersign index upgrade`"
         }

@@ -8,10 +8,10 @@ use ceremony::key_command::Source;
 use keys::PassphraseSource;
 use policy::StoreLimits;
 use repository::{
-    LocalStore, LockFile, Parts, Repository, RepositoryError, Settings, SqliteState, State, Store,
-    UploadFolder, Uploads, WriterLock,
+    Arrival, LocalStore, LockFile, Parts, Repository, RepositoryError, Settings, SqliteArrival,
+    SqliteState, State, Store, UploadFolder, Uploads, WriterLock,
 };
-use state_postgres::{Address, AddressError, PostgresState};
+use state_postgres::{Address, AddressError, PostgresArrival, PostgresState};
 use store_bucket::{Bucket, BucketError, BucketPlace, BucketUploads};
 
 use crate::bucket_options::BucketOptions;
@@ -25,9 +25,9 @@ const STORAGE: &str = "Storage";
 /// Where an index keeps its parts, if not in its folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
 pub(crate) struct StorageArgs {
-    /// Database that holds the state, as `postgres://USER@HOST/DATABASE`, without a password [default:
-    /// `state.sqlite` in the data directory]
-    #[arg(long, value_name = "URL", env = "COUNTERSIGN_STATE")]
+    /// What must not be lost: a SQLite file, or a database as `postgres://USER@HOST/DATABASE`, without a
+    /// password [default: `state.sqlite` in the data directory]
+    #[arg(long, value_name = "FILE|URL", env = "COUNTERSIGN_STATE")]
     #[arg(help_heading = STORAGE, hide_short_help = true)]
     pub(crate) state: Option<StatePlace>,
 
@@ -82,7 +82,7 @@ impl StorageArgs {
 /// Where the state is: what must not be lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum StatePlace {
-    /// A SQLite file of this machine: `state.sqlite` in the data directory.
+    /// A SQLite file of this machine.
     File(PathBuf),
     /// A PostgreSQL database.
     Postgres(String),
@@ -92,6 +92,10 @@ impl FromStr for StatePlace {
     type Err = AddressError;
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
+        // PostgreSQL's other form, `host=… user=…`, is an address as well.
+        if !text.contains("://") && !text.contains('=') {
+            return Ok(Self::File(text.into()));
+        }
         // Read once to refuse a password before anything shows it.
         Address::new(text, None, Some(b"none"))?;
         Ok(Self::Postgres(text.to_owned()))
@@ -103,6 +107,16 @@ impl fmt::Display for StatePlace {
         match self {
             Self::File(path) => path.display().fmt(f),
             Self::Postgres(url) => f.write_str(url),
+        }
+    }
+}
+
+impl StatePlace {
+    /// The same with a path relative to `folder` made usable from anywhere.
+    pub(crate) fn below(self, folder: &Path) -> Self {
+        match self {
+            Self::File(path) => Self::File(folder.join(path)),
+            database @ Self::Postgres(_) => database,
         }
     }
 }
@@ -247,12 +261,15 @@ fn state(data_dir: &DataDir) -> Result<StateAndLock, Failure> {
     match data_dir.settings()?.state.value {
         StatePlace::File(path) => {
             let state = SqliteState::open(&path).map_err(|error| match error {
-                RepositoryError::Missing { .. } => RepositoryError::Missing {
-                    path: folder.to_owned(),
-                },
+                RepositoryError::Missing { .. } if path == folder.join(Parts::STATE) => {
+                    RepositoryError::Missing {
+                        path: folder.to_owned(),
+                    }
+                }
                 other => other,
             })?;
-            let lock = LockFile::at(folder.join(Parts::LOCK));
+            // Beside the state: whoever has the same state has the same lock.
+            let lock = LockFile::at(path.with_file_name(Parts::LOCK));
             Ok((Box::new(state), Box::new(lock)))
         }
         StatePlace::Postgres(url) => {
@@ -263,9 +280,39 @@ fn state(data_dir: &DataDir) -> Result<StateAndLock, Failure> {
     }
 }
 
-/// The address of a database, with the password from where the settings say it is.
+/// A place that the state is carried to, with the settings of the state that comes.
+pub(crate) fn arrival(config: &Config, settings: &Settings) -> Result<Box<dyn Arrival>, Failure> {
+    let settings = settings.clone();
+    Ok(match &config.state.value {
+        StatePlace::File(path) => Box::new(SqliteArrival::at(path.clone(), settings)),
+        StatePlace::Postgres(url) => {
+            let limits = settings.policy.state;
+            Box::new(PostgresArrival::at(
+                address_in(config, url)?,
+                limits,
+                settings,
+            ))
+        }
+    })
+}
+
+/// Makes a copy of this number the state, at a place that an earlier move has carried it to.
+pub(crate) fn arrive(config: &Config, id: &str) -> Result<(), Failure> {
+    match &config.state.value {
+        StatePlace::File(path) => SqliteArrival::arrive_at(path, id)?,
+        StatePlace::Postgres(url) => {
+            PostgresArrival::arrive_at(address_in(config, url)?, id)?;
+        }
+    }
+    Ok(())
+}
+
 fn address(data_dir: &DataDir, url: &str) -> Result<Address, Failure> {
-    let config = data_dir.settings()?;
+    address_in(&data_dir.settings()?, url)
+}
+
+/// The address of a database, with the password from where the settings say it is.
+fn address_in(config: &Config, url: &str) -> Result<Address, Failure> {
     let password = config.state_password.value.as_ref();
     let password = password
         .map(|source| source.passphrase(url))

@@ -1,6 +1,7 @@
 //! Open repositories for what only reads, or works on its own: no request waits for another's.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use repository::{Repository, RepositoryError};
 use tokio::sync::Semaphore;
@@ -11,9 +12,13 @@ use crate::state::{OpenError, OpenRepository};
 /// Repositories that are open at a time.
 const OPEN: usize = 8;
 
+/// How long one that was opened, or asked, is believed to have its state where it was: after a move what is
+/// read at the old place is not what is so.
+const ASKED_EVERY: Duration = Duration::from_secs(1);
+
 pub(crate) struct Pool {
     open: OpenRepository,
-    idle: Arc<Mutex<Vec<Repository>>>,
+    idle: Arc<Mutex<Vec<(Repository, Instant)>>>,
     places: Arc<Semaphore>,
 }
 
@@ -37,13 +42,20 @@ impl Pool {
         let done = tokio::task::spawn_blocking(move || {
             let _place = place;
             let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let mut repository = match taken {
-                Some(repository) => repository,
-                None => open()?,
+            let taken = match taken {
+                Some((repository, at)) if at.elapsed() < ASKED_EVERY => Some((repository, at)),
+                Some((repository, _)) if repository.check_place().is_ok() => {
+                    Some((repository, Instant::now()))
+                }
+                _ => None,
+            };
+            let (mut repository, at) = match taken {
+                Some(taken) => taken,
+                None => (open()?, Instant::now()),
             };
             let done = work(&mut repository)?;
             let mut idle = idle.lock().unwrap_or_else(PoisonError::into_inner);
-            idle.push(repository);
+            idle.push((repository, at));
             Ok::<T, OpenError>(done)
         });
         match done.await {

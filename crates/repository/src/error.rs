@@ -51,6 +51,38 @@ pub enum RepositoryError {
         /// What the system said.
         source: io::Error,
     },
+    /// The state is elsewhere by now.
+    #[error("the state was moved to {to}; what was kept here is not used any more")]
+    Moved {
+        /// Where it is.
+        to: String,
+        /// Which copy is meant.
+        id: String,
+    },
+    /// A copy that has not taken the state's place yet.
+    #[error("this is a copy of the state in {from}, and has not taken its place yet")]
+    Arriving {
+        /// Where the state is.
+        from: String,
+    },
+    /// A place that holds another state.
+    #[error("{place} holds another state")]
+    HoldsAnother {
+        /// The place.
+        place: String,
+    },
+    /// What was read back after the state was copied is not what it was copied from.
+    #[error("the copy of the state differs in `{table}`; nothing was moved")]
+    CopyDiffers {
+        /// The first table that differs.
+        table: &'static str,
+    },
+    /// The index is published elsewhere by now.
+    #[error("the index has left the store at {place}")]
+    StoreLeft {
+        /// The store left.
+        place: String,
+    },
     /// Another process holds the repository.
     #[error("another process is at work on {path}")]
     Locked {

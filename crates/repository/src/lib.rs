@@ -10,6 +10,7 @@
 mod alarm;
 mod apply_set;
 mod batch;
+mod carry;
 mod change;
 mod claim_record;
 mod claim_set;
@@ -22,6 +23,7 @@ mod history;
 mod intake;
 mod local_store;
 mod metrics;
+mod move_state;
 mod move_store;
 mod offline_set;
 mod outlook;
@@ -56,6 +58,9 @@ mod uploads;
 mod writer_lock;
 
 pub use alarm::Alarm;
+pub use carry::{
+    Arrival, Kind, NUMBERED, ROWS_AT_ONCE, Rows, TABLES, Table, TakeRows, Value, WithRows,
+};
 pub use change::{Answer, Change, ChangeId, Outcome, Queued};
 pub use claim_record::{ClaimRecord, ClaimStage, Evidence, Granted, TransactionRecord};
 pub use cycle::{TickOptions, TickReport};
@@ -65,6 +70,7 @@ pub use history::{History, Superseded};
 pub use intake::{Accepted, Intake};
 pub use local_store::LocalStore;
 pub use metrics::prometheus_text;
+pub use move_state::StateMoveReport;
 pub use move_store::MoveReport;
 pub use offline_set::{OfflineFile, OfflineSet};
 pub use rebin_trial::RebinTrial;
@@ -76,7 +82,7 @@ pub use record::{
 pub use repository::{Parts, Repository, Stage, Watch};
 pub use restore::RestoreReport;
 pub use signers::OnlineSigners;
-pub use sqlite::SqliteState;
+pub use sqlite::{SqliteArrival, SqliteState};
 pub use state::{BinTargets, HeadRecord, State};
 pub use status::{ClaimCounts, HeadRoom, RoleSigners, RoleStatus, Status, StoreHealth};
 pub use status_page::html as status_html;

@@ -162,6 +162,11 @@ fn failed(doing: &'static str, path: &StorePath) -> impl FnOnce(io::Error) -> St
 }
 
 impl Store for LocalStore {
+    fn place(&self) -> Option<String> {
+        let path = fs::canonicalize(&self.root).ok()?;
+        Some(path.display().to_string())
+    }
+
     fn put_new(&mut self, path: &StorePath, bytes: &[u8]) -> Result<(), StoreError> {
         let target = self.locate(path);
         let write = |temporary: &Path| File::create_new(temporary)?.write_all(bytes);

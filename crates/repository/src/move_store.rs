@@ -47,17 +47,19 @@ struct Copies {
 }
 
 impl Repository {
-    /// Copies everything that clients can ask for into `to`, then lets `switch` lead the index there.
-    /// Nobody else publishes between the last copy and the end of `switch`.
+    /// Copies everything that clients can ask for into `to`, has `check` read it there, then lets `switch`
+    /// lead the index there. Nobody else publishes between the last copy and the end of `check`, and
+    /// afterwards nobody publishes to the old store, whatever their settings say.
     pub fn move_to<E: From<RepositoryError>>(
         &mut self,
         to: &mut dyn Store,
         now: DateTime<Utc>,
-        switch: impl FnOnce(&MoveReport) -> Result<(), E>,
+        check: impl FnOnce(&MoveReport) -> Result<(), E>,
+        switch: impl FnOnce() -> Result<(), E>,
     ) -> Result<MoveReport, E> {
         let mut copies = Copies::default();
         self.copy_immutable(to, now, &mut copies)?;
-        let _lock = self.lock()?;
+        let _lock = self.lock_to_move()?;
         self.follow_other_processes()?;
         self.check_store()?;
         self.recover(now)?;
@@ -68,8 +70,19 @@ impl Repository {
         }
         copies.report.good_until = self.copy_pointers(to)?;
         copies.report.root = self.root_in(to)?;
-        switch(&copies.report)?;
+        check(&copies.report)?;
+        self.leave_store(to)?;
+        switch()?;
         Ok(copies.report)
+    }
+
+    /// Says in the state that this store is left, and the other one is not.
+    fn leave_store(&mut self, to: &dyn Store) -> Result<(), RepositoryError> {
+        let mut left = self.state.stores_left()?;
+        let there = to.place();
+        left.retain(|place| Some(place) != there.as_ref());
+        left.extend(self.store.place().filter(|place| !left.contains(place)));
+        self.state.leave_stores(&left)
     }
 
     /// Copies what has not been copied yet; says what is gone, if anything is.

@@ -186,7 +186,26 @@ impl Repository {
 
     /// Becomes the one writer, until the lock is dropped; it goes with the process, too.
     pub(crate) fn lock(&self) -> Result<Box<dyn HeldLock>, RepositoryError> {
-        self.lock.acquire()
+        let lock = self.lock_to_move()?;
+        // Under the lock, so that nobody publishes where an index was until a moment ago.
+        match self.store.place() {
+            Some(place) if self.state.stores_left()?.contains(&place) => {
+                Err(RepositoryError::StoreLeft { place })
+            }
+            _ => Ok(lock),
+        }
+    }
+
+    /// The same for a move, which may be given again where it has left the store already.
+    pub(crate) fn lock_to_move(&self) -> Result<Box<dyn HeldLock>, RepositoryError> {
+        let lock = self.lock.acquire()?;
+        self.state.check_place()?;
+        Ok(lock)
+    }
+
+    /// Whether its state is where it was when this was opened.
+    pub fn check_place(&self) -> Result<(), RepositoryError> {
+        self.state.check_place()
     }
 
     /// An upload failed, by its digest.

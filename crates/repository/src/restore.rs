@@ -76,6 +76,8 @@ impl Repository {
             let renewed = BTreeMap::from([(Role::Timestamp, found.version)]);
             return self.state.give_up(&renewed, None);
         }
+        // Unless another took this one's place since the state was read: then that is what there is to say.
+        self.state.check_writer()?;
         Err(RepositoryError::StateBehind {
             ours: ours.version,
             published: found.version,

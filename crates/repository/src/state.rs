@@ -6,12 +6,14 @@ use chrono::{DateTime, Utc};
 use index::ProjectName;
 use metadata::{Role, Sha256, TargetPath, Version};
 
+use crate::carry::WithRows;
 use crate::change::{Change, ChangeId, Outcome, Queued};
 use crate::claim_record::ClaimRecord;
 use crate::error::RepositoryError;
 use crate::history::History;
 use crate::offline_set::{OfflineFile, OfflineSet};
 use crate::record::{FileRecord, Publication, RoleRecord, Settings, Staged};
+use crate::rows::Mark;
 use crate::store::StorePath;
 use crate::submission::{DecidedSubmission, Queueing, SubmissionId, SubmissionRecord};
 
@@ -38,6 +40,19 @@ pub trait State: Send {
     fn check_writer(&self) -> Result<(), RepositoryError> {
         Ok(())
     }
+
+    /// Whether this is the state still: it may have been moved since it was opened.
+    fn check_place(&self) -> Result<(), RepositoryError>;
+
+    /// The stores that are not published to any more, in words.
+    fn stores_left(&self) -> Result<Vec<String>, RepositoryError>;
+
+    /// Says which they are from now on.
+    fn leave_stores(&mut self, places: &[String]) -> Result<(), RepositoryError>;
+
+    /// Keeps everybody else from writing, has `carry` copy all rows, and marks this state as moved if that
+    /// went well, in one transaction: from then on every write to it is refused.
+    fn leave(&mut self, to: &Mark, carry: WithRows<'_>) -> Result<(), RepositoryError>;
 
     /// What was fixed when the repository was made.
     fn settings(&self) -> Result<Settings, RepositoryError>;

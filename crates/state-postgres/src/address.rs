@@ -129,7 +129,8 @@ impl Address {
             .connect_timeout(limits.connect_timeout)
             // A machine that went away without a word is noticed, whatever was under way.
             .tcp_user_timeout(limits.reconnect_for)
-            .keepalives_idle(limits.reconnect_for / 2)
+            // Less than a second is no time to the system.
+            .keepalives_idle((limits.reconnect_for / 2).max(Duration::from_secs(1)))
             .keepalives_interval(Duration::from_secs(5))
             .keepalives_retries(3);
         config.connect(self.tls.clone())

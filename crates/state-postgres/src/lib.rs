@@ -8,6 +8,7 @@
 //! answered is looked up by a mark it left, never repeated blindly (`session.rs`).
 
 mod address;
+mod carry;
 mod claims;
 mod head;
 mod history;
@@ -21,5 +22,6 @@ mod state;
 mod submissions;
 
 pub use address::{Address, AddressError};
+pub use carry::PostgresArrival;
 pub use lease::Lease;
 pub use state::PostgresState;

@@ -5,8 +5,8 @@
 //! built from it want it, whatever the locale of the database.
 
 use policy::StateLimits;
-use postgres::Transaction;
 use postgres::types::Type;
+use postgres::{Client, Transaction};
 use repository::{RepositoryError, Settings, rows};
 
 use crate::session::{Fault, Session, number, row, run};
@@ -182,13 +182,7 @@ pub(crate) fn create(session: &Session, settings: &Settings) -> Result<(), Repos
     // There is no table for the mark of this transaction yet.
     let made = session.read(DOING, |client| {
         let mut transaction = client.transaction()?;
-        transaction.batch_execute(TABLES)?;
-        run(
-            &mut transaction,
-            "INSERT INTO schema_version VALUES (1, $1)",
-            &[(&SCHEMA_VERSION, Type::INT8)],
-        )?;
-        write_settings(&mut transaction, &rows::settings(settings))?;
+        make(&mut transaction, settings)?;
         Ok(transaction.commit()?)
     });
     match made {
@@ -199,6 +193,17 @@ pub(crate) fn create(session: &Session, settings: &Settings) -> Result<(), Repos
         },
         made => made,
     }
+}
+
+/// Makes the tables.
+pub(crate) fn make(transaction: &mut Transaction<'_>, settings: &Settings) -> Result<(), Fault> {
+    transaction.batch_execute(TABLES)?;
+    run(
+        transaction,
+        "INSERT INTO schema_version VALUES (1, $1)",
+        &[(&SCHEMA_VERSION, Type::INT8)],
+    )?;
+    write_settings(transaction, &rows::settings(settings))
 }
 
 fn settings_are(session: &Session, settings: &Settings) -> bool {
@@ -225,13 +230,16 @@ pub(crate) fn write_settings(
 
 /// The version of the tables; `None` if there are none.
 pub(crate) fn version(session: &Session) -> Result<Option<i64>, RepositoryError> {
-    session.read("reading its version", |client| {
-        let sql = "SELECT 1::bigint WHERE to_regclass('schema_version') IS NOT NULL";
-        if row(client, sql, &[])?.is_none() {
-            return Ok(None);
-        }
-        number(client, "SELECT version FROM schema_version", &[]).map(Some)
-    })
+    session.read("reading its version", version_in)
+}
+
+/// The same by a connection at hand.
+pub(crate) fn version_in(client: &mut Client) -> Result<Option<i64>, Fault> {
+    let sql = "SELECT 1::bigint WHERE to_regclass('schema_version') IS NOT NULL";
+    if row(client, sql, &[])?.is_none() {
+        return Ok(None);
+    }
+    number(client, "SELECT version FROM schema_version", &[]).map(Some)
 }
 
 /// Refuses tables that another program writes.

@@ -14,9 +14,11 @@ use postgres::error::SqlState;
 use postgres::types::{ToSql, Type};
 use postgres::{Client, GenericClient, Row, Transaction};
 use repository::RepositoryError;
+use repository::rows::Mark;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::address::Address;
+use crate::carry::MOVED_CODE;
 use crate::schema;
 
 /// First and longest pause between two tries to connect.
@@ -46,10 +48,20 @@ impl From<RepositoryError> for Fault {
 }
 
 pub(crate) fn failed(doing: &'static str) -> impl FnOnce(postgres::Error) -> RepositoryError {
-    move |source| RepositoryError::State {
-        doing,
-        source: source.into(),
+    move |source| {
+        moved(&source).unwrap_or_else(|| RepositoryError::State {
+            doing,
+            source: source.into(),
+        })
     }
+}
+
+/// What a write to a state that was moved fails with, if it is that.
+fn moved(error: &postgres::Error) -> Option<RepositoryError> {
+    let said = error.as_db_error()?;
+    let is_moved = said.code().code() == MOVED_CODE;
+    let mark = is_moved.then(|| Mark::decode(said.message()).ok())?;
+    Some(mark?.moved())
 }
 
 /// A database and the one connection to it.

@@ -1,5 +1,6 @@
 //! The state in PostgreSQL.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -9,16 +10,17 @@ use metadata::{Role, Sha256, TargetPath, Version};
 use policy::StateLimits;
 use postgres::Transaction;
 use postgres::types::Type;
+use repository::rows::{self, Mark};
 use repository::{
     Change, ChangeId, ClaimRecord, DecidedSubmission, FileRecord, HeadRecord, History, OfflineFile,
     OfflineSet, Outcome, Publication, Queued, Queueing, RepositoryError, RoleRecord, Settings,
-    Staged, State, StorePath, SubmissionId, SubmissionRecord,
+    Staged, State, StorePath, SubmissionId, SubmissionRecord, WithRows,
 };
 
 use crate::address::Address;
 use crate::lease::{Lease, Number, check};
 use crate::session::{Fault, Session, run};
-use crate::{claims, head, history, journal, read, schema, submissions};
+use crate::{carry, claims, head, history, journal, read, schema, submissions};
 
 /// A [`State`] in a PostgreSQL database, with one signer by [`Lease`].
 pub struct PostgresState {
@@ -41,6 +43,7 @@ impl PostgresState {
     pub fn open(address: Address) -> Answer<Self> {
         let first = Self::new(address, StateLimits::default());
         schema::check_version(&first.session)?;
+        first.check_place()?;
         let limits = first.settings()?.policy.state;
         if limits == first.session.limits {
             return Ok(first);
@@ -84,6 +87,30 @@ impl State for PostgresState {
     fn check_writer(&self) -> Answer<()> {
         self.session.read("asking who is the writer", |client| {
             check(client, &self.number, false)
+        })
+    }
+
+    fn check_place(&self) -> Answer<()> {
+        carry::check_place(&self.session)
+    }
+
+    fn stores_left(&self) -> Answer<Vec<String>> {
+        rows::read_stores_left(carry::setting(&self.session, rows::STORES_LEFT)?.as_deref())
+    }
+
+    fn leave_stores(&mut self, places: &[String]) -> Answer<()> {
+        let places = rows::stores_left(places)?;
+        self.write("leaving a store", |transaction| {
+            carry::set(transaction, rows::STORES_LEFT, &places)
+        })
+    }
+
+    fn leave(&mut self, to: &Mark, copy: WithRows<'_>) -> Answer<()> {
+        let copy = RefCell::new(copy);
+        self.session.transact("being left", |transaction| {
+            carry::copy_alone(transaction, &copy)?;
+            check(transaction, &self.number, true)?;
+            carry::mark_moved(transaction, to)
         })
     }
 

@@ -22,6 +22,7 @@ use crate::{BucketError, BucketPlace, Endpoint, attributes, copy, file, parts, p
 
 /// A bucket below a prefix.
 pub struct Bucket {
+    place: BucketPlace,
     pub(crate) requests: Requests,
     pub(crate) worker: Worker,
     writes: Writes,
@@ -50,9 +51,11 @@ impl Bucket {
     ) -> Result<Self, BucketError> {
         let worker = Worker::start()?;
         let endpoint = endpoint.clone();
-        let opened = async move { Connection::open(place, &endpoint, &limits, false).await };
+        let at = place.clone();
+        let opened = async move { Connection::open(at, &endpoint, &limits, false).await };
         let connection = worker.run(opened).ok_or(BucketError::Ended)??;
         Ok(Self {
+            place,
             writes: Writes::new(limits.puts_at_once as usize, limits.bytes_in_flight),
             requests: Requests { connection, limits },
             worker,
@@ -129,6 +132,10 @@ impl Bucket {
 }
 
 impl Store for Bucket {
+    fn place(&self) -> Option<String> {
+        Some(self.place.to_string())
+    }
+
     fn put_new(&mut self, path: &StorePath, bytes: &[u8]) -> Result<(), StoreError> {
         let (requests, path) = (self.requests.clone(), path.clone());
         let bytes = Bytes::copy_from_slice(bytes);

@@ -39,7 +39,12 @@ pub(crate) fn publications() {
     };
     let moved = index
         .repository()
-        .move_to(&mut store(), now, |_| Ok::<(), RepositoryError>(()))
+        .move_to(
+            &mut store(),
+            now,
+            |_| Ok::<(), RepositoryError>(()),
+            || Ok(()),
+        )
         .unwrap();
     println!("moved: {} objects, {} bytes", moved.objects, moved.bytes);
     drop(index);

@@ -60,12 +60,17 @@ fn read(repository: &Path, name: &str) -> Vec<u8> {
 struct Counting {
     requests: AtomicU64,
     bytes: Arc<AtomicU64>,
+    /// Whether it finds no deltas, as where an index writes none.
+    is_without_deltas: bool,
 }
 
 #[async_trait::async_trait]
 impl Transport for Counting {
     async fn get(&self, url: &Url) -> Result<Body, TransportError> {
         self.requests.fetch_add(1, Ordering::Relaxed);
+        if self.is_without_deltas && url.path().contains("/deltas/") {
+            return Err(TransportError::NotFound { url: url.clone() });
+        }
         let bytes = Arc::clone(&self.bytes);
         let count = move |piece: &Result<bytes::Bytes, TransportError>| {
             let length = piece.as_ref().map_or(0, bytes::Bytes::len);
@@ -111,6 +116,37 @@ pub(crate) fn warm(repository: &Path) -> Meter {
             .unwrap();
     }
     meter.asked(&transport).repeated(REPEATS)
+}
+
+/// A client that updates again and again, a new process each time, and what it has fetched.
+pub(crate) struct Regular {
+    home: tempfile::TempDir,
+    runtime: Runtime,
+    transport: Arc<Counting>,
+}
+
+impl Regular {
+    pub(crate) fn new(is_without_deltas: bool) -> Self {
+        Self {
+            home: tempfile::tempdir().unwrap(),
+            runtime: Builder::new_current_thread().enable_all().build().unwrap(),
+            transport: Arc::new(Counting {
+                is_without_deltas,
+                ..Counting::default()
+            }),
+        }
+    }
+
+    pub(crate) fn update(&self, repository: &Path, now: chrono::DateTime<chrono::Utc>) {
+        let datastore = self.home.path().join("trusted");
+        let updater = client(repository, &datastore, &self.runtime, &self.transport);
+        self.runtime.block_on(updater.refresh(now)).unwrap();
+    }
+
+    /// Bytes since this was last asked.
+    pub(crate) fn fetched(&self) -> u64 {
+        self.transport.bytes.swap(0, Ordering::Relaxed)
+    }
 }
 
 /// A first update, and who speaks for one path.

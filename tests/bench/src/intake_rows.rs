@@ -10,13 +10,16 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use countersign_tests::checker::Checker;
+use countersign_tests::postgres::{PASSWORD, PostgresServer};
 use countersign_tests::published::{Made, PublishedIndex};
-use intake::{Intake, IntakeConfig, NewToken, TokenFile, TokenSecret, Verb};
+use intake::{Intake, IntakeConfig, NewToken, OpenRepository, TokenFile, TokenSecret, Verb};
 use policy::{Encoding, Policy};
 use proxy::{ConnectionLimits, serve_router};
-use repository::Repository;
+use repository::{LocalStore, Parts, Repository, RepositoryError, UploadFolder};
 use ring::rand::SystemRandom;
+use state_postgres::{Address, AddressError, PostgresArrival, PostgresState};
 
+use crate::client_rows::Regular;
 use crate::web_head::WebHead;
 
 /// Files that PyPI takes in a day.
@@ -45,8 +48,17 @@ impl Door {
     }
 }
 
+/// Where an index keeps its state.
+#[derive(Clone, Copy)]
+pub(crate) enum Keeper {
+    Sqlite,
+    Postgres,
+}
+
 /// An index, and an intake on loopback.
 struct Site {
+    // Its database, if it has one of its own.
+    _server: Option<PostgresServer>,
     home: tempfile::TempDir,
     index: PublishedIndex,
     door: Door,
@@ -75,7 +87,7 @@ fn policy(wait: &str) -> String {
 }
 
 impl Site {
-    fn new(wait: &str, now: DateTime<Utc>) -> Self {
+    fn new(wait: &str, now: DateTime<Utc>, keeper: Keeper) -> Self {
         let home = tempfile::tempdir().unwrap();
         let made = Made {
             bins: (1_024, Encoding::PathHashPrefixes),
@@ -84,7 +96,7 @@ impl Site {
         };
         let online = keys::FileKey::generate(made.keys, &SystemRandom::new()).unwrap();
         let policy = policy(wait);
-        let index = PublishedIndex::make_by(home.path(), &policy, made, &[], Arc::new(online));
+        let mut index = PublishedIndex::make_by(home.path(), &policy, made, &[], Arc::new(online));
         let secret = TokenSecret::generate(&SystemRandom::new()).unwrap();
         let token = NewToken {
             name: "head".to_owned(),
@@ -96,6 +108,17 @@ impl Site {
         tokens.add(token.with_secret(&secret, now)).unwrap();
         let (path, file) = (home.path().join("index"), home.path().join("tokens.toml"));
         fs::write(&file, tokens.text()).unwrap();
+        let (server, open) = match keeper {
+            Keeper::Sqlite => {
+                let path = path.clone();
+                let open: OpenRepository = Arc::new(move || Ok(Repository::open(&path)?));
+                (None, open)
+            }
+            Keeper::Postgres => {
+                let (server, open) = into_postgres(&mut index, &path, now);
+                (Some(server), open)
+            }
+        };
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let listener = runtime
             .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
@@ -103,7 +126,7 @@ impl Site {
         let address = listener.local_addr().unwrap();
         let config = IntakeConfig {
             spool: path.clone(),
-            open: Arc::new(move || Ok(Repository::open(&path)?)),
+            open,
             tokens: file,
             policy: Policy::parse(&policy).unwrap(),
             clock,
@@ -116,6 +139,7 @@ impl Site {
         let limits = ConnectionLimits::default();
         runtime.spawn(serve_router(listener, router, limits, forever));
         Self {
+            _server: server,
             home,
             index,
             door: Door {
@@ -131,12 +155,43 @@ impl Site {
     }
 }
 
+/// Carries the state of an index to a server that syncs what it acknowledges.
+fn into_postgres(
+    index: &mut PublishedIndex,
+    folder: &Path,
+    now: DateTime<Utc>,
+) -> (PostgresServer, OpenRepository) {
+    let server = PostgresServer::start_with(&["fsync=on", "full_page_writes=on"], |_| {});
+    let address = || -> Result<Address, AddressError> {
+        Address::new(&server.url("index"), None, Some(PASSWORD.as_bytes()))
+    };
+    let _ = server.database("index");
+    let settings = index.repository().settings().clone();
+    let limits = settings.policy.state;
+    let mut to = PostgresArrival::at(address().unwrap(), limits, settings);
+    let done = index
+        .repository()
+        .move_state_to("a file", &mut to, "1", now, || Ok::<_, RepositoryError>(()));
+    done.unwrap();
+    let (folder, address) = (folder.to_owned(), address().unwrap());
+    let open = move || {
+        let state = PostgresState::open(address.clone())?;
+        Ok(Repository::assemble(Parts {
+            lock: Box::new(state.lease()),
+            state: Box::new(state),
+            store: Box::new(LocalStore::open_shared(folder.join(Parts::STORE))?),
+            uploads: Box::new(UploadFolder::open(folder.join(Parts::UPLOADS))?),
+        })?)
+    };
+    (server, Arc::new(open))
+}
+
 /// Projects that the requests without bytes go round.
 const PROJECTS: u64 = 1_000;
 
 /// Acknowledgements a second, by how many heads ask at once. Nothing is published meanwhile.
-pub(crate) fn acknowledgements() {
-    let site = Site::new("60s", Utc::now());
+pub(crate) fn acknowledgements(keeper: Keeper) {
+    let site = Site::new("60s", Utc::now(), keeper);
     println!("| what | heads | acknowledged | a second | median | 99 % |");
     println!("|---|---|---|---|---|---|");
     let add = |head: &mut WebHead, n: u64| {
@@ -197,7 +252,7 @@ pub(crate) fn latency() {
     println!("| uploads a second | batches wait | uploads | median | longest |");
     println!("|---|---|---|---|---|");
     for (rate, seconds) in [(1, 30), (20, 30)] {
-        let mut site = Site::new("1s", Utc::now());
+        let mut site = Site::new("1s", Utc::now(), Keeper::Sqlite);
         let done = std::sync::atomic::AtomicBool::new(false);
         let door = site.door.clone();
         let index = &mut site.index;
@@ -242,10 +297,14 @@ pub(crate) fn churn(days: u64, minutes: u64) {
     let begin = Instant::now();
     let start = Utc::now();
     SIMULATED.store(start.timestamp(), Ordering::Relaxed);
-    let mut site = Site::new("60s", start);
+    let mut site = Site::new("60s", start, Keeper::Sqlite);
     let mut checker = Checker::new(&site.index.store());
-    println!("| day | files | publications | store | swept | state database | incoming |");
-    println!("|---|---|---|---|---|---|---|");
+    println!(
+        "| day | files | publications | store | swept | state database | incoming | a warm client, with deltas \
+         | without |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|");
+    let clients = [Regular::new(false), Regular::new(true)];
     let rounds = 24 * 60 / minutes;
     let mut files = 0;
     for day in 0..days {
@@ -259,6 +318,9 @@ pub(crate) fn churn(days: u64, minutes: u64) {
             files = due;
             site.index.tick(now);
             publications += 1;
+            for client in &clients {
+                client.update(&site.index.store(), now);
+            }
         }
         let now = clock();
         let before = size(&site.index.store());
@@ -266,7 +328,7 @@ pub(crate) fn churn(days: u64, minutes: u64) {
         let after = size(&site.index.store());
         let state = size(&site.folder().join("state.sqlite"));
         println!(
-            "| {} | {files} | {publications} | {} in {} objects | {} objects, {} | {} | {} |",
+            "| {} | {files} | {publications} | {} in {} objects | {} objects, {} | {} | {} | {} | {} |",
             day + 1,
             mega(after.0),
             after.1,
@@ -274,6 +336,8 @@ pub(crate) fn churn(days: u64, minutes: u64) {
             mega(before.0 - after.0),
             mega(state.0),
             mega(size(&site.folder().join("incoming")).0),
+            mega(clients[0].fetched()),
+            mega(clients[1].fetched()),
         );
         let listed = checker.look(now).unwrap();
         assert_eq!(listed.files.len() as u64, files, "every file is listed");

@@ -28,7 +28,7 @@ use crate::work::Who;
 
 const USAGE: &str = "usage: countersign-bench row NAME ours|floor
        countersign-bench repository FOLDER TARGETS BINS prefixes|succinct
-       countersign-bench bucket | intake | latency | churn DAYS MINUTES-BETWEEN-PUBLICATIONS
+       countersign-bench bucket | intake [postgres] | latency | churn DAYS MINUTES-BETWEEN-PUBLICATIONS
        countersign-bench claims FOLDER PROJECTS
        countersign-bench row client-warm|client-cold|client-claimed|verify-bin ours FOLDER";
 
@@ -53,7 +53,8 @@ fn main() {
             println!("{}", meter.report(row, who));
         }
         ["bucket"] => bucket_rows::publications(),
-        ["intake"] => intake_rows::acknowledgements(),
+        ["intake"] => intake_rows::acknowledgements(intake_rows::Keeper::Sqlite),
+        ["intake", "postgres"] => intake_rows::acknowledgements(intake_rows::Keeper::Postgres),
         ["latency"] => intake_rows::latency(),
         ["churn", days, minutes] => {
             intake_rows::churn(days.parse().unwrap(), minutes.parse().unwrap());

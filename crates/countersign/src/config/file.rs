@@ -113,12 +113,20 @@ impl ConfigFile {
     }
 
     /// Where the state is.
-    pub(crate) fn state_in(&self, file: &Path) -> Result<Option<StatePlace>, ConfigError> {
-        let parsed = self.storage.state.as_deref().map(str::parse).transpose();
-        parsed.map_err(|source| ConfigError::State {
+    pub(crate) fn state_in(
+        &self,
+        data_dir: &Path,
+        file: &Path,
+    ) -> Result<Option<StatePlace>, ConfigError> {
+        let Some(text) = &self.storage.state else {
+            return Ok(None);
+        };
+        let place = text.parse::<StatePlace>();
+        let place = place.map_err(|source| ConfigError::State {
             path: file.to_owned(),
             source: Box::new(source),
-        })
+        })?;
+        Ok(Some(place.below(data_dir)))
     }
 
     /// Where the password of its database is, with a path relative to the index made usable.
@@ -281,6 +289,48 @@ pub(crate) fn keep_store(
     store: &StorePlace,
     bucket: &BucketOptions,
 ) -> Result<(), Failure> {
+    let named = Some(store.to_string());
+    edit(path, &[("store", named.clone())], Some(bucket), |storage| {
+        storage.store = named;
+        storage.bucket = (*bucket != BucketOptions::default()).then(|| bucket.clone());
+    })
+}
+
+/// Names another state in the settings, with what is said of its database; likewise. Paths have to be
+/// [`super::portable`].
+pub(crate) fn keep_state(path: &Path, given: &StorageArgs) -> Result<(), Failure> {
+    let text = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let values = [
+        ("state", given.state.as_ref().map(ToString::to_string)),
+        ("state-password-file", text(&given.state_password_file)),
+        (
+            "state-password-credential",
+            given.state_password_credential.clone(),
+        ),
+        ("state-authorities", text(&given.state_authorities)),
+    ];
+    edit(path, &values, None, |storage| {
+        storage.state = given.state.as_ref().map(ToString::to_string);
+        storage
+            .state_password_file
+            .clone_from(&given.state_password_file);
+        storage
+            .state_password_credential
+            .clone_from(&given.state_password_credential);
+        storage
+            .state_authorities
+            .clone_from(&given.state_authorities);
+    })
+}
+
+/// Writes values below `[storage]` in place of those there, or takes them away, and with `bucket` the table
+/// below it; refuses a file that does not say what `expected` makes of it then.
+fn edit(
+    path: &Path,
+    values: &[(&'static str, Option<String>)],
+    bucket: Option<&BucketOptions>,
+    expected: impl FnOnce(&mut Storage),
+) -> Result<(), Failure> {
     let text = match fs::read_to_string(path) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => {
             let path = path.to_owned();
@@ -288,7 +338,11 @@ pub(crate) fn keep_store(
         }
         text => text.unwrap_or_default(),
     };
-    let named = format!("store = {}\n", quoted(&store.to_string()));
+    let lines = values.iter().filter_map(|(key, value)| {
+        let value = value.as_ref()?;
+        Some(format!("{key} = {}\n", quoted(value)))
+    });
+    let named: String = lines.collect();
     let (mut table, mut is_named, mut kept) = (String::new(), false, String::new());
     for line in text.lines() {
         let words = line.trim();
@@ -296,8 +350,9 @@ pub(crate) fn keep_store(
             words.clone_into(&mut table);
         }
         let key = words.split('=').next().unwrap_or_default().trim();
-        if table.starts_with("[storage.bucket]")
-            || (table.starts_with("[storage]") && key == "store")
+        let is_replaced = values.iter().any(|(name, _)| *name == key);
+        if (bucket.is_some() && table.starts_with("[storage.bucket]"))
+            || (table.starts_with("[storage]") && is_replaced)
         {
             continue;
         }
@@ -310,21 +365,19 @@ pub(crate) fn keep_store(
     }
     kept.truncate(kept.trim_end().len());
     kept.push('\n');
-    if !is_named {
+    if !is_named && !named.is_empty() {
         let _ = write!(kept, "\n[storage]\n{named}");
     }
-    kept.push_str(&render_bucket(bucket));
+    kept.push_str(&bucket.map(render_bucket).unwrap_or_default());
     // Written in a way that lines do not show, it would say something else now.
-    let (before, mut after) = (
+    let (mut before, after) = (
         ConfigFile::parse(path, &text)?,
         ConfigFile::parse(path, &kept)?,
     );
-    let found = (after.storage.store.take(), after.bucket());
-    after.storage.store.clone_from(&before.storage.store);
-    after.storage.bucket.clone_from(&before.storage.bucket);
-    if before != after || found != (Some(store.to_string()), bucket.clone()) {
-        let path = path.to_owned();
-        return Err(ConfigError::Unedited { path }.into());
+    expected(&mut before.storage);
+    if before != after {
+        let (path, key) = (path.to_owned(), values[0].0);
+        return Err(ConfigError::Unedited { path, key }.into());
     }
     replace_file(path, kept.as_bytes())
 }
@@ -376,6 +429,35 @@ mod tests {
     }
 
     #[test]
+    fn another_state_is_named_and_what_was_said_of_the_old_one_goes() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("countersign.toml");
+        let first = "[online]\nkeys = []\n\n[storage]\nstore = \"s3://abc\"\n\n\
+                     [storage.bucket]\nregion = \"x\"\n";
+        fs::write(&path, first).unwrap();
+        let database = StorageArgs {
+            state: "postgres://index@db.example/index".parse().ok(),
+            state_password_file: Some("keys/database".into()),
+            ..StorageArgs::default()
+        };
+        keep_state(&path, &database).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let added = "[storage]\nstate = \"postgres://index@db.example/index\"\n\
+                     state-password-file = \"keys/database\"\n";
+        assert_eq!(text, first.replace("[storage]\n", added));
+        keep_state(&path, &StorageArgs::default()).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), first);
+        // In a table of its own where there is none.
+        fs::write(&path, "[online]\nkeys = []\n").unwrap();
+        keep_state(&path, &database).unwrap();
+        let read = ConfigFile::read(&path).expect("what was written");
+        let state = read
+            .state_in(Path::new("/data"), &path)
+            .expect("an address");
+        assert_eq!(state, database.state);
+    }
+
+    #[test]
     fn what_is_written_is_read_back() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("countersign.toml");
@@ -413,7 +495,7 @@ mod tests {
         let merged = BucketOptions::default().or(&read.bucket(), base);
         let credentials = Path::new("/data/keys/bucket");
         assert_eq!(merged.credentials_file.as_deref(), Some(credentials));
-        let state = read.state_in(&path).expect("an address");
+        let state = read.state_in(base, &path).expect("an address");
         assert_eq!(state, storage.state);
         let password = Source::File("/data/keys/database".into());
         assert_eq!(read.state_password_in(base), Some(password));

@@ -12,7 +12,7 @@ use keys::{KeyUri, UriError};
 use repository::Parts;
 use state_postgres::AddressError;
 
-pub(crate) use file::{ConfigFile, keep_store, write_new};
+pub(crate) use file::{ConfigFile, keep_state, keep_store, write_new};
 
 use crate::bucket_options::BucketOptions;
 use crate::data_dir::DataDir;
@@ -100,7 +100,7 @@ impl Config {
         let store = file.store_in(data_dir.path(), &path)?;
         let uploads = file.uploads(&path)?;
         let bucket = given.bucket.clone().or(&file.bucket(), data_dir.path());
-        let state = file.state_in(&path)?;
+        let state = file.state_in(data_dir.path(), &path)?;
         let state_password = file.state_password_in(data_dir.path());
         let state_authorities = file.state_authorities_in(data_dir.path());
         let keys = file.keys_in(data_dir.path(), &path)?;
@@ -225,10 +225,12 @@ pub(crate) enum ConfigError {
         source: BucketError,
     },
     /// Settings that could not be changed by lines.
-    #[error("{path} cannot be changed: `store` does not stand below `[storage]`", path = path.display())]
+    #[error("{path} cannot be changed: `{key}` does not stand below `[storage]`", path = path.display())]
     Unedited {
         /// The file.
         path: PathBuf,
+        /// What was to be changed.
+        key: &'static str,
     },
     /// A state that is none.
     #[error("`storage.state` in {path} names no database", path = path.display())]

@@ -4,6 +4,7 @@
 
 mod body;
 mod claims;
+mod marks;
 mod objects;
 mod submissions;
 
@@ -22,6 +23,9 @@ use crate::status::is_bin;
 use body::{ChangeBody, FileBody, OutcomeBody, RoleBody, StagedBody};
 use claims::ClaimBody;
 
+pub use marks::{
+    ARRIVED, ARRIVING, MOVED, Mark, STORES_LEFT, check_marks, read_stores_left, stores_left,
+};
 pub use objects::{file_objects, named, object, read_object, role_object};
 pub use submissions::{entries, read_submission};
 

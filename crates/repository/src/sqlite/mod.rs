@@ -1,6 +1,7 @@
 //! The state in an embedded SQLite database: one machine, one writer.
 
 mod answers;
+mod carry;
 mod claims;
 mod history;
 mod journal;
@@ -17,16 +18,19 @@ use index::ProjectName;
 use metadata::{Role, Sha256, TargetPath, Version};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use crate::carry::WithRows;
 use crate::change::{Change, ChangeId, Outcome, Queued};
 use crate::claim_record::ClaimRecord;
 use crate::error::RepositoryError;
 use crate::history::History;
 use crate::offline_set::{OfflineFile, OfflineSet};
 use crate::record::{FileRecord, Publication, RoleRecord, Settings, Staged};
-use crate::rows::{self, damaged, to_time};
+use crate::rows::{self, Mark, damaged, to_time};
 use crate::state::{HeadRecord, State};
 use crate::store::StorePath;
 use crate::submission::{DecidedSubmission, Queueing, SubmissionId, SubmissionRecord};
+
+pub use carry::SqliteArrival;
 
 /// A [`State`] in one SQLite file. Commits are synced in full: what is acknowledged survives a loss of
 /// power.
@@ -43,7 +47,7 @@ impl SqliteState {
             });
         }
         let mut db = schema::open(path)?;
-        schema::create(&mut db, settings).map_err(failed("creating its tables"))?;
+        schema::create(&mut db, settings, |_| Ok(()))?;
         Ok(Self { db })
     }
 
@@ -56,6 +60,7 @@ impl SqliteState {
         }
         let db = schema::open(path)?;
         schema::check_version(&db)?;
+        carry::check_place(&db)?;
         Ok(Self { db })
     }
 
@@ -71,13 +76,31 @@ impl SqliteState {
 }
 
 fn failed(doing: &'static str) -> impl FnOnce(rusqlite::Error) -> RepositoryError {
-    move |source| RepositoryError::State {
-        doing,
-        source: source.into(),
+    move |source| {
+        carry::moved(&source).unwrap_or_else(|| RepositoryError::State {
+            doing,
+            source: source.into(),
+        })
     }
 }
 
 impl State for SqliteState {
+    fn check_place(&self) -> Result<(), RepositoryError> {
+        carry::check_place(&self.db)
+    }
+
+    fn stores_left(&self) -> Result<Vec<String>, RepositoryError> {
+        rows::read_stores_left(carry::setting(&self.db, rows::STORES_LEFT)?.as_deref())
+    }
+
+    fn leave_stores(&mut self, places: &[String]) -> Result<(), RepositoryError> {
+        carry::leave_stores(&mut self.db, places)
+    }
+
+    fn leave(&mut self, to: &Mark, carry: WithRows<'_>) -> Result<(), RepositoryError> {
+        carry::leave(&mut self.db, to, carry)
+    }
+
     fn settings(&self) -> Result<Settings, RepositoryError> {
         rows::read_settings(|name| {
             self.db

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::change::Queued;
 use crate::error::RepositoryError;
@@ -169,18 +169,27 @@ pub(super) fn open(path: &Path) -> Result<Connection, RepositoryError> {
     Ok(db)
 }
 
-pub(super) fn create(db: &mut Connection, settings: &Settings) -> rusqlite::Result<()> {
-    let transaction = db.transaction()?;
-    transaction.execute_batch(TABLES)?;
-    transaction.execute_batch(HISTORY)?;
-    transaction.execute_batch(PUBLICATIONS)?;
-    transaction.execute_batch(CLAIMS)?;
-    transaction.execute_batch(SUBMISSIONS)?;
+/// Makes the tables, and lets `fill` put rows into them, in one transaction.
+pub(super) fn create(
+    db: &mut Connection,
+    settings: &Settings,
+    fill: impl FnOnce(&Transaction<'_>) -> Result<(), RepositoryError>,
+) -> Result<(), RepositoryError> {
+    const DOING: &str = "creating its tables";
+    let transaction = db.transaction().map_err(failed(DOING))?;
+    make(&transaction, settings).map_err(failed(DOING))?;
+    fill(&transaction)?;
+    transaction.commit().map_err(failed(DOING))
+}
+
+fn make(transaction: &Transaction<'_>, settings: &Settings) -> rusqlite::Result<()> {
+    for tables in [TABLES, HISTORY, PUBLICATIONS, CLAIMS, SUBMISSIONS] {
+        transaction.execute_batch(tables)?;
+    }
     for (name, value) in settings.encode() {
         transaction.execute("INSERT INTO settings VALUES (?1, ?2)", (name, value))?;
     }
-    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-    transaction.commit()
+    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)
 }
 
 pub(super) fn check_version(db: &Connection) -> Result<(), RepositoryError> {

@@ -10,7 +10,7 @@ use countersign_repository::{
     Change, ChangeId, ClaimRecord, DecidedSubmission, FileRecord, HeadRecord, History, OfflineFile,
     OfflineSet, Parts, Publication, Queued, Queueing, Repository, RepositoryError, RoleRecord,
     Settings, Staged, State, Store, StoreError, StorePath, SubmissionId, SubmissionRecord,
-    UploadPlace,
+    UploadPlace, WithRows, rows::Mark,
 };
 use index::ProjectName;
 use metadata::{Role, Sha256, TargetPath, Version};
@@ -182,6 +182,18 @@ impl FailingState {
 impl State for FailingState {
     fn check_writer(&self) -> Outcome<()> {
         self.inner.check_writer()
+    }
+    fn check_place(&self) -> Outcome<()> {
+        self.inner.check_place()
+    }
+    fn stores_left(&self) -> Outcome<Vec<String>> {
+        self.inner.stores_left()
+    }
+    fn leave_stores(&mut self, places: &[String]) -> Outcome<()> {
+        self.inner.leave_stores(places)
+    }
+    fn leave(&mut self, to: &Mark, carry: WithRows<'_>) -> Outcome<()> {
+        self.inner.leave(to, carry)
     }
     fn settings(&self) -> Outcome<Settings> {
         self.inner.settings()

@@ -125,6 +125,7 @@ pub fn published_at(site: &dyn Site, folder: &Path, ceremony: &Ceremony) -> Repo
 }
 
 /// Keys in memory, and what a ceremony does with them.
+#[derive(Clone)]
 pub struct Ceremony {
     root: Vec<Arc<FileKey>>,
     pub targets: Vec<Arc<FileKey>>,

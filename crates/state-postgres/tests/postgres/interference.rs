@@ -188,3 +188,50 @@ fn the_lease_may_be_stolen_at_every_write() {
         "every cycle ends with a write that asks for the lease"
     );
 }
+
+/// Two signers whose clocks differ by a minute and a half, either way, and the one takes the lease from the
+/// other: nothing is lost, no version goes back, and the one behind says that its clock is.
+#[test]
+fn clocks_of_signers_may_differ() {
+    let site = PostgresSite::start();
+    let mut behind = 0;
+    for (writes, seconds) in (0..21)
+        .step_by(3)
+        .flat_map(|writes| [(writes, 90), (writes, -90)])
+    {
+        let context = format!("{seconds} s, stolen before write {writes}");
+        let skew = chrono::TimeDelta::seconds(seconds);
+        let mut scene = Scene::new(&site);
+        let (at, folder) = (site.clone(), scene.folder.path().to_owned());
+        let (signers, theirs) = (scene.ceremony.online(), scene.now + skew);
+        let fuse = Fuse::acting(writes, move || {
+            at.client(&folder)
+                .batch_execute("UPDATE lease SET until = clock_timestamp() - interval '1 second'")
+                .unwrap();
+            match at.repository(&folder).tick(&signers, theirs, AT_ONCE) {
+                Ok(_) => {}
+                Err(RepositoryError::ClockBehind { now, last }) => assert!(now < last),
+                Err(error) => assert!(error.is_busy(), "{error}"),
+            }
+        });
+        let poller = Poller::start(scene.folder.path());
+        let mut index = scene.interfered(&fuse);
+        let online = scene.ceremony.online();
+        let done = index.tick(&online, scene.now, AT_ONCE);
+        drop(index);
+        assert!(fuse.acted() && done.is_err(), "{context}");
+        // Whichever of both comes next finishes it; the one behind waits until its clock has come so far.
+        let mut index = scene.site.repository(scene.folder.path());
+        if let Err(error) = index.tick(&online, scene.now, AT_ONCE) {
+            let is_clock = matches!(error, RepositoryError::ClockBehind { .. });
+            assert!(is_clock && seconds > 0, "{error:?}: {context}");
+            behind += 1;
+            scene.now += skew;
+            index.tick(&online, scene.now, AT_ONCE).unwrap();
+        }
+        drop(index);
+        assert!(poller.stop() >= 2, "{context}");
+        scene.judge(&context);
+    }
+    assert!(behind > 0, "no clock was ever behind");
+}

@@ -12,7 +12,10 @@ mod support;
 
 mod commit;
 mod crash;
+mod fail_over;
 mod interference;
 mod lease;
+mod moves;
 mod same;
 mod site;
+mod tls;

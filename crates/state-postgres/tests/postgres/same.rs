@@ -55,7 +55,7 @@ fn live(
 }
 
 /// Everything a state answers, in words.
-fn all(state: &dyn State) -> Vec<String> {
+pub(crate) fn all(state: &dyn State) -> Vec<String> {
     let mut said = Vec::new();
     let mut say = |what: &str, answer: String| said.push(format!("{what}: {answer}"));
     let settings = state.settings().unwrap();
@@ -123,31 +123,69 @@ fn all(state: &dyn State) -> Vec<String> {
     said
 }
 
+/// What a life takes that people sign: made once, lived by several indexes.
+pub(crate) struct Life {
+    ceremony: Ceremony,
+    team: Team,
+    archive: PathBuf,
+    set: PathBuf,
+    signers: [OnlineSigners; 2],
+    _home: [tempfile::TempDir; 2],
+}
+
+impl Life {
+    pub(crate) fn new() -> Self {
+        let home = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let mut ceremony = Ceremony::with_claims();
+        let team = Team::new(home[0].path(), "countersign-sample-greeter", 1, start());
+        // One transaction and one set for all: people sign once.
+        let is_greeter = |path: &PathBuf| path.to_str().unwrap().contains("greeter");
+        let there: Vec<_> = samples().into_iter().filter(is_greeter).collect();
+        let archive = team.archive(&[team.wheel("1.1")], &there, start());
+        let before = ceremony.online();
+        let first = ceremony.clone();
+        ceremony.rebin(64, Encoding::PathHashPrefixes);
+        ceremony.replace_online_key();
+        let set = ceremony.renewal(home[1].path(), start(), 2);
+        let after = ceremony.online();
+        Self {
+            ceremony: first,
+            team,
+            archive,
+            set,
+            signers: [before, after],
+            _home: home,
+        }
+    }
+
+    /// Makes an index that has lived it.
+    pub(crate) fn live(&self, site: &dyn Site, folder: &Path) {
+        std::fs::create_dir_all(folder).unwrap();
+        let mut index = published_at(site, folder, &self.ceremony);
+        let [before, after] = &self.signers;
+        live(
+            &mut index,
+            [before, after],
+            &self.team,
+            [&self.archive, &self.set],
+        );
+    }
+
+    /// The keys that sign afterwards.
+    pub(crate) fn signers(&self) -> &OnlineSigners {
+        &self.signers[1]
+    }
+}
+
 #[test]
 fn after_the_same_life_both_states_hold_the_same() {
+    let life = Life::new();
     let site = PostgresSite::start();
-    let home = tempfile::tempdir().unwrap();
-    let mut ceremony = Ceremony::with_claims();
-    let team = Team::new(home.path(), "countersign-sample-greeter", 1, start());
     let sites: [&dyn Site; 2] = [&FolderSite, &site];
-    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-    let mut indexes: Vec<_> = sites
-        .iter()
-        .zip(&folders)
-        .map(|(site, folder)| published_at(*site, folder.path(), &ceremony))
-        .collect();
-    // One transaction and one set for both: people sign once.
-    let is_greeter = |path: &PathBuf| path.to_str().unwrap().contains("greeter");
-    let there: Vec<_> = samples().into_iter().filter(is_greeter).collect();
-    let archive = team.archive(&[team.wheel("1.1")], &there, start());
-    let before = ceremony.online();
-    ceremony.rebin(64, Encoding::PathHashPrefixes);
-    ceremony.replace_online_key();
-    let set = ceremony.renewal(folders[0].path(), start(), 2);
-    let after = ceremony.online();
     let mut states = Vec::new();
-    for ((index, site), folder) in indexes.iter_mut().zip(sites).zip(&folders) {
-        live(index, [&before, &after], &team, [&archive, &set]);
+    for site in sites {
+        let folder = tempfile::tempdir().unwrap();
+        life.live(site, folder.path());
         let Parts { state, .. } = site.parts(folder.path());
         states.push(all(state.as_ref()));
     }

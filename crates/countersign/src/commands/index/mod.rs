@@ -5,6 +5,7 @@ mod apply;
 mod claims;
 mod files;
 mod init;
+mod move_state;
 mod move_to;
 mod rebin;
 mod receive;

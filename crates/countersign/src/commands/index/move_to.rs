@@ -1,4 +1,5 @@
-//! `countersign index move`: carries an index to another store without a gap for its clients.
+//! `countersign index move`: carries an index to another store, or its state to another database, without a
+//! gap for its clients.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,27 +18,36 @@ use url::Url;
 use crate::cli::JsonArgs;
 use crate::clock;
 use crate::commands::audit::Watching;
+use crate::commands::index::move_state;
 use crate::config::{Config, Setting, keep_store};
 use crate::console::{Console, in_one_line};
 use crate::data_dir::{DataDir, DataDirArgs};
 use crate::failure::{Failure, UsageError};
-use crate::places::{self, StorePlace};
+use crate::places::{self, StatePlace, StorePlace};
 use crate::progress::{self, Progress};
 use crate::runtime;
 
-/// Carry the index to another store: a folder or a bucket
+/// Carry the index to another store, or its state to another database
 ///
-/// Copies everything clients can still ask for, held against the state's digests; reads the new place back
-/// as a client does; then names it in the settings. Signers go on meanwhile and follow by themselves. Cut
-/// short at any point it can be given again. --store-endpoint and the like are said of the new place.
+/// --to copies everything clients can still ask for, held against the state's digests, and reads it there
+/// as a client does. --state-to copies the state and reads it back; nobody writes to it meanwhile. Then the
+/// settings name the new place, and the old one is refused to whoever has not heard of it. Programs that run
+/// with these settings follow by themselves; those of other machines need the new place in theirs. Cut short
+/// at any point, the same can be given again. --store-endpoint, --state-password-file and the like are said
+/// of the new place.
 #[derive(clap::Args)]
+#[command(group(clap::ArgGroup::new("place").required(true).args(["to", "state_to"])))]
 pub(crate) struct Args {
     #[command(flatten)]
     data_dir: DataDirArgs,
 
     /// Where the store shall be: a folder, or `s3://BUCKET/PREFIX`
     #[arg(long, value_name = "DIR|URL", env = "COUNTERSIGN_MOVE_TO")]
-    to: StorePlace,
+    to: Option<StorePlace>,
+
+    /// Where the state shall be: a file, or `postgres://USER@HOST/DATABASE`, a database that is empty
+    #[arg(long, value_name = "FILE|URL", env = "COUNTERSIGN_MOVE_STATE_TO")]
+    state_to: Option<StatePlace>,
 
     #[command(flatten)]
     json: JsonArgs,
@@ -54,6 +64,14 @@ struct Report {
 }
 
 pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
+    match (&args.to, &args.state_to) {
+        (_, Some(to)) => move_state::run(&args.data_dir, to, &args.json, console),
+        (Some(to), None) => move_store(args, to, console),
+        (None, None) => Err(UsageError::MovesNowhere.into()),
+    }
+}
+
+fn move_store(args: &Args, to: &StorePlace, console: &Console) -> Result<(), Failure> {
     let given = args.data_dir.open();
     if given.storage().store.is_some() || given.storage().uploads.is_some() {
         return Err(UsageError::MovesByTo.into());
@@ -62,7 +80,7 @@ pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
     let data_dir = DataDir::at(given.path().to_owned());
     let config = Config::load(&data_dir)?;
     let mut target = Config::load(&data_dir)?;
-    target.store = Setting::given(args.to.clone().absolute()?);
+    target.store = Setting::given(to.clone().absolute()?);
     target.bucket = given
         .storage()
         .bucket
@@ -76,10 +94,12 @@ pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
     check(&target, limits)?;
     let mut to = places::store(&target, limits)?;
     let progress = progress::watching(&mut repository, console, "copying");
-    let done = repository.move_to(to.as_mut(), clock::now(), |report| {
-        read_back(report, places::store(&target, limits)?, console)?;
-        keep_store(&data_dir.config(), &target.store.value, &target.bucket)
-    })?;
+    let done = repository.move_to(
+        to.as_mut(),
+        clock::now(),
+        |report| read_back(report, places::store(&target, limits)?, console),
+        || keep_store(&data_dir.config(), &target.store.value, &target.bucket),
+    )?;
     drop(progress);
     let time = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Secs, true);
     let report = Report {

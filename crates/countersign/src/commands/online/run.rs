@@ -64,7 +64,6 @@ pub(crate) struct Keeper {
 }
 
 pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
-    // A settings file that is spoilt meanwhile leaves it with what it had.
     let data_dir = args.data_dir.open().settled()?;
     places::check(&data_dir)?;
     let limits = online_keys::limits(&data_dir)?;

@@ -18,10 +18,10 @@ use crate::places;
 /// Send everything that waits, with its files, to the index
 ///
 /// It becomes one archive, which is checked as the index checks it; what would be refused is not
-/// written. With --to the archive is written, to be carried to `countersign index receive`; with
-/// --into an index on this machine takes it. With --wait this returns once clients see it, by whatever
-/// way it was carried, and has verified it as one of them; else say `countersign project accepted`
-/// once the index has taken it.
+/// written. With --to the archive is written, for `countersign project send` to hand in at the index's
+/// intake, or to be carried to `countersign index receive`; with --into an index on this machine takes it.
+/// With --wait this returns once clients see it, by whatever way it was carried, and has verified it as one
+/// of them; else say `countersign project accepted` once the index has taken it.
 #[derive(clap::Args)]
 pub(super) struct Args {
     /// The new wheels and sdists, or folders with them
