@@ -1,7 +1,7 @@
 """Runs every row once, each in a process of its own, and prints the table.
 
-Usage: table.py PROGRAM PYTHON [--large]; PROGRAM is countersign-bench built for release, PYTHON has
-python-tuf. `--large` adds the row with ten million targets.
+Usage: table.py PROGRAM PYTHON [--large] [--only TABLE]; PROGRAM is countersign-bench built for release, PYTHON has
+python-tuf. `--large` adds the row with ten million targets. TABLE is one of signing, deltas, clients, claims.
 """
 
 import json
@@ -89,6 +89,15 @@ def show(row, figures):
 
 def main():
     program, python = sys.argv[1:3]
+    tables = {"signing": signing, "deltas": deltas, "clients": clients, "claims": claims}
+    only = sys.argv[sys.argv.index("--only") + 1] if "--only" in sys.argv else None
+    for name, table in tables.items():
+        if only in (None, name):
+            table(program, python)
+
+
+def signing(program, python):
+    """What an index signs, against the floor; and whole cycles."""
     print("| row | python-tuf | floor | ours | python-tuf / ours | ours / floor | wall | RSS | written |")
     print("|---|---|---|---|---|---|---|---|---|")
     for row in SIGNING:
@@ -98,9 +107,6 @@ def main():
         show(row, {who: run(program, python, row, who) for who in ("ours", "floor")})
     for row in CYCLES:
         show(row, {"ours": run(program, python, row, "ours")})
-    deltas(program, python)
-    clients(program, python)
-    claims(program, python)
 
 
 def claims(program, python):
@@ -130,9 +136,10 @@ def deltas(program, python):
 
 
 def clients(program, python):
-    """Both clients on the same repositories."""
-    print("\n| row | targets, bins | python-tuf | ours | python-tuf / ours | RSS, python-tuf / ours | requests | fetched |")
-    print("|---|---|---|---|---|---|---|---|")
+    """Three clients on the same repositories; tough reads no succinct bins, and every bin before it answers."""
+    everybody = ("python-tuf", "tough", "ours")
+    print("\n| row | targets, bins | python-tuf | tough | ours | python-tuf / ours | tough / ours | RSS | requests | fetched |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     for targets, bins, form in REPOSITORIES:
         with tempfile.TemporaryDirectory() as repository:
             made = [program, "repository", repository, str(targets), str(bins), form]
@@ -140,12 +147,15 @@ def clients(program, python):
             for row in CLIENT:
                 if row == "verify-bin" and (targets, bins) != (1_000_000, 16_384):
                     continue
-                tuf, ours = (run(program, python, row, who, repository) for who in ("python-tuf", "ours"))
-                asked = tuf["requests"], ours["requests"]
-                fetched = (f"{one['fetched'] / 1e3:.0f} kB" for one in (tuf, ours))
-                cells = [row, f"{targets:,} in {bins:,} {form}", seconds(tuf), seconds(ours), ratio(tuf, ours),
-                         f"{tuf['rss'] / 1e6:.0f} / {ours['rss'] / 1e6:.0f} MB",
-                         "{} / {}".format(*asked), " / ".join(fetched)]
+                figures = {who: run(program, python, row, who, repository)
+                           for who in everybody if who != "tough" or form == "prefixes"}
+                tuf, tough, ours = (figures.get(who) for who in everybody)
+                beside = lambda show: " / ".join(show(one) if one else "–" for one in (tuf, tough, ours))
+                cells = [row, f"{targets:,} in {bins:,} {form}", seconds(tuf), seconds(tough), seconds(ours),
+                         ratio(tuf, ours), ratio(tough, ours),
+                         beside(lambda one: f"{one['rss'] / 1e6:.0f}") + " MB",
+                         beside(lambda one: str(one["requests"])),
+                         beside(lambda one: f"{one['fetched'] / 1e3:,.0f}") + " kB"]
                 print("| " + " | ".join(cells) + " |", flush=True)
 
 

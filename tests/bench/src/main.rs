@@ -13,6 +13,7 @@ mod meter;
 mod scene;
 mod sign_rows;
 mod tick_rows;
+mod tough_rows;
 mod web_head;
 mod work;
 
@@ -30,7 +31,8 @@ const USAGE: &str = "usage: countersign-bench row NAME ours|floor
        countersign-bench repository FOLDER TARGETS BINS prefixes|succinct
        countersign-bench bucket | intake [postgres] | latency | churn DAYS MINUTES-BETWEEN-PUBLICATIONS
        countersign-bench claims FOLDER PROJECTS
-       countersign-bench row client-warm|client-cold|client-claimed|verify-bin ours FOLDER";
+       countersign-bench row client-warm|client-cold|client-claimed|verify-bin ours FOLDER
+       countersign-bench row client-warm|client-cold tough FOLDER";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -49,7 +51,7 @@ fn main() {
             println!("{report}");
         }
         ["row", row, who, repository] => {
-            let meter = measure_client(row, Path::new(repository));
+            let meter = measure_client(row, who, Path::new(repository));
             println!("{}", meter.report(row, who));
         }
         ["bucket"] => bucket_rows::publications(),
@@ -64,13 +66,15 @@ fn main() {
     }
 }
 
-fn measure_client(row: &str, repository: &Path) -> Meter {
-    match row {
-        "client-warm" => client_rows::warm(repository),
-        "client-cold" => client_rows::cold(repository),
-        "client-claimed" => client_rows::claimed(repository),
-        "verify-bin" => client_rows::verify_bin(repository),
-        _ => panic!("no row {row}"),
+fn measure_client(row: &str, who: &str, repository: &Path) -> Meter {
+    match (row, who) {
+        ("client-warm", "ours") => client_rows::warm(repository),
+        ("client-cold", "ours") => client_rows::cold(repository),
+        ("client-claimed", "ours") => client_rows::claimed(repository),
+        ("verify-bin", "ours") => client_rows::verify_bin(repository),
+        ("client-warm", "tough") => tough_rows::warm(repository),
+        ("client-cold", "tough") => tough_rows::cold(repository),
+        _ => panic!("no row {row} of {who}"),
     }
 }
 
