@@ -6,11 +6,11 @@ use url::Url;
 
 use crate::fetch::{ReadError, read_limited};
 use crate::session::with_cause;
-use crate::{TransportError, Updater};
+use crate::{Transport, TransportError, Updater};
 
 /// Why a delta that is listed was of no use.
 #[derive(Debug, thiserror::Error)]
-enum Useless {
+pub(crate) enum Useless {
     #[error("it could not be fetched")]
     Transport(#[source] TransportError),
     #[error("it is not the file that the timestamp lists")]
@@ -39,7 +39,7 @@ impl Updater {
         }
         let url = self.shared.metadata.delta(named.version, held.version);
         let made = async {
-            let frame = self.fetch_delta(&url, &delta).await?;
+            let frame = fetch_delta(&*self.shared.transport, &url, &delta).await?;
             let file = deltas::apply(held.file(), &frame, length)?;
             hashes.fit(&file).then_some(file).ok_or(Useless::Result)
         };
@@ -53,15 +53,19 @@ impl Updater {
             }
         }
     }
+}
 
-    async fn fetch_delta(&self, url: &Url, delta: &Listed) -> Result<Vec<u8>, Useless> {
-        let transport = &*self.shared.transport;
-        let body = transport.get(url).await.map_err(Useless::Transport)?;
-        let frame = read_limited(body, delta.length).await;
-        let frame = frame.map_err(|error| match error {
-            ReadError::TooLarge => Useless::Other,
-            ReadError::Transport(source) => Useless::Transport(source),
-        })?;
-        delta.fits(&frame).then_some(frame).ok_or(Useless::Other)
-    }
+/// The delta's bytes, as the timestamp lists them; read no further than their listed length.
+pub(crate) async fn fetch_delta(
+    transport: &dyn Transport,
+    url: &Url,
+    delta: &Listed,
+) -> Result<Vec<u8>, Useless> {
+    let body = transport.get(url).await.map_err(Useless::Transport)?;
+    let frame = read_limited(body, delta.length).await;
+    let frame = frame.map_err(|error| match error {
+        ReadError::TooLarge => Useless::Other,
+        ReadError::Transport(source) => Useless::Transport(source),
+    })?;
+    delta.fits(&frame).then_some(frame).ok_or(Useless::Other)
 }

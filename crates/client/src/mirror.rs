@@ -1,10 +1,12 @@
-//! A copy of some projects that verifies anywhere: metadata, pages and files, laid out as the repository
+//! A copy of some projects that verifies anywhere: metadata, pages, files and snapshot deltas, laid out as the repository
 //! itself, so that every TUF client reads it from a folder or any web server.
 //!
 //! The copy is proven before it counts: everything is written but the timestamp, then a client that
 //! knows nothing but the root updates from the folder and looks up every path. Only then the timestamp
 //! is put in place, last and by one rename. If we die before: the copy is the old one, with files of the
 //! new one beside it.
+
+mod snapshot_deltas;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,6 +42,8 @@ pub struct Mirrored {
     pub roots: Vec<Version>,
     /// Roles that are delegated to.
     pub roles: usize,
+    /// Deltas to its snapshot, from those before it.
+    pub deltas: usize,
     /// Pages and files.
     pub targets: Vec<VerifiedFile>,
     /// Files of the pages that a role refuses: they are not there.
@@ -71,12 +75,14 @@ impl Session {
         }
         let roots = self.mirror_roots(&folder).await?;
         let roles = self.mirror_roles(&folder).await?;
+        let deltas = self.mirror_deltas(&folder).await?;
         self.prove(&folder, &targets, now).await?;
         let timestamp = self.snapped.timestamp().file();
         folder.put(&Role::Timestamp, None, timestamp).await?;
         Ok(Mirrored {
             roots,
             roles,
+            deltas,
             targets,
             withheld,
         })
@@ -254,19 +260,23 @@ impl Folder {
     ) -> Result<(), ClientError> {
         let path = local_path(&self.metadata.role(role, version));
         let path = path.map_err(|error| self.unusable(&error))?;
-        if tokio::fs::read(&path)
-            .await
-            .is_ok_and(|there| there == file)
-        {
+        let there = tokio::fs::read(&path).await;
+        if there.is_ok_and(|there| there == file) {
             return Ok(());
         }
+        self.write(&path, file).await
+    }
+
+    /// Replaces a file of the metadata by one rename.
+    async fn write(&self, path: &Path, file: &[u8]) -> Result<(), ClientError> {
         let name = path.file_name().unwrap_or_default().to_owned();
-        let (dir, bytes) = (self.metadata_dir.clone(), file.to_vec());
+        let dir = path.parent().unwrap_or(&self.metadata_dir).to_path_buf();
+        let bytes = file.to_vec();
         let written =
             tokio::task::spawn_blocking(move || replace(&RealDisk, &dir, &name, &bytes)).await;
         let written = written.unwrap_or_else(|stopped| Err(std::io::Error::other(stopped)));
         written.map_err(|source| ClientError::File {
-            path,
+            path: path.to_path_buf(),
             action: "written",
             source,
         })

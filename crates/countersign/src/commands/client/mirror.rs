@@ -22,7 +22,8 @@ use crate::runtime;
 /// DIR becomes a repository of its own: `file://DIR/` can be given to `countersign trust add`, and any
 /// web server can serve it to any TUF client. Nothing in it is signed anew and nobody has to trust it:
 /// it is held to the same root. It stays valid as long as its timestamp does; run the command again
-/// to bring it up to date, with the projects it has and those named. Nothing is ever removed.
+/// to bring it up to date, with the projects it has and those named. Snapshot deltas come along, so that clients
+/// of the copy fetch as little as those of the index. Nothing is ever removed.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Projects; those already in DIR stay
@@ -48,6 +49,7 @@ struct Report {
     projects: Vec<String>,
     roots: Vec<u64>,
     roles: usize,
+    deltas: usize,
     targets: usize,
     bytes: u64,
     valid_until: String,
@@ -79,6 +81,7 @@ pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
             projects: projects.iter().map(ToString::to_string).collect(),
             roots: made.roots.iter().map(|version| version.get()).collect(),
             roles: made.roles,
+            deltas: made.deltas,
             targets: made.targets.len(),
             bytes: made
                 .targets
