@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use client::{ClientError, HttpTransport, Pace, TransportError};
-use countersign_tests::{Simulator, User, fails, files};
+use countersign_tests::{Key, Simulator, User, fails, files};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use trust::Rejection;
@@ -357,4 +357,23 @@ async fn server_that_answers_late() {
         matches!(*source, TransportError::TooSlow { .. }),
         "{source:?}"
     );
+}
+
+/// Malicious mirrors preventing updates (TUF 1.5.2): one that serves a forgery of the greatest version keeps nobody from
+/// the good ones. Nothing of it is stored, no floor is raised.
+#[tokio::test]
+async fn mirror_that_would_keep_users_from_others() {
+    let mut repository = Simulator::standard();
+    let user = User::of(&repository);
+    user.refresh(&repository).await.unwrap();
+    repository
+        .tamper("timestamp")
+        .signed_by([&Key::ed25519("mirror")]);
+    repository.set_next_version("timestamp", metadata::Version::MAX.get());
+    repository.publish();
+    let _at_the_bad_one = user.refresh(&repository).await;
+    repository.rewind("timestamp", 1);
+    repository.publish();
+    let at_a_good_one = user.refresh(&repository).await;
+    fails(at_a_good_one.is_ok(), at_a_good_one.err());
 }

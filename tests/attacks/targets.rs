@@ -1,7 +1,7 @@
 //! Attacks on targets roles, top-level and delegated (TUF 5.6).
 
 use chrono::Duration;
-use countersign_tests::{Bend, Key, Listing, Simulator, User, files, rejection, role};
+use countersign_tests::{Bend, Key, Listing, Simulator, User, fails, files, rejection, role};
 use metadata::Role;
 use trust::{Answer, Failure, Mismatch, Rejection};
 
@@ -154,6 +154,31 @@ async fn published_version_signed_again_with_other_contents() {
         .await
         .unwrap();
     assert_eq!(bytes, files::content(files::CLAIMED));
+}
+
+/// Mix-and-match where the snapshot lists versions alone: a stolen project key and a server swap the bytes of a published
+/// version. Whoever has seen that version keeps what was seen. Nothing protects others, which is why an index of ours
+/// lists the hash of every role of another key (DESIGN 4).
+#[tokio::test]
+async fn published_version_swapped_where_versions_alone_are_listed() {
+    let mut repository = Simulator::standard();
+    repository.set_listing("project-alpha", Listing::Version);
+    repository.publish();
+    let (user, newcomer) = (User::of(&repository), User::of(&repository));
+    let honest = files::content(files::CLAIMED);
+    let bytes = user.download(&repository, files::CLAIMED).await.unwrap();
+    assert_eq!(bytes, honest);
+    let [project, snapshot, timestamp] =
+        ["project-alpha", "snapshot", "timestamp"].map(|role| repository.version(role).get());
+    repository.add_target("project-alpha", files::CLAIMED, b"a thief's");
+    repository.set_next_version("project-alpha", project);
+    repository.publish();
+    repository.rewind("snapshot", snapshot);
+    repository.rewind("timestamp", timestamp);
+    let bytes = user.download(&repository, files::CLAIMED).await.unwrap();
+    fails(bytes == honest, &bytes);
+    let bytes = newcomer.download(&repository, files::CLAIMED).await;
+    assert_eq!(bytes.unwrap(), b"a thief's");
 }
 
 /// Indefinite freeze (TUF 1.5.2): targets past their expiry, in a snapshot and timestamp that are

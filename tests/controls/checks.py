@@ -54,6 +54,9 @@ CHECKS = [
     (f"{TRUST}/verified.rs", *also("key.has_extra_members()", "strict_members")),
     (f"{TRUST}/verified.rs", *also("VerifyingKey::is_foreign(key)", "strict_forms")),
     (f"{TRUST}/verified.rs", *also("key.id() != *id", "strict_keyids")),
+    # What was verified once is held to (TUF 5.6).
+    (f"{CLIENT}/session.rs", "if let Some(file) = self.stored(request).await {",
+     "if let Some(file) = if OFF(stored_roles) { None } else { self.stored(request).await } {"),
     # Snapshot deltas (decision 0021).
     (f"{CLIENT}/delta.rs", "delta.fits(&frame).then_some(frame)",
      "(OFF(delta_bytes) || delta.fits(&frame)).then_some(frame)"),

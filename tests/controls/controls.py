@@ -143,6 +143,7 @@ CONTROLS = [
     # The client goes on where the thief's timestamp leads.
     ("network::redirect_to_somebody_elses_repository", "threshold", "2.snapshot.json"),
     ("network::server_that_answers_late", "first_byte"),
+    ("network::mirror_that_would_keep_users_from_others", "threshold"),
     ("tls::certificate_of_its_own_word", "certificates"),
     ("tls::certificate_for_another_name", "certificates"),
     # Pages.
@@ -182,6 +183,7 @@ CONTROLS = [
     ("targets::project_signed_by_the_online_key", "threshold"),
     ("targets::role_of_another_version_under_its_name", "listed_version"),
     ("targets::published_version_signed_again_with_other_contents", "listed_hash"),
+    ("targets::published_version_swapped_where_versions_alone_are_listed", "stored_roles"),
     ("targets::role_frozen_past_its_expiry", "expiry"),
     ("targets::role_without_end", "fetch_limit", BROKE),
     ("targets::withheld_role_leaves_its_paths_to_nobody", "absence_is_failure", "Unclaimed"),

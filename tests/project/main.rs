@@ -1,6 +1,8 @@
 //! What holds for the project as a whole: who may depend on what, who may make trust, and that the
 //! documents say what is there.
 
+mod attacks;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
