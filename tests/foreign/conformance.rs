@@ -349,6 +349,29 @@ async fn a_cached_delegated_role_is_verified_against_its_current_delegator() {
 }
 
 #[tokio::test]
+async fn a_cached_delegated_role_is_held_to_its_delegators_threshold() {
+    let mut suite = Suite::standard().await;
+    suite.download(&[files::CLAIMED]).await.unwrap();
+    std::fs::remove_dir_all(suite.at("td")).unwrap();
+    std::fs::create_dir(suite.at("td")).unwrap();
+    // The same file, signed by all who signed it; one more has to sign now.
+    let more = Key::ed25519("one more");
+    let delegations = suite.repository.delegations("claimed");
+    delegations
+        .keys
+        .insert(more.id().clone(), more.public().clone());
+    let metadata::DelegatedRoles::Listed(roles) = &mut delegations.roles else {
+        panic!("claimed lists its roles");
+    };
+    let keys = &mut roles[0].keys;
+    keys.keyids.push(more.id().clone());
+    keys.threshold = u32::try_from(keys.keyids.len()).unwrap();
+    suite.repository.publish();
+    assert!(suite.download(&[files::CLAIMED]).await.is_err());
+    assert!(suite.content("td").is_empty());
+}
+
+#[tokio::test]
 async fn urls_and_names_have_nothing_left_unescaped() {
     let mut repository = Simulator::bare();
     let name = "../a?/b#c";

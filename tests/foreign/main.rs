@@ -1,5 +1,6 @@
 //! Other people's TUF clients read what we publish: python-tuf, tuf-js, and tough through `audit`.
 
+mod at_once;
 mod conformance;
 mod deltas;
 mod forms;
@@ -7,6 +8,7 @@ mod mirror;
 mod read_only;
 mod second_opinion;
 mod specifiers;
+mod suite;
 
 use std::path::Path;
 use std::process::Command;

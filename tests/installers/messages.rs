@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use chrono::{TimeDelta, Utc};
+use countersign_tests::clock::{CLOCK_MOVED_BY, moved_clock};
 use countersign_tests::environment::{Server, prepared, said};
 use countersign_tests::published::Made;
 use policy::Encoding;
@@ -31,11 +32,15 @@ enum Who {
 
 const ALL: [(Who, &str); 3] = [(Who::Pip, "pip"), (Who::Uv, "uv"), (Who::Poetry, "poetry")];
 
+/// In milliseconds: longer than a timestamp lives.
+const THREE_DAYS: i64 = 3 * 86_400 * 1_000;
+
 /// Installs a project under `exec`, on a clock that is wrong where `clock` is a library that makes it so.
 fn install(machine: &Machine, who: Who, what: &str, clock: Option<&Path>) -> Output {
     let mut exec = machine.exec(&[]);
     if let Some(clock) = clock {
         exec.env("LD_PRELOAD", clock);
+        exec.env(CLOCK_MOVED_BY, THREE_DAYS.to_string());
     }
     let into = machine.home.path().join("into");
     match who {
@@ -145,35 +150,10 @@ fn time_in(line: &str) -> Option<usize> {
     })
 }
 
-/// A library under which the clock is three days ahead.
-fn clock_ahead(folder: &Path) -> std::path::PathBuf {
-    let source = "
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <time.h>
-int clock_gettime(clockid_t id, struct timespec *at) {
-    int (*real)(clockid_t, struct timespec *) = dlsym(RTLD_NEXT, \"clock_gettime\");
-    int failed = real(id, at);
-    if (id == CLOCK_REALTIME)
-        at->tv_sec += 3 * 86400;
-    return failed;
-}
-";
-    let (file, library) = (folder.join("clock.c"), folder.join("clock.so"));
-    fs::write(&file, source).unwrap();
-    let mut cc = Command::new("cc");
-    cc.args(["-shared", "-fPIC", "-o"])
-        .arg(&library)
-        .arg(&file)
-        .arg("-ldl");
-    assert!(cc.status().unwrap().success());
-    library
-}
-
 #[test]
 fn failures_are_said_in_words_that_people_understand() {
     let scratch = tempfile::tempdir().unwrap();
-    let clock = clock_ahead(scratch.path());
+    let clock = moved_clock(scratch.path());
     let mut page = HEAD.to_owned();
     let mut record =
         |title: &str, stage: Option<&Stage>, what: &str, clock: Option<&Path>, words: &[&str]| {

@@ -3,6 +3,7 @@
 #![allow(clippy::missing_panics_doc)]
 
 pub mod checker;
+pub mod clock;
 pub mod environment;
 pub mod faults;
 pub mod fuzz_bodies;
