@@ -84,7 +84,8 @@ fn poetry_lock(place: &Place, index: &str) {
     done(python.args(["-m", "poetry", "lock", "--no-interaction"]));
 }
 
-/// What uv, pip and poetry lock from the served index is what is signed, and one digit less is not.
+/// What uv, pip and poetry lock from the served index is what is signed, and one digit less is not; of each format what was
+/// yanked since and what has vanished is named.
 #[test]
 fn locks_of_the_real_tools() {
     let place = place();
@@ -117,12 +118,14 @@ fn locks_of_the_real_tools() {
     ];
     done(tool(&place, "uv").args(export));
     poetry_lock(&place, &index);
-    for file in [
+    let digest = sha256(&place);
+    let locks = [
         "uv.lock",
         "pylock.toml",
         "requirements.txt",
         "p/poetry.lock",
-    ] {
+    ];
+    for file in locks {
         let run = place
             .run(&format!("{} --json", verify_lock(&place, file)))
             .expect_code(0);
@@ -133,7 +136,7 @@ fn locks_of_the_real_tools() {
         assert!(signed.count() >= 1, "{report}");
 
         let text = String::from_utf8(place.read(file)).expect("text");
-        let at = text.find(&sha256(&place)).expect("the digest is locked");
+        let at = text.find(&digest).expect("the digest is locked");
         let other = if &text[at..=at] == "0" { "1" } else { "0" };
         place.write(file, format!("{}{other}{}", &text[..at], &text[at + 1..]));
         let code = if file == "requirements.txt" { 14 } else { 10 };
@@ -146,6 +149,20 @@ fn locks_of_the_real_tools() {
             .run(&verify_lock(&place, file))
             .expect_code(code)
             .expect_text(said);
+        place.write(file, text);
+    }
+    for (change, code, said) in [
+        ("yank --reason broken", 0, "yanked countersign-sample-words"),
+        ("remove", 14, "vanished countersign-sample-words"),
+    ] {
+        place.run(&format!("index {change} {WORDS}")).expect_code(0);
+        place.run("online tick --at-once").expect_code(0);
+        for file in locks {
+            place
+                .run(&verify_lock(&place, file))
+                .expect_code(code)
+                .expect_text(said);
+        }
     }
 }
 
