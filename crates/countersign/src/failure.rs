@@ -374,7 +374,7 @@ pub(crate) enum UsageError {
         sources: usize,
     },
     /// Neither an index nor its URL.
-    #[error("neither --index nor --metadata-url says where the repository is")]
+    #[error("no index is trusted yet, and no --metadata-url says where a repository is")]
     NoPlace,
     /// A move that names its goal in the wrong way.
     #[error("--store and --uploads say where the index is; --to says where it shall be")]

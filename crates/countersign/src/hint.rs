@@ -10,7 +10,7 @@ use repository::{RepositoryError, StoreError};
 use store_bucket::BucketError;
 
 use crate::commands::DeliveryError;
-use crate::failure::Failure;
+use crate::failure::{Failure, UsageError};
 
 /// What renews which role.
 pub(crate) const EXPIRED: &str = "`countersign online tick` renews timestamp, snapshot and bins; \
@@ -35,6 +35,9 @@ pub(crate) fn of(failure: &Failure) -> Option<String> {
         Failure::Trust(error) => return Some(error.hint()),
         Failure::Exec(error) => return error.hint(),
         Failure::Findings { .. } | Failure::Broken { .. } => "each is named above",
+        Failure::Usage(UsageError::NoPlace) => {
+            "`countersign trust add NAME URL --root FILE` trusts an index"
+        }
         Failure::NothingToMirror { .. } => {
             "name projects; later runs bring them up to date without naming them"
         }

@@ -10,7 +10,7 @@ use url::Url;
 use crate::credentials::with_credentials_both;
 use crate::failure::{Failure, UsageError};
 use crate::keyring::KeyringProvider;
-use crate::trusted::{Entry, Home, HomeArgs};
+use crate::trusted::{Entry, Home, HomeArgs, TrustError};
 
 /// Where trusted metadata is kept.
 #[derive(Clone, Debug, clap::Args)]
@@ -49,6 +49,7 @@ pub(crate) fn rules(lenient: bool) -> Rules {
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct PlaceArgs {
     /// Index that `countersign trust add` knows; stands for all the URLs and the metadata folder
+    /// [default: the only one, where no URL is given]
     #[arg(long, value_name = "NAME", env = "COUNTERSIGN_INDEX")]
     index: Option<String>,
 
@@ -57,7 +58,7 @@ pub(crate) struct PlaceArgs {
 
     /// URL of the repository's metadata: http, https or file
     #[arg(long, value_name = "URL", env = "COUNTERSIGN_METADATA_URL")]
-    #[arg(required_unless_present = "index", conflicts_with = "index")]
+    #[arg(conflicts_with = "index")]
     metadata_url: Option<Url>,
 
     /// URL of its target files [default: `../targets/` seen from the metadata]
@@ -65,7 +66,8 @@ pub(crate) struct PlaceArgs {
         long,
         value_name = "URL",
         env = "COUNTERSIGN_TARGETS_URL",
-        conflicts_with = "index"
+        conflicts_with = "index",
+        requires = "metadata_url"
     )]
     targets_url: Option<Url>,
 
@@ -94,12 +96,15 @@ pub(crate) struct Place {
 }
 
 impl PlaceArgs {
-    /// The trusted index, if one was named.
+    /// The trusted index that was named, or the only one; none where a URL says where the repository is.
     pub(crate) fn entry(&self) -> Result<Option<Entry>, Failure> {
-        let Some(name) = &self.index else {
+        if self.metadata_url.is_some() {
             return Ok(None);
-        };
-        Ok(Some(self.home.open()?.entry(name)?))
+        }
+        match self.home.open()?.chosen(self.index.as_deref()) {
+            Err(Failure::Trust(TrustError::None)) => Err(UsageError::NoPlace.into()),
+            chosen => chosen.map(Some),
+        }
     }
 
     /// The folder of trusted indexes.
@@ -112,7 +117,6 @@ impl PlaceArgs {
         if let Some(entry) = self.entry()? {
             return entry.place();
         }
-        // clap asks for the URL where no index is named.
         let metadata_url = self.metadata_url.clone().ok_or(UsageError::NoPlace)?;
         let metadata_url = with_slash(metadata_url);
         let targets_url = match &self.targets_url {

@@ -140,9 +140,14 @@ impl Report {
                 lines.push(format!("verified  nothing that is valid now: {why}"));
             }
         }
-        if let Some(url) = &self.canonical_url {
-            lines.push(format!("in locks  {url}"));
-        }
+        lines.push(match &self.canonical_url {
+            Some(url) => format!("in locks  {url}"),
+            // Of an index in a folder: others have no use for such a lock file.
+            None => format!(
+                "in locks  {}, which is this machine's: --canonical-url names one for all",
+                self.proxy
+            ),
+        });
         if let Some(url) = &self.files_url {
             lines.push(format!("files     {url}"));
         }
