@@ -111,21 +111,23 @@ fn a_repository_of_the_suites_making_is_read_over_http_1_0() {
             "download",
         ];
         suite.run(&[&at[..], &wanted, &into].concat(), 0);
-        let top = [
-            "root.json",
-            "snapshot.json",
-            "targets.json",
-            "timestamp.json",
+        // The name of each file in the folder, and the path that the server has it under.
+        let served = [
+            ("odd%2Frole%3F.json", "1.odd/role?.json"),
+            ("root.json", "1.root.json"),
+            ("snapshot.json", "1.snapshot.json"),
+            ("targets.json", "1.targets.json"),
+            ("timestamp.json", "timestamp.json"),
         ];
-        let delegated = ["odd%2Frole%3F.json"];
-        let expected = top.iter().chain(&delegated).map(ToString::to_string);
-        assert_eq!(suite.kept(), expected.collect::<BTreeSet<_>>());
-        for name in top.iter().chain(&delegated) {
-            let version = if *name == "timestamp.json" { "" } else { "1." };
-            let served = fs::read(suite.at(&format!("served/metadata/{version}{name}")));
+        let names = served.map(|(name, _)| name.to_owned());
+        assert_eq!(suite.kept(), BTreeSet::from(names));
+        for (name, path) in served {
+            let served = fs::read(suite.at(&format!("served/metadata/{path}")));
             let kept = fs::read(suite.at(&format!("md/{name}"))).unwrap();
             assert!(kept == served.unwrap(), "{name} is not the bytes as served");
         }
+        let log = suite.server.log();
+        assert!(log.contains("GET /metadata/1.odd%2Frole%3F.json"), "{log}");
         let files = fs::read_dir(suite.at("td")).unwrap();
         let contents = files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
         let contents: BTreeSet<_> = contents.collect();

@@ -3,7 +3,8 @@
 Usage: python_tuf_writes.py FOLDER
 
 FOLDER gets metadata/ and targets/. Top-level targets list `plain.txt`; the role `odd/role?`, to which they delegate
-`dir/*`, lists `dir/file.txt`. The bytes of each file are its path.
+`dir/*`, lists `dir/file.txt`. The bytes of each file are its path. Python's web server decodes what it is asked for, so
+the file of that role lies in a folder.
 """
 
 import sys
@@ -23,7 +24,6 @@ SPECIFICATION = "1.0.31"
 
 def main(folder):
     metadata, targets = Path(folder, "metadata"), Path(folder, "targets")
-    metadata.mkdir()
     expires = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(days=30)
     names = ("root", "timestamp", "snapshot", "targets", DELEGATED)
     signers = {name: CryptoSigner.generate_ecdsa() for name in names}
@@ -32,6 +32,7 @@ def main(folder):
     def put(document, name, file):
         signed = Metadata(document)
         signed.sign(signers[name])
+        (metadata / file).parent.mkdir(exist_ok=True)
         signed.to_file(str(metadata / file), JSONSerializer(compact=False))
 
     def listed(path):
@@ -46,7 +47,7 @@ def main(folder):
     for name in names[:4]:
         root.add_key(signers[name].public_key, name)
     put(root, "root", "1.root.json")
-    put(Targets(targets=listed("dir/file.txt"), **about), DELEGATED, "1.odd%2Frole%3F.json")
+    put(Targets(targets=listed("dir/file.txt"), **about), DELEGATED, f"1.{DELEGATED}.json")
     role = DelegatedRole(DELEGATED, [], 1, False, paths=["dir/*"])
     top = Targets(targets=listed("plain.txt"), delegations=Delegations({}, {DELEGATED: role}), **about)
     top.add_key(signers[DELEGATED].public_key, DELEGATED)
