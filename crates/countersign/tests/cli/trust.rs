@@ -151,6 +151,39 @@ fn an_index_stands_for_its_urls() {
         .expect_text("hint: trusted are main");
 }
 
+/// One trusted index needs no name, of several one has to be named, and where there is none the way to one is said.
+#[test]
+fn the_only_index_is_meant_where_none_is_named() {
+    let (place, add) = index();
+    let url = place.url("countersign-data/repository/metadata");
+    let refresh = "client refresh --home home";
+    place
+        .run(refresh)
+        .expect_code(2)
+        .expect_text("no index is trusted yet")
+        .expect_text("hint: `countersign trust add");
+    place.run(&format!("{add} --root {ROOT}")).expect_code(0);
+    place.run(refresh).expect_code(0);
+    let add = add.replace(" main ", " other ");
+    place.run(&format!("{add} --root {ROOT}")).expect_code(0);
+    place
+        .run(refresh)
+        .expect_code(1)
+        .expect_text("several indexes are trusted");
+    place
+        .run(&format!("{refresh} --index other"))
+        .expect_code(0);
+    // A URL says that none of them is meant: what it leads to is trusted in a folder of its own, or not at all.
+    place
+        .run(&format!("{refresh} --metadata-url {url}"))
+        .expect_code(1)
+        .expect_text("countersign-trust");
+    place
+        .run(&format!("{refresh} --targets-url {url}"))
+        .expect_code(2)
+        .expect_text("--metadata-url <URL>");
+}
+
 #[test]
 fn doctor_names_what_is_wrong_and_how_to_mend_it() {
     let (place, add) = index();
