@@ -129,6 +129,30 @@ impl Story {
         }
     }
 
+    /// A file, and a lock file's digest, are held to the word of the developers.
+    fn files_are_what_developers_signed(&self) {
+        let said = self.run(&format!(
+            "
+            countersign client verify {WHEEL} {SECOND}
+            mkdir altered && cp {WHEEL} altered && printf x >> altered/{WHEEL}
+            set +e
+            countersign client verify altered/{WHEEL}
+            test $? = 10 || exit 1
+            set -e
+            echo \"idna==3.20 --hash=sha256:$(sha256sum {WHEEL} | cut -c 1-64)\" > locked.txt
+            countersign verify-lock locked.txt --json
+        "
+        ));
+        for words in [
+            format!("signed {WHEEL}, by word of project-idna"),
+            format!("signed {SECOND}, by word of project-idna"),
+            format!("mismatch altered/{WHEEL}"),
+            "\"role\": \"project-idna".to_owned(),
+        ] {
+            assert!(said.contains(&words), "{words}: {said}");
+        }
+    }
+
     /// A stranger with nothing but the first root, through a proxy of their own.
     fn pip_installs(&self, what: &str) -> PathBuf {
         let port = free_port();
@@ -215,6 +239,7 @@ fn the_way_to_a_signed_release_is_what_its_page_says() {
     }
     story.python_tuf_reads(WHEEL);
     story.python_tuf_reads(SECOND);
+    story.files_are_what_developers_signed();
 
     let list: serde_json::Value =
         serde_json::from_str(&story.run("countersign index claims list --json")).unwrap();
