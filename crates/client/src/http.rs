@@ -65,15 +65,26 @@ impl HttpTransport {
     /// Makes a client with a connection pool of its own. TLS is rustls with ring, certificates are
     /// those the system trusts.
     pub fn new(pace: Pace) -> Result<Self, ClientError> {
+        Self::following(pace, |_| true)
+    }
+
+    /// The same, which follows a redirect only where `may_follow` says so: for bytes that are verified
+    /// it does not matter who serves them, for others it does.
+    pub(crate) fn following(
+        pace: Pace,
+        may_follow: impl Fn(&Url) -> bool + Send + Sync + 'static,
+    ) -> Result<Self, ClientError> {
         // Only the first call of a process can set it; a provider already there is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
             .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(pace.connect)
-            .redirect(Policy::custom(|attempt| {
+            .redirect(Policy::custom(move |attempt| {
                 let asked = attempt.previous().first().map(Url::scheme);
                 if asked != Some(attempt.url().scheme()) {
                     attempt.error("redirected to another scheme")
+                } else if !may_follow(attempt.url()) {
+                    attempt.error("redirected to another host without TLS")
                 } else if attempt.previous().len() > REDIRECTS {
                     attempt.error("redirected too often")
                 } else {

@@ -3,7 +3,7 @@
 
 use index::ProjectName;
 use policy::ClientLimits;
-use url::Url;
+use url::{Origin, Url};
 
 use crate::http::{Answered, HttpTransport};
 use crate::transport::without_credentials;
@@ -47,9 +47,11 @@ pub struct UnverifiedAnswer {
 
 impl UnverifiedIndex {
     /// Sets up for the index whose pages lie below `url`, which may hold credentials: they go to its
-    /// scheme, host and port alone. Nothing is fetched yet.
+    /// scheme, host and port alone. Redirects lead only where its pages may link to. Nothing is fetched
+    /// yet.
     pub fn new(url: Url, pace: Pace) -> Result<Self, ClientError> {
-        let http = HttpTransport::new(pace)?;
+        let origin = url.origin();
+        let http = HttpTransport::following(pace, move |to| is_safe(&origin, to))?;
         Ok(Self { url, http })
     }
 
@@ -84,8 +86,7 @@ impl UnverifiedIndex {
     #[must_use]
     pub fn may_link_to(&self, url: &Url) -> bool {
         let is_bare = url.username().is_empty() && url.password().is_none();
-        let is_safe = url.scheme() == "https" || url.origin() == self.url.origin();
-        is_bare && is_safe && url.has_host()
+        is_bare && is_safe(&self.url.origin(), url) && url.has_host()
     }
 
     fn with_credentials(&self, url: &Url) -> Url {
@@ -97,6 +98,12 @@ impl UnverifiedIndex {
         }
         url
     }
+}
+
+/// Whether what comes from there is what that host sent: over TLS, or from where the index itself is,
+/// which is over TLS or on this machine.
+fn is_safe(index: &Origin, to: &Url) -> bool {
+    to.scheme() == "https" || to.origin() == *index
 }
 
 impl From<Answered> for UnverifiedAnswer {

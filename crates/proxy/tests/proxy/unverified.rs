@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use axum::response::Response;
 use bytes::Bytes;
 use countersign_tests::Simulator;
@@ -34,6 +34,8 @@ struct Served {
     bytes: Vec<u8>,
     /// What it says of the length, if anything.
     length: Option<u64>,
+    /// Where it sends whoever asks, instead.
+    location: Option<String>,
 }
 
 impl Plain {
@@ -54,8 +56,15 @@ impl Plain {
             content_type,
             bytes: bytes.into(),
             length,
+            location: None,
         };
         self.files.lock().unwrap().insert(path.to_owned(), served);
+    }
+
+    fn redirect(&self, path: &str, to: &str) {
+        self.put(path, "");
+        let mut files = self.files.lock().unwrap();
+        files.get_mut(path).unwrap().location = Some(to.to_owned());
     }
 
     fn asked(&self, path: &str) -> usize {
@@ -74,6 +83,9 @@ impl Plain {
                 return Response::builder().status(404).body(Body::empty()).unwrap();
             };
             let mut builder = Response::builder().header(CONTENT_TYPE, served.content_type);
+            if let Some(location) = served.location {
+                builder = builder.status(302).header(LOCATION, location);
+            }
             if let Some(length) = served.length {
                 builder = builder.header(CONTENT_LENGTH, length);
             }
@@ -262,6 +274,39 @@ async fn without_a_hash_it_is_passed_on_up_to_a_limit() {
     let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
     let broken = raw(address, &request).await;
     assert!(!broken.ends_with(b"0\r\n\r\n"), "it says that it is whole");
+}
+
+/// A page and a file may be redirected on the host they are of, not over plain HTTP to another: nothing
+/// would tell what that one sent from what somebody on the way did.
+#[tokio::test]
+async fn a_redirect_leads_to_no_other_host_without_tls() {
+    let stage = Stage::new("").await;
+    let file = format!("/packages/{GREETER_WHEEL}");
+    stage.plain.redirect(PAGE, "/moved/");
+    stage.plain.put("/moved/", linked(""));
+    stage.plain.redirect(&file, "/moved.whl");
+    stage.plain.put("/moved.whl", sample(GREETER_WHEEL));
+    let unhashed = format!("/files/unhashed/{GREETER_WHEEL}");
+    assert_eq!(stage.get(&unhashed).await.body, sample(GREETER_WHEEL));
+
+    let elsewhere = Plain::default();
+    elsewhere.put("/moved.whl", "of another host");
+    elsewhere.put("/moved/", linked(""));
+    let other = format!("http://{}", elsewhere.start().await);
+    let stage = Stage::new(&linked("")).await;
+    stage.plain.redirect(&file, &format!("{other}/moved.whl"));
+    let refused = stage.get(&unhashed).await;
+    let reason = refused.refused(502);
+    assert!(reason.contains("without TLS"), "{reason}");
+    let stage = Stage::new("").await;
+    stage.plain.redirect(PAGE, &format!("{other}/moved/"));
+    let refused = stage.page(JSON).await;
+    let reason = refused.refused(502);
+    assert!(reason.contains("without TLS"), "{reason}");
+    assert_eq!(
+        elsewhere.asked("/moved/") + elsewhere.asked("/moved.whl"),
+        0
+    );
 }
 
 #[tokio::test]
