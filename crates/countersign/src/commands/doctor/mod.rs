@@ -239,10 +239,13 @@ impl Findings {
             let shown = folder.display();
             if about.uid() != user {
                 let found = format!("{shown} belongs to user {}", about.uid());
-                let mend = format!(
-                    "`countersign trust remove {}`, and add it again",
-                    entry.name()
-                );
+                let mend = if name.is_empty() {
+                    // Nothing that lies beside what was verified counts any more, floors included.
+                    let name = entry.name();
+                    format!("`countersign trust remove {name}`, and add it again")
+                } else {
+                    format!("rm -r {shown}; it is made anew")
+                };
                 self.wrong("cache", Some(entry), found, mend);
                 is_well = false;
             } else if about.mode() & 0o077 != 0 {
