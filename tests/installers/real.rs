@@ -3,62 +3,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use countersign_tests::environment::{Server, clean_command, free_port, packages, prepared, said};
-use tempfile::TempDir;
+use countersign_tests::environment::{clean_command, free_port, packages, prepared, said};
 
 use crate::machine::{Machine, Ran};
 use crate::operator::Operator;
 use crate::poetry::PoetryProject;
+use crate::pypiserver::Pypiserver;
 use crate::stage::{BOTH, Installer};
-
-/// pypiserver, and the folder in which it keeps what it is sent.
-struct Pypiserver {
-    folder: TempDir,
-    server: Server,
-}
-
-impl Pypiserver {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let port = free_port();
-        let mut command = Command::new(prepared("venv/bin/python"));
-        command
-            .args(["-m", "pypiserver", "run", "-i", "127.0.0.1", "-p"])
-            .arg(port.to_string())
-            // Whoever reaches it may upload: it is for this test alone.
-            .args(["-P", ".", "-a", "."])
-            .arg(folder.path())
-            .env("PYTHONPATH", prepared("upstreams/pypiserver"));
-        let server = Server::start(command, port);
-        Self { folder, server }
-    }
-
-    /// Uploads files as their developers would.
-    fn upload(&self, files: &[PathBuf]) {
-        let home = tempfile::tempdir().unwrap();
-        let mut command = clean_command(prepared("venv/bin/uv"), home.path());
-        command
-            .args(["publish", "--publish-url", &self.server.url("")])
-            .args(["--username", "developer", "--password", "any"])
-            .args(files);
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{}", said(&output));
-        for file in files {
-            let kept = self.folder.path().join(file.file_name().unwrap());
-            if !kept.exists() {
-                // Of a name as it was usual once: uv uploads no such file, others have.
-                assert!(
-                    said(&output).contains("non-normalized"),
-                    "{}",
-                    said(&output)
-                );
-                fs::copy(file, kept).unwrap();
-            }
-        }
-    }
-}
 
 /// `idna` in an older version, and `pysocks`.
 fn later() -> Vec<PathBuf> {
