@@ -1,6 +1,7 @@
 //! pip and uv, as released, install what is signed and nothing else.
 
 mod attacks;
+mod clock;
 mod dependencies;
 mod doctor;
 mod exec;
@@ -15,7 +16,10 @@ mod poetry;
 mod private;
 mod projects;
 mod proxied;
+mod pypiserver;
 mod real;
+mod registry;
+mod repositories;
 mod slow;
 mod stage;
 mod unverified;

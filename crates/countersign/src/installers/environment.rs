@@ -17,8 +17,9 @@ const TIMEOUT: &str = "600";
 pub(crate) type Change = (&'static str, Option<OsString>);
 
 /// Variables that name other indexes, folders of files, settings, caches or authorities.
-const REMOVED: [&str; 30] = [
+const REMOVED: [&str; 31] = [
     "CURL_CA_BUNDLE",
+    "GIT_CONFIG_PARAMETERS",
     "PIP_CERT",
     "PIP_EXTRA_INDEX_URL",
     "PIP_FIND_LINKS",
@@ -120,6 +121,7 @@ pub(crate) fn changes(
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"] {
         set.push((name, through.clone().into()));
     }
+    set.extend(for_git(&through));
     for name in [
         "PIP_DEFAULT_TIMEOUT",
         "UV_HTTP_TIMEOUT",
@@ -137,6 +139,19 @@ pub(crate) fn changes(
         .map(|name| (*name, None))
         .chain(set)
         .collect())
+}
+
+/// What makes git ask the proxy: it speaks HTTP alone, whatever its settings say of proxies, and poetry uses it
+/// instead of one of its own (policy/decisions/0030-git-over-http-alone.md).
+fn for_git(proxy: &str) -> [(&'static str, OsString); 5] {
+    [
+        // Installers copy repositories on this machine, from their caches.
+        ("GIT_ALLOW_PROTOCOL", "file:http:https".into()),
+        ("GIT_CONFIG_COUNT", "1".into()),
+        ("GIT_CONFIG_KEY_0", "http.proxy".into()),
+        ("GIT_CONFIG_VALUE_0", proxy.into()),
+        ("POETRY_SYSTEM_GIT_CLIENT", "true".into()),
+    ]
 }
 
 fn null_device() -> &'static str {
