@@ -10,6 +10,7 @@ use countersign_tests::published::{Made, PublishedIndex};
 use policy::Encoding;
 
 use crate::machine::{Machine, Ran, WORDS};
+use crate::poetry::PoetryProject;
 use crate::stage::{ALL, BOTH, Installer, Stage, forged_wheel, sample};
 
 const WHEEL: &str = "countersign_sample_words-1.0.0-py3-none-any.whl";
@@ -48,11 +49,16 @@ impl Other {
 
     /// A machine that trusts both.
     fn machine(&self, stage: &Stage) -> Machine {
+        self.machine_at(stage, free_port())
+    }
+
+    /// The same; this port is for this index.
+    fn machine_at(&self, stage: &Stage, port: u16) -> Machine {
         let machine = Machine::of(stage);
         let added = machine
             .countersign(&["trust", "add", "other", &self.server.url("")])
             .args(["--root".as_ref(), self.index.root().as_os_str()])
-            .args(["--proxy-port", &free_port().to_string()])
+            .args(["--proxy-port", &port.to_string()])
             .output()
             .unwrap();
         assert!(added.status.success(), "{}", said(&added));
@@ -163,4 +169,29 @@ fn what_two_have_to_agree_on_takes_both() {
         WORDS,
     )
     .has_good_words();
+}
+
+/// A project that names the other index by the address of its proxy: `exec` before one index does not answer
+/// for it from that one, where anybody may have published the name.
+#[test]
+fn the_address_of_another_index_is_not_answered_from_this_one() {
+    let stage = Stage::new();
+    let other = Other::with(&[], true);
+    let port = free_port();
+    let machine = other.machine_at(&stage, port);
+    let address = format!("http://127.0.0.1:{port}/simple/");
+    let project = PoetryProject::new(&machine, "project");
+    let install = |name: &str| {
+        let mut exec = machine.exec(&["--index", name]);
+        exec.args(PoetryProject::words());
+        project.install(exec, &[&address], &format!("{WORDS} = \"*\""))
+    };
+    let ran = install("other");
+    assert_eq!(ran.code, Some(0), "{}", ran.said);
+    assert!(ran.verdict.contains("1 file of other"), "{}", ran.verdict);
+    let ran = install("main");
+    assert_ne!(ran.code, Some(0), "{}", ran.said);
+    let refused = format!("REFUSED connections to 127.0.0.1:{port}");
+    assert!(ran.verdict.contains(&refused), "{}", ran.verdict);
+    assert!(!ran.verdict.contains("1 file"), "{}", ran.verdict);
 }

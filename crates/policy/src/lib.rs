@@ -19,6 +19,7 @@ mod index;
 mod intake;
 mod keys;
 mod online;
+mod proxy;
 mod reader;
 mod repository;
 mod roles;
@@ -38,6 +39,7 @@ pub use index::{Bins, Encoding, EncodingChoice, IndexPolicy, MAX_BINS, TargetPro
 pub use intake::IntakeLimits;
 pub use keys::{Kdf, KeyPolicy, Scheme};
 pub use online::{DeltaPolicy, OnlinePolicy, Retention};
+pub use proxy::ProxyLimits;
 pub use repository::RepositoryLimits;
 pub use roles::{KeyKind, RolePolicy, Roles};
 pub use signers::SignerLimits;
@@ -80,6 +82,8 @@ pub struct Policy {
     pub state: StateLimits,
     /// What the intake over HTTP takes, from whom how much.
     pub intake: IntakeLimits,
+    /// What a verifying proxy bears with, waits for and keeps.
+    pub proxy: ProxyLimits,
     /// Whose word counts that an offline key was made in hardware; `None` for nobody's.
     pub attestation: Option<Attestation>,
 }
@@ -158,6 +162,11 @@ impl Policy {
                 .map(|section| IntakeLimits::read(&section))
                 .transpose()?
                 .unwrap_or_default(),
+            proxy: document
+                .optional_section("proxy", proxy::KEYS)?
+                .map(|section| ProxyLimits::read(&section))
+                .transpose()?
+                .unwrap_or_default(),
             attestation: document
                 .optional_section("attestation", attestation::KEYS)?
                 .map(|section| Attestation::read(&section))
@@ -182,5 +191,6 @@ const KEYS: &[&str] = &[
     "store",
     "state",
     "intake",
+    "proxy",
     "attestation",
 ];

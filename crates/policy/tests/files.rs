@@ -9,8 +9,8 @@ use std::path::PathBuf;
 
 use chrono::TimeDelta;
 use countersign_policy::{
-    Bins, ClientLimits, Encoding, IntakeLimits, KeyKind, Policy, RolePolicy, SignerLimits,
-    StateLimits, TargetProfile,
+    Bins, ClientLimits, Encoding, IntakeLimits, KeyKind, Policy, ProxyLimits, RolePolicy,
+    SignerLimits, StateLimits, TargetProfile,
 };
 
 /// Headings of PEP 458 that the files cite.
@@ -179,6 +179,7 @@ fn signer_and_state_defaults_are_those_of_small_index_and_of_older_policies() {
     assert_eq!(small.signers, SignerLimits::default());
     assert_eq!(small.state, StateLimits::default());
     assert_eq!(small.intake, IntakeLimits::default());
+    assert_eq!(small.proxy, ProxyLimits::default());
     let (older, _) = text.split_once("[signers]").unwrap();
     assert_eq!(Policy::parse(older).unwrap(), small);
 }

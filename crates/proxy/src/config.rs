@@ -1,10 +1,12 @@
 //! How a proxy works: what whoever starts one decides.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use policy::ProxyLimits;
 
 use crate::authority::LocalAuthority;
 use crate::canonical::Canonical;
@@ -28,6 +30,9 @@ pub struct ProxyConfig {
     pub allowed_hosts: Vec<String>,
     /// Hosts to which installers' requests are passed on, unverified; all others are refused.
     pub passed_hosts: Vec<AllowedHost>,
+    /// Ports of this machine at which other indexes that the user trusts are known to installers: what is
+    /// asked for there is not answered from this one.
+    pub other_ports: BTreeSet<u16>,
     /// Whether the page of a project is refused that does not show a file its developers signed.
     pub strict: bool,
     /// The index's own URLs; requests for them are answered like those to this proxy itself.
@@ -38,25 +43,30 @@ pub struct ProxyConfig {
     pub identity: Option<Identity>,
     /// How many connections it bears with, and how slow.
     pub connections: ConnectionLimits,
+    /// What else it bears with, waits for and keeps; what has a member of its own here counts there.
+    pub limits: ProxyLimits,
     /// The clock that expiries are held against.
     pub clock: Clock,
 }
 
 impl ProxyConfig {
-    /// Refreshes every 10 s, keeps 10 GB, serves loopback, by the machine's clock.
+    /// Within the limits of the policy `small-index`, serving loopback, by the machine's clock.
     #[must_use]
     pub fn new(cache_dir: impl Into<PathBuf>) -> Self {
+        let limits = ProxyLimits::default();
         Self {
             cache_dir: cache_dir.into(),
-            cache_limit: 10_000_000_000,
-            refresh_interval: Duration::from_secs(10),
+            cache_limit: limits.cache_bytes,
+            refresh_interval: limits.refresh_interval,
             allowed_hosts: Vec::new(),
             passed_hosts: Vec::new(),
+            other_ports: BTreeSet::new(),
             strict: false,
             canonical: None,
             authority: None,
             identity: None,
-            connections: ConnectionLimits::default(),
+            connections: (&limits).into(),
+            limits,
             clock: Arc::new(Utc::now),
         }
     }

@@ -12,6 +12,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use policy::ProxyLimits;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
@@ -34,15 +35,20 @@ pub struct ConnectionLimits {
     pub interim: Duration,
 }
 
-impl Default for ConnectionLimits {
-    /// 30 s, and 512 connections: twice what the busiest installers open, on as many cores as there
-    /// are; and each 5 s, a third of what pip and poetry wait for.
-    fn default() -> Self {
+impl From<&ProxyLimits> for ConnectionLimits {
+    fn from(limits: &ProxyLimits) -> Self {
         Self {
-            header: Duration::from_secs(30),
-            connections: 512,
-            interim: Duration::from_secs(5),
+            header: limits.header_timeout,
+            connections: limits.connections,
+            interim: limits.interim_interval,
         }
+    }
+}
+
+impl Default for ConnectionLimits {
+    /// Those of the policy `small-index`.
+    fn default() -> Self {
+        Self::from(&ProxyLimits::default())
     }
 }
 

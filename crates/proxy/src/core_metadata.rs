@@ -18,15 +18,8 @@ use crate::cache::{Cached, Expected, blocking};
 use crate::problem::Problem;
 use crate::state::ProxyState;
 
-/// Bytes of metadata kept in memory. With one more than that all are dropped.
-const KEPT_BYTES: usize = 16 << 20;
-
 /// What an entry counts at least.
 const LEAST_WEIGHT: usize = 256;
-
-/// Bytes of cached wheels that are read for one page at most: half a second for a slow disk. Those beyond
-/// are looked at when the page is asked for again.
-const READ_FOR_A_PAGE: u64 = 64 << 20;
 
 /// The metadata of a wheel.
 #[derive(Clone)]
@@ -35,9 +28,12 @@ pub(crate) struct CoreMetadata {
     bytes: Arc<[u8]>,
 }
 
-/// What was taken out of wheels, by the digest of the wheel.
-#[derive(Default)]
-pub(crate) struct Extracted(Mutex<Kept>);
+/// What was taken out of wheels, by the digest of the wheel. With a byte more than the limit all are
+/// dropped.
+pub(crate) struct Extracted {
+    kept: Mutex<Kept>,
+    limit: usize,
+}
 
 #[derive(Default)]
 struct Kept {
@@ -50,6 +46,13 @@ struct Kept {
 struct Taken(Option<CoreMetadata>);
 
 impl Extracted {
+    pub(crate) fn within(limit: u64) -> Self {
+        Self {
+            kept: Mutex::default(),
+            limit: usize::try_from(limit).unwrap_or(usize::MAX),
+        }
+    }
+
     fn get(&self, wheel: Sha256) -> Option<Taken> {
         self.kept().by_wheel.get(&wheel).cloned()
     }
@@ -57,7 +60,7 @@ impl Extracted {
     fn keep(&self, wheel: Sha256, taken: Taken) {
         let mut kept = self.kept();
         let weight = taken.0.as_ref().map_or(0, |it| it.bytes.len()) + LEAST_WEIGHT;
-        if kept.bytes + weight > KEPT_BYTES {
+        if kept.bytes + weight > self.limit {
             *kept = Kept::default();
         }
         if kept.by_wheel.insert(wheel, taken).is_none() {
@@ -66,7 +69,7 @@ impl Extracted {
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -75,7 +78,8 @@ impl ProxyState {
     /// that may be shown: its files are those that somebody vouches for.
     pub(crate) async fn with_core_metadata<'a>(&self, page: &'a SimplePage) -> Cow<'a, SimplePage> {
         let mut found = BTreeMap::new();
-        let mut left = READ_FOR_A_PAGE;
+        // Wheels beyond are looked at when the page is asked for again.
+        let mut left = self.config().limits.page_read_bytes;
         for file in page.files().iter().filter(|it| lacks(it)) {
             let known = match self.common.extracted.get(file.sha256) {
                 Some(Taken(known)) => known,

@@ -2,8 +2,6 @@
 //! `HTTPS_PROXY` point here; they are refused and named, except to hosts that the user allowed, whose
 //! bytes pass unverified and are counted.
 
-use std::time::Duration;
-
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{
@@ -18,11 +16,9 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::canonical::{self, Canonical};
+use crate::guard;
 use crate::problem::Problem;
 use crate::state::{ProxyState, SharedState};
-
-/// Wait for a connection to an allowed host.
-const CONNECT: Duration = Duration::from_secs(20);
 
 /// What is between two neighbours only (RFC 9110 section 7.6.1), and what is meant for this proxy.
 const BETWEEN_NEIGHBOURS: [HeaderName; 8] = [
@@ -91,6 +87,18 @@ pub(crate) fn canonical<'a>(
     is_it.then_some(canonical)
 }
 
+/// Whether a port of this machine is not for this proxy to answer for: another index is known there, or
+/// the user allowed it as it is.
+pub(crate) fn is_of_others(state: &ProxyState, to: &Authority) -> bool {
+    let (host, port) = (to.host(), port_of(to, false));
+    let passed = &state.config().passed_hosts;
+    is_of_another_index(state, host, port) || passed.iter().any(|it| it.allows(host, port))
+}
+
+fn is_of_another_index(state: &ProxyState, host: &str, port: u16) -> bool {
+    guard::is_loopback(host) && state.config().other_ports.contains(&port)
+}
+
 fn port_of(to: &Authority, is_tunnel: bool) -> u16 {
     to.port_u16().unwrap_or(if is_tunnel { 443 } else { 80 })
 }
@@ -112,10 +120,14 @@ pub(crate) async fn pass(state: &SharedState, to: &Authority, request: Request) 
     let allowed = &state.config().passed_hosts;
     if !allowed.iter().any(|it| it.allows(host, port)) {
         state.common.recorder.refused_host(&shown);
+        if is_of_another_index(state, host, port) {
+            return of_another_index(&shown).into_response();
+        }
         return refused(&shown).into_response();
     }
     let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let stream = match timeout(CONNECT, TcpStream::connect((bare, port))).await {
+    let wait = state.config().limits.connect_timeout;
+    let stream = match timeout(wait, TcpStream::connect((bare, port))).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return unreachable(&shown, &error.to_string()).into_response(),
         Err(_) => return unreachable(&shown, "no connection in time").into_response(),
@@ -171,6 +183,19 @@ fn refused(host: &str) -> Problem {
         "Nothing from this host could be verified",
         format!("{host} is not the signed index, and nothing vouches for what it serves"),
         "remove the requirement that leads there; or, if you trust that host as it is, allow it with --allow-host",
+    )
+    .about(host)
+}
+
+fn of_another_index(host: &str) -> Problem {
+    Problem::plain(
+        StatusCode::CONFLICT,
+        "other-host",
+        "This is the address of another trusted index",
+        format!(
+            "installers know another index at {host}, and this proxy does not answer for that one"
+        ),
+        "name that index with --index; or say with --rules which project belongs to which",
     )
     .about(host)
 }

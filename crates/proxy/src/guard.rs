@@ -33,12 +33,14 @@ pub(crate) async fn check_host(
     let host = named.as_ref().map(Authority::as_str).or(header);
     let is_tunnel = request.method() == Method::CONNECT;
     // Lock files name the port of an earlier run: what lies below it is served, verified, all the
-    // same. Anything else on this machine is another program.
+    // same, unless that port is known for something else
+    // (policy/decisions/0029-a-port-is-of-one-index.md). Anything else on this machine is another program.
     let is_index = match &named {
         None => true,
         Some(to) => {
             forward::canonical(&state, to, request.method()).is_none()
                 && is_path_of_index(request.uri().path())
+                && !forward::is_of_others(&state, to)
         }
     };
     if !is_tunnel && is_index && host.is_some_and(|host| is_ours(host, allowed)) {
@@ -65,6 +67,11 @@ fn is_path_of_index(path: &str) -> bool {
         .any(|start| path.starts_with(start))
 }
 
+/// Whether a host name, without a port, is this machine.
+pub(crate) fn is_loopback(name: &str) -> bool {
+    OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours))
+}
+
 fn is_ours(host: &str, allowed: &[String]) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if !port.ends_with(']') => {
@@ -75,8 +82,7 @@ fn is_ours(host: &str, allowed: &[String]) -> bool {
         }
         _ => host,
     };
-    OURS.iter().any(|ours| name.eq_ignore_ascii_case(ours))
-        || allowed.iter().any(|also| name.eq_ignore_ascii_case(also))
+    is_loopback(name) || allowed.iter().any(|also| name.eq_ignore_ascii_case(also))
 }
 
 #[cfg(test)]

@@ -22,10 +22,6 @@ use crate::rules::Asked;
 use crate::state::{ProxyState, SharedState};
 use crate::upstream::Upstream;
 
-/// Most bins that are read for a list: as many as an index has that names them one by one (DESIGN §4).
-/// With 16,384 a list would cost as many requests.
-const MOST_BINS: usize = 1_024;
-
 /// The version of the simple API that the list follows (PEP 691).
 const API_VERSION: &str = "1.0";
 
@@ -101,8 +97,9 @@ impl Upstream {
             if let Some((_, projects)) = held.filter(|(of, _)| *of == snapshot) {
                 return Ok(projects);
             }
-            let Some(projects) = session.projects(MOST_BINS).await? else {
-                return Err(too_many_bins(self.name()));
+            let most = self.config().limits.listed_bins;
+            let Some(projects) = session.projects(most as usize).await? else {
+                return Err(too_many_bins(self.name(), most));
             };
             let projects = Arc::new(projects);
             self.list.keep(snapshot, &projects);
@@ -149,13 +146,13 @@ fn render(projects: &BTreeSet<ProjectName>, form: Form) -> Vec<u8> {
     out.into_bytes()
 }
 
-fn too_many_bins(index: &str) -> Problem {
+fn too_many_bins(index: &str, most: u32) -> Problem {
     Problem::plain(
         StatusCode::NOT_FOUND,
         "not-found",
         "There is no list of all projects",
         format!(
-            "{index} has more than {MOST_BINS} bins, each of which a list would have to be read from"
+            "{index} has more than {most} bins, each of which a list would have to be read from"
         ),
         "ask for /simple/NAME/: installers ask for nothing else",
     )

@@ -90,7 +90,7 @@ impl ProxyState {
         let common = Arc::new(Common {
             cache: Arc::new(cache),
             recorder: Recorder::default(),
-            extracted: Extracted::default(),
+            extracted: Extracted::within(config.limits.metadata_memory_bytes),
             tunnels: Arc::new(Semaphore::new(config.connections.connections as usize)),
             config,
         });

@@ -18,13 +18,6 @@ use crate::views::Views;
 /// Least time between two tries while nothing can be served, so that a burst of requests is one try.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
-/// How long a request waits for a refresh when there is a state that may still be served.
-const PATIENCE: Duration = Duration::from_secs(3);
-
-/// How often a proxy that nobody asks anything refreshes, so that an index that goes down meanwhile
-/// is bridged for as long as it can be.
-const WHEN_IDLE: Duration = Duration::from_secs(600);
-
 /// A signed index behind a proxy. Every page and file of it that is served is of a verified session;
 /// there is no fallback.
 pub(crate) struct Upstream {
@@ -61,6 +54,7 @@ struct Current {
 
 impl Upstream {
     pub(crate) fn new(common: Arc<Common>, name: String, updater: Updater) -> Self {
+        let views = Views::within(common.config().limits.page_memory_bytes);
         Self {
             common,
             name,
@@ -68,7 +62,7 @@ impl Upstream {
             current: Mutex::default(),
             gate: tokio::sync::Mutex::default(),
             finished: watch::Sender::default(),
-            views: Views::default(),
+            views,
             list: ProjectList::default(),
         }
     }
@@ -104,7 +98,7 @@ impl Upstream {
             }
             (Some(_), _) => {
                 let waited = running.map_or(Duration::ZERO, |since| since.elapsed());
-                let left = PATIENCE.saturating_sub(waited);
+                let left = self.config().limits.refresh_wait.saturating_sub(waited);
                 let _ = timeout(left, self.joined()).await;
                 self.answer()
             }
@@ -141,7 +135,11 @@ impl Upstream {
                     asked.is_some_and(|asked| asked < 2 * interval),
                 )
             };
-            let due = if is_asked { interval } else { WHEN_IDLE };
+            let due = if is_asked {
+                interval
+            } else {
+                self.config().limits.idle_interval
+            };
             if age.is_none_or(|age| age >= due) {
                 let _ = self.refresh(Instant::now()).await;
             }

@@ -11,10 +11,6 @@ use metadata::Sha256;
 use crate::problem::Problem;
 use crate::upstream::Upstream;
 
-/// Bytes of pages kept, as signed; in memory each is a few times as large. With one page more than
-/// that all are dropped, and a page beyond it alone is not kept.
-const KEPT_BYTES: u64 = 32 << 20;
-
 /// What a page counts at least: that many tiny ones are large in memory, too.
 const LEAST_WEIGHT: u64 = 4_096;
 
@@ -38,25 +34,25 @@ impl View {
 }
 
 /// Pages in memory, within a limit of bytes.
-#[derive(Default)]
 pub(crate) struct Views(Mutex<Kept<Arc<View>>>);
 
-/// Pages of any kind, within that limit.
+/// Pages of any kind, within a limit of bytes as signed; in memory each is a few times as large. With one
+/// page more than that all are dropped, and a page beyond it alone is not kept.
 pub(crate) struct Kept<V> {
     views: BTreeMap<ProjectName, (u64, V)>,
     bytes: u64,
-}
-
-impl<V> Default for Kept<V> {
-    fn default() -> Self {
-        Self {
-            views: BTreeMap::new(),
-            bytes: 0,
-        }
-    }
+    limit: u64,
 }
 
 impl<V> Kept<V> {
+    pub(crate) fn within(limit: u64) -> Self {
+        Self {
+            views: BTreeMap::new(),
+            bytes: 0,
+            limit,
+        }
+    }
+
     pub(crate) fn get(&self, project: &ProjectName) -> Option<&V> {
         self.views.get(project).map(|(_, view)| view)
     }
@@ -66,10 +62,10 @@ impl<V> Kept<V> {
         if let Some((before, _)) = self.views.remove(project) {
             self.bytes -= before;
         }
-        if self.bytes.saturating_add(weight) > KEPT_BYTES {
-            *self = Self::default();
+        if self.bytes.saturating_add(weight) > self.limit {
+            *self = Self::within(self.limit);
         }
-        if weight <= KEPT_BYTES {
+        if weight <= self.limit {
             self.bytes += weight;
             self.views.insert(project.clone(), (weight, view));
         }
@@ -77,6 +73,10 @@ impl<V> Kept<V> {
 }
 
 impl Views {
+    pub(crate) fn within(limit: u64) -> Self {
+        Self(Mutex::new(Kept::within(limit)))
+    }
+
     fn get(&self, project: &ProjectName) -> Option<Arc<View>> {
         self.kept().get(project).cloned()
     }
@@ -185,12 +185,13 @@ mod tests {
     #[test]
     fn pages_in_memory_are_bounded_by_their_bytes() {
         let project = |number: u64| ProjectName::parse(&format!("p{number}")).unwrap();
-        let mut kept = Kept::default();
-        for number in 0..KEPT_BYTES / LEAST_WEIGHT {
+        let limit = 100 * LEAST_WEIGHT;
+        let mut kept = Kept::within(limit);
+        for number in 0..100 {
             kept.keep(&project(number), 1, ());
         }
         kept.keep(&project(0), 2, ());
-        assert_eq!(kept.bytes, KEPT_BYTES);
+        assert_eq!(kept.bytes, limit);
         kept.keep(&project(1), LEAST_WEIGHT + 1, ());
         assert_eq!((kept.views.len(), kept.bytes), (1, LEAST_WEIGHT + 1));
         kept.keep(&project(2), u64::MAX, ());

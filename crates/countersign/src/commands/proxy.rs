@@ -1,5 +1,6 @@
 //! `countersign proxy`: an index for unmodified installers that holds nothing unverified.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use std::time::Duration;
 use clap::builder::FalseyValueParser;
 use client::{Pace, UnverifiedIndex};
 use metadata::Sha256;
+use policy::ProxyLimits;
 use proxy::{Canonical, ProxyConfig, ProxyState, SharedState, UpstreamRules};
 use url::Url;
 
@@ -58,12 +60,13 @@ pub(crate) struct Args {
     cache_dir: Option<PathBuf>,
 
     /// Seconds between two looks at the index
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(long, value_name = "SECONDS")]
+    #[arg(default_value_t = ProxyLimits::default().refresh_interval.as_secs())]
     #[arg(env = "COUNTERSIGN_REFRESH_INTERVAL")]
-    refresh_interval: u32,
+    refresh_interval: u64,
 
     /// Bytes of verified files kept
-    #[arg(long, value_name = "BYTES", default_value_t = 10_000_000_000)]
+    #[arg(long, value_name = "BYTES", default_value_t = ProxyLimits::default().cache_bytes)]
     #[arg(env = "COUNTERSIGN_CACHE_LIMIT")]
     cache_limit: u64,
 
@@ -86,10 +89,18 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
     let rules = args.rules.read()?;
     let place = args.place.place()?;
-    let proxied = match args.place.entry()? {
-        Some(entry) => Some(entry.proxied()?),
-        None => None,
-    };
+    let (mut proxied, mut other_ports) = (None, BTreeSet::new());
+    if let Some(entry) = args.place.entry()? {
+        let mut names = vec![entry.name()];
+        names.extend(
+            rules
+                .iter()
+                .flat_map(|it| it.rules.names())
+                .map(String::as_str),
+        );
+        other_ports = args.place.home()?.other_ports(&names)?;
+        proxied = Some(entry.proxied()?);
+    }
     let cache = proxied.as_ref().map(|it| it.cache.clone());
     let cache = args.cache_dir.clone().or(cache);
     let wanted = proxied.as_ref().map(|it| it.address);
@@ -113,8 +124,9 @@ pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
         canonical: canonical.clone(),
         strict: args.strict,
         cache_limit: args.cache_limit,
-        refresh_interval: Duration::from_secs(args.refresh_interval.into()),
+        refresh_interval: Duration::from_secs(args.refresh_interval),
         allowed_hosts: args.allowed_host.clone(),
+        other_ports,
         identity: proxied.map(|it| it.identity),
         ..ProxyConfig::new(cache.unwrap_or_else(|| place.metadata_dir.join("cache")))
     };

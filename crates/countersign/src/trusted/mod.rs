@@ -5,6 +5,7 @@ mod anchor;
 mod entry;
 mod origin;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -124,6 +125,18 @@ impl Home {
             (None, _) => Err(TrustError::None.into()),
             (Some(_), false) => Err(TrustError::Several.into()),
         }
+    }
+
+    /// The ports at which installers know the trusted indexes other than these.
+    pub(crate) fn other_ports(&self, names: &[&str]) -> Result<BTreeSet<u16>, Failure> {
+        let entries = self.entries()?;
+        let (own, others): (Vec<_>, Vec<_>) = entries
+            .iter()
+            .partition(|entry| names.contains(&entry.name()));
+        let ports = |entries: &[&Entry]| -> BTreeSet<u16> {
+            entries.iter().map(|entry| entry.address().port()).collect()
+        };
+        Ok(&ports(&others) - &ports(&own))
     }
 
     fn unknown(&self, name: &str) -> Result<Failure, Failure> {

@@ -52,12 +52,13 @@ impl Unverified {
         index: UnverifiedIndex,
         cache: Arc<Cache>,
     ) -> Self {
+        let pages = Mutex::new(Kept::within(common.config().limits.page_memory_bytes));
         Self {
             common,
             url,
             index,
             cache,
-            pages: Mutex::default(),
+            pages,
         }
     }
 

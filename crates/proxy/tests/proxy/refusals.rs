@@ -254,6 +254,37 @@ async fn connections_to_other_hosts_are_refused_named_and_counted() {
     assert_eq!(bench.send("GET", &whole, "").await.status, 200);
 }
 
+/// A port of this machine at which another index is known is not answered from this one: its projects
+/// would be taken from an index that they do not belong to.
+#[tokio::test]
+async fn the_port_of_another_index_is_not_answered() {
+    let bench = Bench::new().await;
+    let to = |port: u16| format!("http://localhost:{port}{WORDS_PAGE}");
+    // A lock file names the port of an earlier run.
+    assert_eq!(bench.send("GET", &to(4_321), "").await.status, 200);
+    let bench = bench
+        .again_with(|config| config.other_ports = [4_321].into())
+        .await;
+    let refused = bench.send("GET", &to(4_321), "").await;
+    let reason = refused.refused(409);
+    assert!(reason.contains("another index"), "{reason}");
+    assert_eq!(bench.state.verdict().refused_hosts["localhost:4321"], 1);
+    assert_eq!(bench.send("GET", &to(4_322), "").await.status, 200);
+
+    // What the user allowed as it is comes from there, and is counted.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let elsewhere = Router::new().fallback(|| async { "not ours" });
+    tokio::spawn(axum::serve(listener, elsewhere).into_future());
+    let allowed = vec![host.parse().unwrap()];
+    let bench = bench
+        .again_with(|config| config.passed_hosts = allowed)
+        .await;
+    let url = format!("http://{host}{WORDS_PAGE}");
+    assert_eq!(bench.send("GET", &url, "").await.body, b"not ours");
+    assert_eq!(bench.state.verdict().passed_hosts[&*host], 1);
+}
+
 #[tokio::test]
 async fn an_allowed_host_is_passed_on_unverified_and_counted() {
     let elsewhere = Router::new().fallback(|request: Request| async move {

@@ -5,6 +5,7 @@ mod child;
 mod mode;
 mod verdict;
 
+use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::builder::FalseyValueParser;
+use policy::ProxyLimits;
 use proxy::{AllowedHost, Canonical, ProxyConfig, SharedState, UpstreamRules};
 use url::Url;
 
@@ -34,8 +36,8 @@ use crate::trusted::{Entry, Home, HomeArgs, TrustError};
 /// file; poetry does where its project names the index, or the URL that `trust show` prints, as its
 /// source. The index's own URLs, in lock files and requirements, are answered by the same proxy,
 /// over TLS with an authority that is for its hosts alone and ends with the run. Other
-/// indexes, folders of files and settings count for nothing, other hosts are refused. The command's
-/// code is passed on; a last line on stderr says what was verified, and by whose signature, and what
+/// indexes, folders of files and settings count for nothing, other hosts are refused, and git speaks
+/// HTTP alone. The command's code is passed on; a last line on stderr says what was verified, and by whose signature, and what
 /// was not. This is no sandbox: code that a package runs while it is installed can do what the user
 /// can.
 #[derive(clap::Args)]
@@ -66,7 +68,7 @@ pub(crate) struct Args {
     strict: bool,
 
     /// Bytes of verified files kept from one run to the next
-    #[arg(long, value_name = "BYTES", default_value_t = 10_000_000_000)]
+    #[arg(long, value_name = "BYTES", default_value_t = ProxyLimits::default().cache_bytes)]
     #[arg(env = "COUNTERSIGN_CACHE_LIMIT")]
     cache_limit: u64,
 
@@ -150,8 +152,13 @@ async fn ran(args: &Args, console: &Console) -> Result<u8, Failure> {
             .as_ref()
             .map(|rules| format!("rules {}", rules.sha256)),
     );
+    let mut names = vec![entry.name()];
+    if let Some(rules) = &rules {
+        names.extend(rules.rules.names().iter().map(String::as_str));
+    }
+    let other_ports = home.other_ports(&names)?;
     let several = rules.map(|rules| (rules.rules, home));
-    let stand = Stand::up(args, &entry, canonical, several).await?;
+    let stand = Stand::up(args, &entry, canonical, other_ports, several).await?;
     let authorities = stand.authorities.as_deref();
     let way = Way {
         index: stand.url(is_forward)?,
@@ -209,6 +216,7 @@ impl Stand {
         args: &Args,
         entry: &Entry,
         canonical: Option<Canonical>,
+        other_ports: BTreeSet<u16>,
         several: Option<(UpstreamRules, Home)>,
     ) -> Result<Self, Failure> {
         let proxied = entry.proxied()?;
@@ -230,6 +238,7 @@ impl Stand {
         let config = ProxyConfig {
             cache_limit: args.cache_limit,
             passed_hosts: args.allow_host.clone(),
+            other_ports,
             strict: args.strict,
             canonical: canonical.clone(),
             authority: authorities.as_ref().map(|it| it.authority()),
