@@ -1,7 +1,6 @@
 //! pip and uv, as released, install what is signed and nothing else.
 
 mod attacks;
-mod clock;
 mod dependencies;
 mod doctor;
 mod exec;

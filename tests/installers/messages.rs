@@ -5,7 +5,7 @@
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use chrono::{TimeDelta, Utc};
 use countersign_tests::clock::{CLOCK_MOVED_BY, moved_clock};
