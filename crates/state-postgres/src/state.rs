@@ -273,8 +273,10 @@ impl State for PostgresState {
         now: DateTime<Utc>,
     ) -> Answer<i64> {
         self.session.transact("keeping a set", |transaction| {
-            let changes: Vec<&Change> = changes.iter().collect();
-            journal::enqueue(transaction, &changes, now)?;
+            if !changes.is_empty() {
+                let changes: Vec<&Change> = changes.iter().collect();
+                journal::enqueue(transaction, &changes, now)?;
+            }
             journal::enqueue_set(transaction, files, now)
         })
     }

@@ -28,8 +28,6 @@ mod threshold_reachable;
 mod timestamp_lists_snapshot;
 mod version_follows;
 
-pub(crate) use canonical_bytes::ENVELOPE_BYTES;
-
 use std::fmt;
 
 use chrono::{DateTime, Utc};
@@ -38,6 +36,7 @@ use policy::Policy;
 
 use crate::{BinLayout, FormerKeys};
 
+pub(crate) use canonical_bytes::ENVELOPE_BYTES;
 pub use listed::is_bin;
 
 /// Every rule, in the order findings are shown.
