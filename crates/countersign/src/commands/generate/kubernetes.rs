@@ -239,10 +239,12 @@ impl Args {
 }
 
 fn indented(by: usize, text: &str) -> String {
-    let indent = " ".repeat(by);
-    text.lines()
-        .map(|line| format!("{indent}{line}\n"))
-        .collect()
+    let mut out = String::new();
+    for line in text.lines() {
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "{:by$}{line}", "");
+    }
+    out
 }
 
 /// A reference as the OCI distribution specification writes it: nothing that YAML would read otherwise.

@@ -25,7 +25,7 @@ pub(crate) struct Args {
 enum Command {
     Systemd(systemd::Args),
     Cron(cron::Args),
-    Kubernetes(kubernetes::Args),
+    Kubernetes(Box<kubernetes::Args>),
     Alerts(alerts::Args),
     BucketPolicy(bucket_policy::Args),
     Completions(completions::Args),

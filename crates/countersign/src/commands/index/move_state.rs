@@ -23,7 +23,7 @@ struct Report {
 pub(super) fn run(
     args: &DataDirArgs,
     to: &StatePlace,
-    json: &JsonArgs,
+    json: JsonArgs,
     console: &Console,
 ) -> Result<(), Failure> {
     let given = args.open();
@@ -124,7 +124,7 @@ fn new_id() -> Result<String, Failure> {
     let mut id = [0; 16];
     let filled = SystemRandom::new().fill(&mut id);
     filled.map_err(|_| Failure::NoRandomness)?;
-    Ok(id.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:032x}", u128::from_be_bytes(id)))
 }
 
 impl Report {

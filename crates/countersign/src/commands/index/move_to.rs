@@ -65,7 +65,7 @@ struct Report {
 
 pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
     match (&args.to, &args.state_to) {
-        (_, Some(to)) => move_state::run(&args.data_dir, to, &args.json, console),
+        (_, Some(to)) => move_state::run(&args.data_dir, to, args.json, console),
         (Some(to), None) => move_store(args, to, console),
         (None, None) => Err(UsageError::MovesNowhere.into()),
     }
