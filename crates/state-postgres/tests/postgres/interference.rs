@@ -196,7 +196,7 @@ fn clocks_of_signers_may_differ() {
     let site = PostgresSite::start();
     let mut behind = 0;
     for (writes, seconds) in (0..21)
-        .step_by(3)
+        .step_by(6)
         .flat_map(|writes| [(writes, 90), (writes, -90)])
     {
         let context = format!("{seconds} s, stolen before write {writes}");
