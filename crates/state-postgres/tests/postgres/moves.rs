@@ -275,7 +275,7 @@ fn a_state_that_was_moved_takes_nothing_in() {
             open.add_files(&[new_wheel(folder.path(), to)], start())
                 .map(drop),
             open.sweep(start()).map(drop),
-            state.enqueue_set(&[], start()).map(drop),
+            state.enqueue_set(&[], &[], start()).map(drop),
             state.check_place(),
             index.state(to.other()).map(drop),
         ];
