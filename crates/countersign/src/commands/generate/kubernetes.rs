@@ -39,14 +39,7 @@ const POD: &str = include_str!("templates/pod.yaml");
 /// Where secrets are mounted, each in a folder of its own that only those see who need it.
 const SECRETS: &str = "/run/countersign";
 
-const PORT: &str = "\
-      ports:
-        - {name: http, containerPort: 8433}
-      readinessProbe:
-        httpGet: {path: /v1/ready, port: 8433}
-      livenessProbe:
-        httpGet: {path: /v1/health, port: 8433}
-";
+const PORT: &str = include_str!("templates/port.yaml");
 
 /// What runs in a pod.
 struct Pod<'a> {
