@@ -50,7 +50,7 @@ fn the_state_moves_while_the_index_lives() {
     let mut whole = Duration::from_millis(300);
     let kills = number("COUNTERSIGN_LONG_KILLS", 6);
     for kill in 0..kills {
-        let words = if kill % 2 == 0 {
+        let words = if kill.is_multiple_of(2) {
             &to_postgres[..]
         } else {
             &to_file
@@ -67,7 +67,7 @@ fn the_state_moves_while_the_index_lives() {
         stage.change(&mut dice);
         stage.look(&context);
         // Who follows the settings goes on; who names the old place is refused, whatever is asked.
-        let old = if kill % 2 == 0 {
+        let old = if kill.is_multiple_of(2) {
             "index/state.sqlite"
         } else {
             &url
@@ -87,7 +87,7 @@ fn the_state_moves_while_the_index_lives() {
         );
     }
     // A file that comes in during a move is in the new place, or was not acknowledged.
-    let back = if kills % 2 == 0 {
+    let back = if kills.is_multiple_of(2) {
         &to_postgres[..]
     } else {
         &to_file
@@ -103,8 +103,8 @@ fn the_state_moves_while_the_index_lives() {
 }
 
 /// A command on the state in a place of the caller's.
-fn naming(stage: &Stage, state: &str) -> Command {
-    let mut command = stage.command(&["index", "status", "--state", state]);
+fn naming(stage: &Stage, place: &str) -> Command {
+    let mut command = stage.command(&["index", "status", "--state", place]);
     command.args(["--state-password-file", "database"]);
     command
 }
