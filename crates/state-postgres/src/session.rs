@@ -183,6 +183,19 @@ impl Session {
     }
 }
 
+impl Drop for Session {
+    fn drop(&mut self) {
+        let slot = self.client.get_mut();
+        let client = slot.unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(client) = client {
+            // It takes leave of its server, and waits for that by a runtime of its own: not on a thread that
+            // drives one already, as where an intake stops.
+            let ended = thread::Builder::new().spawn(move || drop(client));
+            let _ = ended.map(thread::JoinHandle::join);
+        }
+    }
+}
+
 /// Writes a mark, unless it is there.
 const MARK: &str = "INSERT INTO marks (mark) VALUES ($1) ON CONFLICT (mark) DO NOTHING";
 

@@ -45,6 +45,19 @@ fn one_of_two_has_the_lease_and_the_other_is_told_who() {
     drop(held);
 }
 
+/// As an intake drops it when it stops.
+#[test]
+fn a_state_may_be_dropped_where_a_runtime_is_at_work() {
+    let site = PostgresSite::start();
+    let folder = tempfile::tempdir().unwrap();
+    let parts = made(&site, folder.path());
+    // Connected, as one that has been asked.
+    parts.state.check_place().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    runtime.unwrap().block_on(async move { drop(parts) });
+    drop(site.parts(folder.path()).lock.acquire().unwrap());
+}
+
 /// Every method of a cycle is refused to a writer whose lease went to another, and changes nothing.
 #[test]
 fn a_writer_of_before_writes_nothing() {
