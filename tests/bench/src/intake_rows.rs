@@ -66,9 +66,13 @@ struct Site {
     _runtime: tokio::runtime::Runtime,
 }
 
+/// A small index with the deltas of a large one.
 fn policy(wait: &str) -> String {
-    Policy::built_in_text("small-index")
-        .unwrap()
+    let large = Policy::built_in_text("pep458").unwrap();
+    let (_, deltas) = large.split_once("\n[deltas]\n").unwrap();
+    let deltas = deltas.split("\n[").next().unwrap();
+    let small = Policy::built_in_text("small-index").unwrap();
+    format!("{small}\n[deltas]\n{deltas}\n")
         .replace("bins = \"auto\" ", "bins = 1_024 ")
         .replace(
             "batch_wait = \"60s\" ",
