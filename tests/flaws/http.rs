@@ -4,7 +4,7 @@ use countersign_tests::environment::{Server, free_port, said};
 
 use crate::stage::{Flaw, Stage};
 
-/// An intake of the index, and a token for transactions of the project.
+/// An intake of the index, and a token for transactions of every project.
 pub(crate) struct Intake {
     server: Server,
 }
