@@ -34,7 +34,7 @@ pub(crate) async fn check_host(
     let is_tunnel = request.method() == Method::CONNECT;
     // Lock files name the port of an earlier run: what lies below it is served, verified, all the
     // same, unless that port is known for something else
-    // (policy/decisions/0029-a-port-is-of-one-index.md). Anything else on this machine is another program.
+    // (policy/decisions/0026-a-port-is-of-one-index.md). Anything else on this machine is another program.
     let is_index = match &named {
         None => true,
         Some(to) => {

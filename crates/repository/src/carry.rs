@@ -1,4 +1,4 @@
-//! The rows of a state, as they are carried to another one in whatever database (decision 0031).
+//! The rows of a state, as they are carried to another one in whatever database (decision 0028).
 
 use std::collections::BTreeMap;
 

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use draft::{ProjectChange, shard_changes};
+use draft::{ProjectChange, Signed, shard_changes};
 use index::ProjectName;
 use metadata::{Role, Targets};
 use trust::{Authority, Envelope};
@@ -101,7 +101,7 @@ impl Repository {
         set: &CheckedSet,
         published: &BTreeMap<Role, RoleRecord>,
     ) -> Result<(), RepositoryError> {
-        let new = set.claimed.iter().map(draft::Signed::role);
+        let new = set.claimed.iter().map(Signed::role);
         let new = new.filter(|role| !published.contains_key(*role));
         let new: Vec<&str> = new.map(Role::name).collect();
         let needed = draft::snapshot_bytes_with(self.snapshot_bytes()?, new.iter().copied());

@@ -1,4 +1,4 @@
-//! Carries the state to another database (decision 0031).
+//! Carries the state to another database (decision 0028).
 //!
 //! While the rows are copied and read back nobody writes to either place, for the state keeps a transaction
 //! open. The copy cannot be opened before the state is marked as moved, and after that no write to the state

@@ -142,7 +142,7 @@ pub(crate) fn changes(
 }
 
 /// What makes git ask the proxy: it speaks HTTP alone, whatever its settings say of proxies, and poetry uses it
-/// instead of one of its own (policy/decisions/0030-git-over-http-alone.md).
+/// instead of one of its own (policy/decisions/0027-git-over-http-alone.md).
 fn for_git(proxy: &str) -> [(&'static str, OsString); 5] {
     [
         // Installers copy repositories on this machine, from their caches.
