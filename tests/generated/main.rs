@@ -221,9 +221,8 @@ fn manifest_and_rules_are_as_kubernetes_and_prometheus_want_them() {
     assert!(output.status.success(), "{}", said(&output));
 }
 
-/// Alerts are about metrics that there are.
-#[test]
-fn rules_name_metrics_that_the_program_has() {
+/// A folder with what quickstart leaves.
+fn quickstarted() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let mut quickstart = clean_command(program("countersign"), folder.path());
     quickstart
@@ -231,6 +230,53 @@ fn rules_name_metrics_that_the_program_has() {
         .current_dir(folder.path());
     let output = quickstart.output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
+    folder
+}
+
+/// Everybody may read all that a store has, and is told what is missing; nobody but the signer writes.
+#[test]
+fn a_bucket_is_read_by_everybody_and_written_by_the_signer() {
+    let allowed = |whom: &str| -> Vec<(String, String)> {
+        let text = printed(&["bucket-policy", "s3://index-store/public", "--for", whom]);
+        let policy: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let mut all = Vec::new();
+        for one in policy["Statement"].as_array().unwrap() {
+            assert_eq!(one["Effect"], "Allow");
+            for action in one["Action"].as_array().unwrap() {
+                for resource in one["Resource"].as_array().unwrap() {
+                    let word = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+                    all.push((word(action), word(resource)));
+                }
+            }
+        }
+        all
+    };
+    let has = |all: &[(String, String)], action: &str, resource: &str| {
+        all.iter().any(|one| one.0 == action && one.1 == resource)
+    };
+    let (readers, signer) = (allowed("readers"), allowed("signer"));
+    let folder = quickstarted();
+    let store = fs::read_dir(folder.path().join("countersign-data/repository")).unwrap();
+    for entry in store {
+        let name = entry.unwrap().file_name();
+        let below = format!("arn:aws:s3:::index-store/public/{}/*", name.display());
+        assert!(has(&readers, "s3:GetObject", &below), "{below}");
+    }
+    for (action, _) in &readers {
+        assert!(["s3:GetObject", "s3:ListBucket"].contains(&action.as_str()));
+    }
+    for all in [&readers, &signer] {
+        assert!(has(all, "s3:ListBucket", "arn:aws:s3:::index-store"));
+    }
+    for action in ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"] {
+        assert!(has(&signer, action, "arn:aws:s3:::index-store/public/*"));
+    }
+}
+
+/// Alerts are about metrics that there are.
+#[test]
+fn rules_name_metrics_that_the_program_has() {
+    let folder = quickstarted();
     let mut tick = clean_command(program("countersign"), folder.path());
     tick.args(["online", "tick", "--metrics-file", "x.prom"])
         .current_dir(folder.path());
