@@ -120,7 +120,10 @@ impl Stage {
             self.write(dist.name.as_str(), &dist.bytes)
         });
         let files: Vec<_> = samples().into_iter().chain(alpha).collect();
-        let made = Made::small(Encoding::PathHashPrefixes);
+        let made = Made {
+            now: self.now,
+            ..Made::small(Encoding::PathHashPrefixes)
+        };
         let policy = developers_sign();
         let online: Arc<dyn Signer> = Arc::new(online);
         let mut index = PublishedIndex::make_by(self.home.path(), &policy, made, &files, online);
