@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use policy::StateLimits;
 use postgres::types::{ToSql, Type};
 use postgres::{Client, Row, Transaction};
-use repository::rows::{self, ARRIVED, ARRIVING, MOVED, Mark};
+use repository::rows::{self, ARRIVED, ARRIVING, Found, MOVED, Mark};
 use repository::{
     Arrival, Kind, NUMBERED, ROWS_AT_ONCE, RepositoryError, Rows, Settings, TABLES, Table,
     TakeRows, Value, WithRows,
@@ -45,9 +45,9 @@ pub(crate) fn set(transaction: &mut Transaction<'_>, name: &str, value: &str) ->
 }
 
 pub(crate) fn check_place(session: &Session) -> Result<(), RepositoryError> {
-    let sql = "SELECT name, value FROM settings WHERE name IN ('moved', 'arriving')";
+    let sql = format!("SELECT name, value FROM settings WHERE name IN ('{MOVED}', '{ARRIVING}')");
     let found = session.read("asking whether the state was moved", |client| {
-        let found = query(client, sql, &[])?;
+        let found = query(client, &sql, &[])?;
         let pair = |row: &Row| Ok((row.try_get(0)?, row.try_get(1)?));
         let pairs = found.iter().map(pair);
         Ok(pairs.collect::<Result<Vec<(String, String)>, postgres::Error>>()?)
@@ -174,14 +174,11 @@ impl PostgresArrival {
             Some(schema::SCHEMA_VERSION) => {}
             Some(_) => return Err(self.holds_another().into()),
         }
-        let mark = match get(client, MOVED)? {
-            Some(moved) => Some(moved),
-            None => get(client, ARRIVING)?,
-        };
-        match mark.map(|mark| Mark::decode(&mark)).transpose()? {
-            Some(mark) if mark.place == from.place => Ok(true),
-            _ => Err(self.holds_another().into()),
+        let (moved, arriving) = (get(client, MOVED)?, get(client, ARRIVING)?);
+        if rows::are_leavings(moved.as_deref(), arriving.as_deref(), from)? {
+            return Ok(true);
         }
+        Err(self.holds_another().into())
     }
 
     fn holds_another(&self) -> RepositoryError {
@@ -339,20 +336,18 @@ impl PostgresArrival {
 fn arrive(session: &Session, id: &str) -> Result<(), RepositoryError> {
     schema::check_version(session)?;
     session.transact("taking the state's place", |transaction| {
-        let is_it = |mark: Option<String>| match mark {
-            Some(mark) => Mark::decode(&mark).map(|mark| mark.id == id),
-            None => Ok(false),
-        };
         let (arriving, arrived) = (get(transaction, ARRIVING)?, get(transaction, ARRIVED)?);
-        if is_it(arriving)? {
-            let sql = "UPDATE settings SET name = $2 WHERE name = $1";
-            let params: [Param<'_>; 2] = [(&ARRIVING, Type::TEXT), (&ARRIVED, Type::TEXT)];
-            return run(transaction, sql, &params).map(drop);
+        match rows::found(arriving.as_deref(), arrived.as_deref(), id)? {
+            Found::Copy => {
+                let sql = "UPDATE settings SET name = $2 WHERE name = $1";
+                let params: [Param<'_>; 2] = [(&ARRIVING, Type::TEXT), (&ARRIVED, Type::TEXT)];
+                run(transaction, sql, &params).map(drop)
+            }
+            Found::State => Ok(()),
+            Found::Other => {
+                let place = session.address().to_string();
+                Err(RepositoryError::HoldsAnother { place }.into())
+            }
         }
-        if is_it(arrived)? {
-            return Ok(());
-        }
-        let place = session.address().to_string();
-        Err(RepositoryError::HoldsAnother { place }.into())
     })
 }

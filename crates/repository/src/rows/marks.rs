@@ -44,6 +44,48 @@ impl Mark {
     }
 }
 
+/// Whether a place holds nothing but what an earlier move from `from` left there: a copy that was never used,
+/// or a state that went back there since.
+pub fn are_leavings(
+    moved: Option<&str>,
+    arriving: Option<&str>,
+    from: &Mark,
+) -> Result<bool, RepositoryError> {
+    let other = moved.or(arriving).map(Mark::decode).transpose()?;
+    Ok(other.is_some_and(|other| other.place == from.place))
+}
+
+/// What a place is to whoever wants to make the copy of a number the state there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// That copy.
+    Copy,
+    /// The state that it was made before.
+    State,
+    /// Something else.
+    Other,
+}
+
+/// Which of them it is.
+pub fn found(
+    arriving: Option<&str>,
+    arrived: Option<&str>,
+    id: &str,
+) -> Result<Found, RepositoryError> {
+    let is_it = |mark: Option<&str>| -> Result<bool, RepositoryError> {
+        let mark = mark.map(Mark::decode).transpose()?;
+        Ok(mark.is_some_and(|mark| mark.id == id))
+    };
+    if is_it(arriving)? {
+        return Ok(Found::Copy);
+    }
+    Ok(if is_it(arrived)? {
+        Found::State
+    } else {
+        Found::Other
+    })
+}
+
 /// Refuses what was a state, or is none yet.
 pub fn check_marks(moved: Option<&str>, arriving: Option<&str>) -> Result<(), RepositoryError> {
     if let Some(moved) = moved {

@@ -24,7 +24,8 @@ use body::{ChangeBody, FileBody, OutcomeBody, RoleBody, StagedBody};
 use claims::ClaimBody;
 
 pub use marks::{
-    ARRIVED, ARRIVING, MOVED, Mark, STORES_LEFT, check_marks, read_stores_left, stores_left,
+    ARRIVED, ARRIVING, Found, MOVED, Mark, STORES_LEFT, are_leavings, check_marks, found,
+    read_stores_left, stores_left,
 };
 pub use objects::{file_objects, named, object, read_object, role_object};
 pub use submissions::{entries, read_submission};

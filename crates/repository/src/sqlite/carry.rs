@@ -12,7 +12,7 @@ use crate::carry::{
 };
 use crate::error::RepositoryError;
 use crate::record::Settings;
-use crate::rows::{self, ARRIVED, ARRIVING, MOVED, Mark, STORES_LEFT};
+use crate::rows::{self, ARRIVED, ARRIVING, Found, MOVED, Mark, STORES_LEFT};
 use crate::sqlite::journal::transact;
 use crate::sqlite::{failed, schema};
 
@@ -167,12 +167,8 @@ impl SqliteArrival {
             .map_err(failed(COPYING))?;
         if !is_empty {
             schema::check_version(&db)?;
-            let other = match setting(&db, MOVED)? {
-                Some(moved) => Some(moved),
-                None => setting(&db, ARRIVING)?,
-            };
-            let other = other.map(|other| Mark::decode(&other)).transpose()?;
-            if other.is_none_or(|other| other.place != from.place) {
+            let (moved, arriving) = (setting(&db, MOVED)?, setting(&db, ARRIVING)?);
+            if !rows::are_leavings(moved.as_deref(), arriving.as_deref(), from)? {
                 let place = self.name();
                 return Err(RepositoryError::HoldsAnother { place });
             }
@@ -235,22 +231,18 @@ impl SqliteArrival {
         schema::check_version(&db)?;
         transact(&mut db, "taking the state's place", |db| {
             let (arriving, arrived) = (setting(db, ARRIVING)?, setting(db, ARRIVED)?);
-            let is_it = |mark: &Option<String>| match mark {
-                Some(mark) => Mark::decode(mark).map(|mark| mark.id == id),
-                None => Ok(false),
-            };
-            if is_it(&arriving)? {
-                let sql = "UPDATE settings SET name = ?2 WHERE name = ?1";
-                db.execute("DELETE FROM settings WHERE name = ?1", [ARRIVED])
-                    .and_then(|_| db.execute(sql, [ARRIVING, ARRIVED]))
-                    .map_err(failed("taking the state's place"))?;
-                return Ok(());
+            match rows::found(arriving.as_deref(), arrived.as_deref(), id)? {
+                Found::Copy => {
+                    let sql = "UPDATE settings SET name = ?2 WHERE name = ?1";
+                    db.execute(sql, [ARRIVING, ARRIVED])
+                        .map(drop)
+                        .map_err(failed("taking the state's place"))
+                }
+                Found::State => Ok(()),
+                Found::Other => Err(RepositoryError::HoldsAnother {
+                    place: path.display().to_string(),
+                }),
             }
-            if is_it(&arrived)? {
-                return Ok(());
-            }
-            let place = path.display().to_string();
-            Err(RepositoryError::HoldsAnother { place })
         })
     }
 }
@@ -287,4 +279,46 @@ fn fill(db: &Transaction<'_>, rows: &mut dyn Rows) -> Result<(), RepositoryError
             .map_err(failed(COPYING))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use policy::Policy;
+
+    use super::*;
+
+    /// A table or column that is not carried would be lost by a move, and nothing would notice.
+    #[test]
+    fn every_column_of_every_table_is_carried() {
+        let policy = Policy::built_in_text("rehearsal").unwrap();
+        let settings = Settings::from_policy(policy).unwrap();
+        let mut db = Connection::open_in_memory().unwrap();
+        schema::create(&mut db, &settings, |_| Ok(())).unwrap();
+        let sql = "SELECT t.name, c.name, c.type FROM sqlite_schema t, pragma_table_info(t.name) c
+                   WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%'";
+        let mut query = db.prepare(sql).unwrap();
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+        let made = query.query_map([], read).unwrap();
+        let made: BTreeSet<(String, String, String)> = made.map(Result::unwrap).collect();
+        let carried = TABLES.iter().flat_map(|table| {
+            table.columns.iter().map(|(column, kind)| {
+                let kind = match kind {
+                    Kind::Number => "INTEGER",
+                    Kind::Text => "TEXT",
+                    Kind::Bytes => "BLOB",
+                };
+                (table.name.to_owned(), (*column).to_owned(), kind.to_owned())
+            })
+        });
+        assert_eq!(carried.collect::<BTreeSet<_>>(), made);
+        let sql = "SELECT name FROM sqlite_schema WHERE sql LIKE '%AUTOINCREMENT%' ORDER BY name";
+        let mut query = db.prepare(sql).unwrap();
+        let numbered = query.query_map([], |row| row.get(0)).unwrap();
+        let numbered: Vec<String> = numbered.map(Result::unwrap).collect();
+        let mut expected = NUMBERED;
+        expected.sort_unstable();
+        assert_eq!(numbered, expected);
+    }
 }

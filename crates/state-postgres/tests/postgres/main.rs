@@ -10,6 +10,7 @@ mod server;
 #[path = "../../../repository/tests/support/mod.rs"]
 mod support;
 
+mod carried;
 mod commit;
 mod crash;
 mod fail_over;
