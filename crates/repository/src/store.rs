@@ -119,10 +119,8 @@ pub trait Store: Send {
     /// Called when the pointers are put, or were not.
     fn end_pointers(&mut self) {}
 
-    /// The place in words, the same for everybody who publishes there.
-    fn place(&self) -> Option<String> {
-        None
-    }
+    /// The place in words, the same for everybody who publishes there; none where it cannot be told.
+    fn place(&self) -> Option<String>;
 
     /// The folder it is, if it is one.
     fn folder(&self) -> Option<&Path> {

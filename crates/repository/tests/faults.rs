@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 
 use countersign_repository::{Repository, RepositoryError, StoreError, TickOptions};
-use support::{Ceremony, Reader, samples, start, watched};
+use support::watched::watched;
+use support::{Ceremony, Reader, samples, start};
 
 const AT_ONCE: TickOptions = TickOptions { at_once: true };
 

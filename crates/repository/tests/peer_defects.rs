@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex};
 use chrono::TimeDelta;
 use countersign_repository::{Repository, RepositoryError, TickOptions};
 use rusqlite::Connection;
-use support::{Ceremony, Reader, samples, start, version, watched};
+use support::watched::watched;
+use support::{Ceremony, Reader, samples, start, version};
 
 const AT_ONCE: TickOptions = TickOptions { at_once: true };
 

@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use claims::Registration;
 use countersign_repository::{ClaimStage, Repository, RepositoryError, TickOptions};
 use support::developers::{INDEX, Team};
-use support::{Ceremony, Reader, Warm, key, samples, start};
+use support::{Ceremony, Reader, Warm, copy_folder, key, samples, start};
 
 const AT_ONCE: TickOptions = TickOptions { at_once: true };
 const GREETER: &str = "countersign-sample-greeter";
@@ -182,19 +182,6 @@ impl Life {
             let _ = fs::copy(backup.folder.join(name), folder.join(name));
         }
         folder
-    }
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_folder(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), to).unwrap();
-        }
     }
 }
 

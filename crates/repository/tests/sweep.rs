@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, TimeDelta, Utc};
 use countersign_repository::{Repository, RepositoryError, SqliteState, State, TickOptions};
 use rusqlite::Connection;
-use support::{Ceremony, Reader, Warm, samples, start};
+use support::{Ceremony, Reader, Warm, copy_folder, samples, start};
 
 const AT_ONCE: TickOptions = TickOptions { at_once: true };
 
@@ -143,20 +143,8 @@ fn long_after(index: &Repository) -> DateTime<Utc> {
 }
 
 fn version_1(folder: &Path) {
-    fn copy(from: &Path, to: &Path) {
-        fs::create_dir_all(to).unwrap();
-        for entry in fs::read_dir(from).unwrap() {
-            let path = entry.unwrap().path();
-            let target = to.join(path.file_name().unwrap());
-            if path.is_dir() {
-                copy(&path, &target);
-            } else {
-                fs::copy(&path, &target).unwrap();
-            }
-        }
-    }
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/version-1");
-    copy(&data.join("repository"), &folder.join("repository"));
+    copy_folder(&data.join("repository"), &folder.join("repository"));
     fs::create_dir(folder.join("incoming")).unwrap();
     let db = Connection::open(folder.join("state.sqlite")).unwrap();
     db.execute_batch(&fs::read_to_string(data.join("state.sql")).unwrap())

@@ -1,14 +1,13 @@
 //! The process dies while a set and the release that belongs to it come.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use countersign_repository::Repository;
 
 use crate::scene::{AT_ONCE, Scene, greeter, name, own};
 use crate::support::checker::Checker;
 use crate::support::fuse::{Failure, Fuse, failing};
-use crate::support::{Reader, Warm};
+use crate::support::{Reader, Warm, copy_folder};
 
 /// The set of a ceremony, and the release that it brings keys for, when the process dies at any write from
 /// `index apply` to the timestamp: both are there or neither, each project has one delegator in every state
@@ -66,7 +65,7 @@ impl Dying {
     /// In a copy of the index; says whether the fuse blew.
     fn dies(&self, writes: usize, failure: Failure) -> bool {
         let (folder, now) = (tempfile::tempdir().unwrap(), self.scene.now);
-        copy(self.scene.folder.path(), folder.path());
+        copy_folder(self.scene.folder.path(), folder.path());
         let context = format!("{writes} writes, {failure:?}");
         let mut checker = Checker::new(&folder.path().join("repository"));
         let mut judge = |index: &Repository| {
@@ -128,18 +127,5 @@ impl Dying {
             "{context}"
         );
         died
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let target = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &target);
-        } else {
-            fs::copy(&path, &target).unwrap();
-        }
     }
 }

@@ -142,6 +142,9 @@ impl Store for FailingStore {
     fn end_pointers(&mut self) {
         self.inner.end_pointers();
     }
+    fn place(&self) -> Option<String> {
+        self.inner.place()
+    }
     fn folder(&self) -> Option<&Path> {
         self.inner.folder()
     }

@@ -187,6 +187,9 @@ impl Store for LossyStore {
     fn end_pointers(&mut self) {
         self.inner.end_pointers();
     }
+    fn place(&self) -> Option<String> {
+        self.inner.place()
+    }
     fn folder(&self) -> Option<&Path> {
         self.inner.folder()
     }

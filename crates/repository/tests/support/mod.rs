@@ -1,4 +1,4 @@
-//! A small ceremony and a reader that believes only what the trust code lets through.
+//! A small ceremony, and indexes that it makes.
 
 #![allow(
     dead_code,
@@ -14,22 +14,23 @@ pub mod crash_matrix;
 pub mod developers;
 pub mod fuse;
 pub mod lossy;
+mod reader;
+pub mod watched;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use chrono::{DateTime, TimeZone, Utc};
-use countersign_repository::{
-    OnlineSigners, Parts, Repository, Settings, Store, StoreError, StorePath, TickOptions,
-    UploadPlace,
-};
+use countersign_repository::{OnlineSigners, Parts, Repository, Settings, TickOptions};
 use draft::{BinLayout, Draft, DraftDocument, Setting, bins_role, first_root, top_targets};
-use index::{BinCount, DistributionFilename, file_path, page_path};
+use index::BinCount;
 use keys::{FileKey, KeyType, Signer};
-use metadata::{Document, PublicKey, Role, Root, TargetPath, Targets, Version, Wire};
+use metadata::{Document, PublicKey, Role, Root, Version, Wire};
 use policy::{Encoding, Policy};
-use trust::{Answer, Authority, Held, Lookup, RootChain, Rules, Snapped, Step};
+use trust::Authority;
+
+pub use reader::{Reader, Warm};
 
 /// The rehearsal policy: short lives, few bins.
 pub static POLICY: LazyLock<String> =
@@ -337,251 +338,16 @@ fn first_version(folder: &Path) -> Option<Root> {
     Root::parse(Wire::parse(&file, 9).unwrap().signed).ok()
 }
 
-/// Reads a published repository from its files with the trust code alone.
-pub struct Reader {
-    folder: PathBuf,
-    snapped: Snapped,
-    targets: Arc<trust::Verified<Targets>>,
-}
-
-impl Reader {
-    /// A full update from the first root; panics if anything is refused.
-    pub fn of(index: &Repository, _: &Ceremony, now: DateTime<Utc>) -> Self {
-        let folder = index.store_folder().unwrap();
-        let root = fs::read(folder.join("metadata/1.root.json")).unwrap();
-        Self::update(folder, &root, Held::default(), now)
-    }
-
-    fn update(folder: &Path, root: &[u8], held: Held<'_>, now: DateTime<Utc>) -> Self {
-        let read = |name: String| fs::read(folder.join("metadata").join(name));
-        let mut chain = RootChain::pinned(root, Rules::default()).unwrap();
-        while let Ok(next) = read(format!("{}.root.json", chain.next_version().unwrap())) {
-            chain = chain.advance(&next).unwrap();
+/// A folder with all that is in it.
+pub fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
         }
-        let timestamp = read("timestamp.json".into()).unwrap();
-        let timed = chain
-            .close(now)
-            .unwrap()
-            .timestamp(&timestamp, held)
-            .unwrap();
-        let request = timed.snapshot_request();
-        let snapshot = read(request.role.versioned_file_name(request.version)).unwrap();
-        let snapped = timed.snapshot(&snapshot).unwrap();
-        let request = snapped.request(&Role::Targets).unwrap();
-        let file = read(request.role.versioned_file_name(request.version)).unwrap();
-        let targets = Arc::new(snapped.targets(&file).unwrap());
-        Self {
-            folder: folder.to_owned(),
-            snapped,
-            targets,
-        }
-    }
-
-    /// An update as a client makes that holds the files of `warm`.
-    pub fn after(index: &Repository, warm: &Warm, now: DateTime<Utc>) -> Self {
-        let held = Held {
-            timestamp: Some(&warm.timestamp),
-            snapshot: Some(&warm.snapshot),
-        };
-        Self::update(index.store_folder().unwrap(), &warm.root, held, now)
-    }
-
-    /// The bytes of a distribution file, if it is a target and on its project's page.
-    pub fn file(&self, name: &str) -> Option<Vec<u8>> {
-        let filename = DistributionFilename::parse(name).unwrap();
-        let page = self.target(&page_path(filename.project()))?;
-        let listed =
-            index::SimplePage::parse_json(&page, filename.project(), &index::PageLimits::default())
-                .unwrap();
-        let file = self.target(&file_path(&filename));
-        assert_eq!(
-            listed.file(name).is_some(),
-            file.is_some(),
-            "page and bins agree"
-        );
-        file
-    }
-
-    /// The role that lists a file, if one does.
-    pub fn role_of(&self, name: &str) -> Option<String> {
-        let filename = DistributionFilename::parse(name).unwrap();
-        match self.ask(&file_path(&filename)) {
-            Answer::Found(target) => Some(target.role().name().to_owned()),
-            _ => None,
-        }
-    }
-
-    /// Which of `recently-claimed` and the shards of `claimed` delegate to a role.
-    pub fn delegators_of(&self, role: &str) -> Vec<String> {
-        let entries = self.snapped.snapshot().entries();
-        let delegators = entries.filter_map(|(name, file)| {
-            let name = name.strip_suffix(".json").unwrap();
-            let may = name == draft::RECENTLY_CLAIMED || draft::is_claimed_shard(name);
-            let file = format!("metadata/{}.{name}.json", file.version);
-            may.then(|| (name.to_owned(), fs::read(self.folder.join(file)).unwrap()))
-        });
-        let lists = |file: &[u8]| {
-            let document = Targets::parse(Wire::parse(file, 9).unwrap().signed).unwrap();
-            let listed = draft::delegated_projects(&document).unwrap();
-            listed
-                .keys()
-                .any(|project| format!("project-{project}") == role)
-        };
-        delegators
-            .filter(|(_, file)| lists(file))
-            .map(|(name, _)| name)
-            .collect()
-    }
-
-    /// The files of a project's roles, as the snapshot lists them.
-    pub fn project_roles(&self, project: &str) -> std::collections::BTreeMap<String, Vec<u8>> {
-        let own = format!("project-{project}");
-        let of_project = |name: &str| name == own || name.starts_with(&format!("{own}--"));
-        let entries = self.snapped.snapshot().entries();
-        let roles = entries.map(|(name, file)| (name.strip_suffix(".json").unwrap(), file.version));
-        let roles = roles.filter(|(name, _)| of_project(name));
-        let read = |(name, version): (&str, Version)| {
-            let file = self.folder.join(format!("metadata/{version}.{name}.json"));
-            (name.to_owned(), fs::read(file).unwrap())
-        };
-        roles.map(read).collect()
-    }
-
-    fn ask(&self, path: &TargetPath) -> Answer {
-        let (mut lookup, mut step) =
-            Lookup::start(&self.snapped, Arc::clone(&self.targets), path.clone());
-        loop {
-            step = match step {
-                Step::Done(answer) => break answer,
-                Step::Fetch(request) => {
-                    let name = request.role.versioned_file_name(request.version);
-                    let file = fs::read(self.folder.join("metadata").join(name)).unwrap();
-                    lookup.supply(&self.snapped, &file)
-                }
-            };
-        }
-    }
-
-    fn target(&self, path: &TargetPath) -> Option<Vec<u8>> {
-        match self.ask(path) {
-            Answer::Found(target) => {
-                let digest = target.file().hashes.get_sha256().unwrap();
-                let at = self.folder.join("targets").join(path.with_digest(&digest));
-                let bytes = fs::read(at).unwrap();
-                target.check_bytes(&bytes).unwrap();
-                Some(bytes)
-            }
-            Answer::Unclaimed | Answer::Terminated(_) => None,
-            other @ Answer::Failed { .. } => panic!("{path}: {other:?}"),
-        }
-    }
-}
-
-/// What a client holds that updated at some moment, and the session it is in the middle of.
-pub struct Warm {
-    pub root: Vec<u8>,
-    pub timestamp: Vec<u8>,
-    pub snapshot: Vec<u8>,
-    session: Reader,
-}
-
-impl Warm {
-    pub fn of(index: &Repository, now: DateTime<Utc>) -> Self {
-        let folder = index.store_folder().unwrap();
-        let root = fs::read(folder.join("metadata/1.root.json")).unwrap();
-        let session = Reader::update(folder, &root, Held::default(), now);
-        Self {
-            root: session.snapped.root().file().to_vec(),
-            timestamp: session.snapped.timestamp().file().to_vec(),
-            snapshot: session.snapped.snapshot().file().to_vec(),
-            session,
-        }
-    }
-
-    /// Goes on with the session: every file of then is still found, with its bytes.
-    pub fn finds(&self, names: &[String]) {
-        for name in names {
-            assert!(self.session.file(name).is_some(), "{name}");
-        }
-    }
-}
-
-/// Asked before each write, by path: an error fails it.
-pub type Watcher = Box<dyn FnMut(&str) -> std::io::Result<()> + Send>;
-
-/// A store whose writes are watched.
-pub struct WatchedStore {
-    inner: Box<dyn Store>,
-    watcher: Watcher,
-}
-
-/// Opens a repository with a watched store.
-pub fn watched(folder: &Path, watcher: Watcher) -> Repository {
-    let mut parts = Parts::of_folder(folder).unwrap();
-    let inner = parts.store;
-    parts.store = Box::new(WatchedStore { inner, watcher });
-    Repository::assemble(parts).unwrap()
-}
-
-impl WatchedStore {
-    fn ask(&mut self, path: &StorePath) -> Result<(), StoreError> {
-        (self.watcher)(path.as_str()).map_err(|source| StoreError::Io {
-            doing: "write",
-            path: path.clone(),
-            source,
-        })
-    }
-}
-
-impl Store for WatchedStore {
-    fn put_new(&mut self, path: &StorePath, bytes: &[u8]) -> Result<(), StoreError> {
-        self.ask(path)?;
-        self.inner.put_new(path, bytes)
-    }
-    fn put_new_upload(&mut self, path: &StorePath, upload: &UploadPlace) -> Result<(), StoreError> {
-        self.ask(path)?;
-        self.inner.put_new_upload(path, upload)
-    }
-    fn replace_by_upload(
-        &mut self,
-        path: &StorePath,
-        upload: &UploadPlace,
-    ) -> Result<(), StoreError> {
-        self.ask(path)?;
-        self.inner.replace_by_upload(path, upload)
-    }
-    fn relink(&mut self, existing: &StorePath, path: &StorePath) -> Result<(), StoreError> {
-        self.ask(path)?;
-        self.inner.relink(existing, path)
-    }
-    fn link(&mut self, existing: &StorePath, path: &StorePath) -> Result<(), StoreError> {
-        self.ask(path)?;
-        self.inner.link(existing, path)
-    }
-    fn put_pointer(&mut self, path: &StorePath, bytes: &[u8]) -> Result<(), StoreError> {
-        self.ask(path)?;
-        self.inner.put_pointer(path, bytes)
-    }
-    fn flush(&mut self) -> Result<(), StoreError> {
-        self.inner.flush()
-    }
-    fn begin_pointers(&mut self) -> Result<(), StoreError> {
-        self.inner.begin_pointers()
-    }
-    fn end_pointers(&mut self) {
-        self.inner.end_pointers();
-    }
-    fn folder(&self) -> Option<&Path> {
-        self.inner.folder()
-    }
-    fn get(&self, path: &StorePath, limit: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        self.inner.get(path, limit)
-    }
-    fn list(&self) -> Result<Vec<StorePath>, StoreError> {
-        self.inner.list()
-    }
-    fn remove(&mut self, path: &StorePath) -> Result<(), StoreError> {
-        self.ask(path)?;
-        self.inner.remove(path)
     }
 }
