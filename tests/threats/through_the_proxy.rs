@@ -45,11 +45,9 @@ impl Installer {
         let updater = Updater::new(config, datastore, server).unwrap();
         let now = Arc::new(Mutex::new(repository.now));
         let clock = Arc::clone(&now);
-        let config = ProxyConfig {
-            clock: Arc::new(move || *clock.lock().unwrap()),
-            refresh_interval: Duration::ZERO,
-            ..ProxyConfig::new(home.path().join("cache"))
-        };
+        let mut config = ProxyConfig::new(home.path().join("cache"));
+        config.clock = Arc::new(move || *clock.lock().unwrap());
+        config.limits.refresh_interval = Duration::ZERO;
         let state = ProxyState::new(updater, config).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -6,7 +6,7 @@ use crate::PolicyError;
 use crate::reader::Section;
 
 /// Largest byte limit that a policy may set: 1 TB.
-const MAX_BYTES: u64 = 1_000_000_000_000;
+pub(crate) const MAX_BYTES: u64 = 1_000_000_000_000;
 
 /// The keys of the table `client`.
 pub(crate) const KEYS: &[&str] = &[

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::PolicyError;
+use crate::client::MAX_BYTES;
 use crate::reader::Section;
 
 /// The keys of the table `proxy`.
@@ -20,9 +21,6 @@ pub(crate) const KEYS: &[&str] = &[
     "page_read_bytes",
     "listed_bins",
 ];
-
-/// Largest byte limit that a policy may set: 1 TB.
-const MAX_BYTES: u64 = 1_000_000_000_000;
 
 /// Limits of a verifying proxy.
 ///

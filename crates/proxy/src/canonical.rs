@@ -172,10 +172,10 @@ async fn spoken(
     acceptor: TlsAcceptor,
     request: Request,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let limit = state.config().connections.header;
+    let limit = state.config().limits.header_timeout;
     let upgraded = TokioIo::new(hyper::upgrade::on(request).await?);
     let stream = timeout(limit, acceptor.accept(upgraded)).await??;
-    let interim = Interim::new(state.config().connections.interim);
+    let interim = Interim::new(state.config().limits.interim_interval);
     let stream = WithInterim::new(stream, interim.clone());
     let service = service_fn(async |request: hyper::Request<Incoming>| {
         let (mut head, _) = request.into_parts();

@@ -123,7 +123,7 @@ impl ProxyState {
                     Form::Json => page.render_json(url),
                     Form::Html | Form::PlainHtml => page.render_html(url),
                 };
-                (body, self.config().refresh_interval.as_secs())
+                (body, self.config().limits.refresh_interval.as_secs())
             }
         };
         respond(form, body, max_age, headers)
@@ -151,6 +151,7 @@ impl ProxyState {
         let end = sessions.iter().map(|session| session.valid_until()).min();
         let left = end.map_or(0, |end| (end - self.common.now()).num_seconds());
         self.config()
+            .limits
             .refresh_interval
             .as_secs()
             .min(u64::try_from(left).unwrap_or(0))

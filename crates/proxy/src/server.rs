@@ -17,7 +17,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use crate::connections::serve_router;
+use crate::connections::{ConnectionLimits, serve_router};
 use crate::problem::Problem;
 use crate::state::SharedState;
 use crate::verdict::Verdict;
@@ -48,7 +48,8 @@ pub async fn serve(
     state: SharedState,
     shutdown: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
-    let (address, limits) = (listener.local_addr()?, state.config().connections);
+    let address = listener.local_addr()?;
+    let limits = ConnectionLimits::from(&state.config().limits);
     let router = router(Arc::clone(&state)).layer(Extension(Address(address)));
     let fresh = AbortOnDrop(tokio::spawn(state.keep_fresh()));
     let served = serve_router(listener, router, limits, shutdown).await;

@@ -85,13 +85,13 @@ impl ProxyState {
         config: ProxyConfig,
     ) -> Result<SharedState, ClientError> {
         let beside = config.cache_dir.join(unverified::FOLDER);
-        let limit = config.cache_limit;
-        let cache = Cache::open(&config.cache_dir, config.cache_limit)?;
+        let limit = config.limits.cache_bytes;
+        let cache = Cache::open(&config.cache_dir, limit)?;
         let common = Arc::new(Common {
             cache: Arc::new(cache),
             recorder: Recorder::default(),
             extracted: Extracted::within(config.limits.metadata_memory_bytes),
-            tunnels: Arc::new(Semaphore::new(config.connections.connections as usize)),
+            tunnels: Arc::new(Semaphore::new(config.limits.connections as usize)),
             config,
         });
         let named = rules.names().iter().zip(updaters);

@@ -83,7 +83,7 @@ impl Upstream {
     /// first of its top-level roles expires; then nothing is served. A state is served whole or not
     /// at all: a refresh that fails half-way changes nothing here.
     pub(crate) async fn session(self: &Arc<Self>) -> Result<Arc<Session>, Problem> {
-        let interval = self.config().refresh_interval;
+        let interval = self.config().limits.refresh_interval;
         let (valid, age, running) = {
             let mut current = self.current();
             current.asked = Some(Instant::now());
@@ -124,7 +124,7 @@ impl Upstream {
     /// Keeps the state fresh, so that requests need not wait: each interval while there are some,
     /// now and then while there are none. Never returns.
     pub(crate) async fn keep_fresh(self: Arc<Self>) {
-        let interval = self.config().refresh_interval.max(AFTER_FAILURE);
+        let interval = self.config().limits.refresh_interval.max(AFTER_FAILURE);
         loop {
             tokio::time::sleep(interval).await;
             let (age, is_asked) = {

@@ -123,8 +123,11 @@ pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
         authority: authorities.as_ref().map(|it| it.authority()),
         canonical: canonical.clone(),
         strict: args.strict,
-        cache_limit: args.cache_limit,
-        refresh_interval: Duration::from_secs(args.refresh_interval),
+        limits: ProxyLimits {
+            cache_bytes: args.cache_limit,
+            refresh_interval: Duration::from_secs(args.refresh_interval),
+            ..ProxyLimits::default()
+        },
         allowed_hosts: args.allowed_host.clone(),
         other_ports,
         identity: proxied.map(|it| it.identity),

@@ -69,7 +69,7 @@ impl Unverified {
 
     /// Its page of a project; one that was fetched within the refresh interval is as good.
     pub(crate) async fn page(&self, project: &ProjectName) -> Result<Arc<UnverifiedPage>, Problem> {
-        let interval = self.config().refresh_interval;
+        let interval = self.config().limits.refresh_interval;
         let held = self.pages().get(project).cloned();
         if let Some((_, page)) = held.filter(|(at, _)| at.elapsed() < interval) {
             return Ok(page);

@@ -117,7 +117,7 @@ impl Bench {
         let now = Arc::new(Mutex::new(repository.now));
         let server = repository.server().clone();
         let proxy = Proxy::start(dir, server, now, |config| {
-            config.refresh_interval = refresh_interval;
+            config.limits.refresh_interval = refresh_interval;
         });
         Self {
             proxy: proxy.await,
@@ -177,7 +177,7 @@ impl Proxy {
     pub(crate) async fn again_with(&self, change: impl FnOnce(&mut ProxyConfig)) -> Self {
         let (dir, now) = (Arc::clone(&self.dir), Arc::clone(&self.now));
         Self::start(dir, self.server.clone(), now, |config| {
-            config.refresh_interval = Duration::ZERO;
+            config.limits.refresh_interval = Duration::ZERO;
             change(config);
         })
         .await

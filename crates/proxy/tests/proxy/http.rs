@@ -271,7 +271,7 @@ async fn interim_responses_come_before_a_slow_file() {
     ] {
         let bench = Bench::new().await;
         let again = bench
-            .again_with(|config| config.connections.interim = Duration::from_millis(20))
+            .again_with(|config| config.limits.interim_interval = Duration::from_millis(20))
             .await;
         let name = bench.repository.target_name(&path_of(WORDS_WHEEL), &wheel);
         let slow = Bend::Slow {

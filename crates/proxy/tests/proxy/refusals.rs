@@ -90,7 +90,9 @@ async fn the_cache_stays_within_its_limit_while_it_runs() {
     let bench = Bench::new().await;
     let (words, greeter) = (sample(WORDS_WHEEL), sample(GREETER_WHEEL));
     let limit = words.len() as u64;
-    let bench = bench.again_with(|config| config.cache_limit = limit).await;
+    let bench = bench
+        .again_with(|config| config.limits.cache_bytes = limit)
+        .await;
     for (filename, bytes) in [(WORDS_WHEEL, &words), (GREETER_WHEEL, &greeter)] {
         assert_eq!(&bench.get(&url_of(filename, bytes)).await.body, bytes);
         assert_eq!(bench.cached(), [Sha256::of(bytes).to_string()]);

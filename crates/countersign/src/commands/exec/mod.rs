@@ -32,14 +32,13 @@ use crate::trusted::{Entry, Home, HomeArgs, TrustError};
 
 /// Run a command whose installers get only what was verified
 ///
-/// pip and uv, started by the command or by what it starts, ask a proxy that verifies each page and
-/// file; poetry does where its project names the index, or the URL that `trust show` prints, as its
-/// source. The index's own URLs, in lock files and requirements, are answered by the same proxy,
-/// over TLS with an authority that is for its hosts alone and ends with the run. Other
-/// indexes, folders of files and settings count for nothing, other hosts are refused, and git speaks
-/// HTTP alone. The command's code is passed on; a last line on stderr says what was verified, and by whose signature, and what
-/// was not. This is no sandbox: code that a package runs while it is installed can do what the user
-/// can.
+/// pip and uv, started by the command or by what it starts, ask a proxy that verifies each page and file;
+/// poetry does where its project names the index, or the URL that `trust show` prints, as its source. The
+/// index's own URLs, in lock files and requirements, are answered by the same proxy, over TLS with an
+/// authority that is for its hosts alone and ends with the run. Other indexes, folders of files and
+/// settings count for nothing, other hosts are refused, and git speaks HTTP alone. The command's code is
+/// passed on; a last line on stderr says what was verified, and by whose signature, and what was not. This
+/// is no sandbox: code that a package runs while it is installed can do what the user can.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Index to install from; may be left out where only one is trusted
@@ -236,7 +235,10 @@ impl Stand {
         let proxy = listener.local_addr().map_err(Failure::Runtime)?;
         let authorities = authorities(args, entry, canonical.as_ref())?;
         let config = ProxyConfig {
-            cache_limit: args.cache_limit,
+            limits: ProxyLimits {
+                cache_bytes: args.cache_limit,
+                ..ProxyLimits::default()
+            },
             passed_hosts: args.allow_host.clone(),
             other_ports,
             strict: args.strict,
