@@ -98,6 +98,7 @@ fn the_network_may_die_where_the_state_is_in_postgresql() {
         while die_and_recover(&s3, (&origin, Some(&server)), writes, fault, 1) {
             writes += if is_long { 1 } else { 13 };
         }
+        assert!(writes > 25, "it died {writes} writes in at the last");
     }
 }
 
