@@ -359,8 +359,8 @@ async fn server_that_answers_late() {
     );
 }
 
-/// Malicious mirrors preventing updates (TUF 1.5.2): one that serves a forgery of the greatest version keeps nobody from
-/// the good ones. Nothing of it is stored, no floor is raised.
+/// Malicious mirrors preventing updates (TUF 1.5.2): one that serves a forgery of the greatest version
+/// keeps nobody from the good ones. Nothing of it is stored, no floor is raised.
 #[tokio::test]
 async fn mirror_that_would_keep_users_from_others() {
     let mut repository = Simulator::standard();

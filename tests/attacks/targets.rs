@@ -156,9 +156,9 @@ async fn published_version_signed_again_with_other_contents() {
     assert_eq!(bytes, files::content(files::CLAIMED));
 }
 
-/// Mix-and-match where the snapshot lists versions alone: a stolen project key and a server swap the bytes of a published
-/// version. Whoever has seen that version keeps what was seen. Nothing protects others, which is why an index of ours
-/// lists the hash of every role of another key (DESIGN 4).
+/// Mix-and-match where the snapshot lists versions alone: a stolen project key and a server swap the bytes
+/// of a published version. Whoever has seen that version keeps what was seen. Nothing protects others,
+/// which is why an index of ours lists the hash of every role of another key (DESIGN 4).
 #[tokio::test]
 async fn published_version_swapped_where_versions_alone_are_listed() {
     let mut repository = Simulator::standard();

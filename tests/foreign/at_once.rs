@@ -1,5 +1,5 @@
-//! Several processes of the real program on one datastore, some of them killed: no floor is lowered, no file is half
-//! written, and none waits for ever.
+//! Several processes of the real program on one datastore, some of them killed: no floor is lowered, no
+//! file is half written, and none waits for ever.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};

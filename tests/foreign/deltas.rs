@@ -155,8 +155,8 @@ fn deltas_are_used_when_offered_and_save_the_snapshot() {
     }
 }
 
-/// A mirror has the deltas that its timestamp lists, and its clients use them; one that the index has altered is left out,
-/// and nobody is held up.
+/// A mirror has the deltas that its timestamp lists, and its clients use them; one that the index has
+/// altered is left out, and nobody is held up.
 #[test]
 fn a_mirror_carries_deltas() {
     let folder = tempfile::tempdir().unwrap();

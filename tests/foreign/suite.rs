@@ -1,5 +1,6 @@
-//! The real program as the TUF conformance suite runs it: a repository that python-tuf wrote as the suite does, plain
-//! HTTP/1.0 on loopback, exit codes, and a clock that is moved under the program between two commands.
+//! The real program as the TUF conformance suite runs it: a repository that python-tuf wrote as the suite
+//! does, plain HTTP/1.0 on loopback, exit codes, and a clock that is moved under the program between two
+//! commands.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -44,7 +45,8 @@ impl Suite {
         self.folder.path().join(name).display().to_string()
     }
 
-    /// Runs `countersign client WORDS` on a clock moved by so many milliseconds: its exit code and what it said.
+    /// Runs `countersign client WORDS` on a clock moved by so many milliseconds: its exit code and what it
+    /// said.
     fn run_at(&self, moved: i64, words: &[&str]) -> (Option<i32>, String) {
         let mut command = clean_command(program("countersign"), self.folder.path());
         command.current_dir(self.folder.path());
@@ -192,8 +194,8 @@ fn whatever_goes_wrong_ends_with_1() {
     }
 }
 
-/// The suite moves the clock with a library as this one: a program that is linked to the system's C library follows it.
-/// Between two commands time may step back a little, which is no attack.
+/// The suite moves the clock with a library as this one: a program that is linked to the system's C library
+/// follows it. Between two commands time may step back a little, which is no attack.
 #[test]
 fn the_programs_clock_can_be_moved() {
     let suite = Suite::new();

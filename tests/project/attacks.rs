@@ -1,5 +1,5 @@
-//! The attacks: that there are as many as there should be, each with its control, and those that have a name in TUF or in
-//! the reports on other clients among them.
+//! The attacks: that there are as many as there should be, each with its control, and those that have a
+//! name in TUF or in the reports on other clients among them.
 
 use std::collections::BTreeSet;
 

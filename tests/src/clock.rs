@@ -25,7 +25,8 @@ int clock_gettime(clockid_t id, struct timespec *at) {
 }
 ";
 
-/// A library for `LD_PRELOAD` under which the clock is moved by as much as [`CLOCK_MOVED_BY`] says: libfaketime in short.
+/// A library for `LD_PRELOAD` under which the clock is moved by as much as [`CLOCK_MOVED_BY`] says:
+/// libfaketime in short.
 ///
 /// # Panics
 ///

@@ -1,5 +1,5 @@
-//! A copy of some projects that verifies anywhere: metadata, pages, files and snapshot deltas, laid out as the repository
-//! itself, so that every TUF client reads it from a folder or any web server.
+//! A copy of some projects that verifies anywhere: metadata, pages, files and snapshot deltas, laid out as
+//! the repository itself, so that every TUF client reads it from a folder or any web server.
 //!
 //! The copy is proven before it counts: everything is written but the timestamp, then a client that
 //! knows nothing but the root updates from the folder and looks up every path. Only then the timestamp

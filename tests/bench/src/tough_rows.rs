@@ -1,5 +1,5 @@
-//! The client's rows for tough, from the folder that the other clients read. It reads hash prefixes alone, and every
-//! bin before it answers.
+//! The client's rows for tough, from the folder that the other clients read. It reads hash prefixes alone,
+//! and every bin before it answers.
 
 use std::fs;
 use std::path::Path;

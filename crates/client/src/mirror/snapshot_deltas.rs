@@ -1,4 +1,5 @@
-//! Snapshot deltas in a mirror: its clients ask for the one that starts from what they hold, as they would ask the index.
+//! Snapshot deltas in a mirror: its clients ask for the one that starts from what they hold, as they would
+//! ask the index.
 
 use tokio::fs;
 
@@ -9,9 +10,10 @@ use crate::session::with_cause;
 use crate::{ClientError, Session};
 
 impl Session {
-    /// Copies the deltas to this snapshot that the timestamp lists, those from the newest snapshots first, as far as the
-    /// limit of a listed file goes for all of them together. How many there are now. One that the index no longer
-    /// has, or has altered, is left out: whoever asks for it fetches the whole snapshot.
+    /// Copies the deltas to this snapshot that the timestamp lists, those from the newest snapshots first,
+    /// as far as the limit of a listed file goes for all of them together. How many there are now. One that
+    /// the index no longer has, or has altered, is left out: whoever asks for it fetches the whole
+    /// snapshot.
     pub(super) async fn mirror_deltas(&self, folder: &Folder) -> Result<usize, ClientError> {
         let (shared, snapshot) = (&self.shared, self.snapped.snapshot());
         let mut left = shared.config.rules.limits.listed;

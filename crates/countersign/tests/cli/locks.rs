@@ -84,8 +84,8 @@ fn poetry_lock(place: &Place, index: &str) {
     done(python.args(["-m", "poetry", "lock", "--no-interaction"]));
 }
 
-/// What uv, pip and poetry lock from the served index is what is signed, and one digit less is not; of each format what was
-/// yanked since and what has vanished is named.
+/// What uv, pip and poetry lock from the served index is what is signed, and one digit less is not; of each
+/// format what was yanked since and what has vanished is named.
 #[test]
 fn locks_of_the_real_tools() {
     let place = place();

@@ -151,7 +151,8 @@ fn an_index_stands_for_its_urls() {
         .expect_text("hint: trusted are main");
 }
 
-/// One trusted index needs no name, of several one has to be named, and where there is none the way to one is said.
+/// One trusted index needs no name, of several one has to be named, and where there is none the way to one
+/// is said.
 #[test]
 fn the_only_index_is_meant_where_none_is_named() {
     let (place, add) = index();

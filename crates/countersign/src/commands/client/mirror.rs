@@ -19,11 +19,11 @@ use crate::runtime;
 
 /// Copy projects with everything that proves them, to be read offline or on the other side of a gap
 ///
-/// DIR becomes a repository of its own: `file://DIR/` can be given to `countersign trust add`, and any
-/// web server can serve it to any TUF client. Nothing in it is signed anew and nobody has to trust it:
-/// it is held to the same root. It stays valid as long as its timestamp does; run the command again
-/// to bring it up to date, with the projects it has and those named. Snapshot deltas come along, so that clients
-/// of the copy fetch as little as those of the index. Nothing is ever removed.
+/// DIR becomes a repository of its own: `file://DIR/` can be given to `countersign trust add`, and any web
+/// server can serve it to any TUF client. Nothing in it is signed anew and nobody has to trust it: it is
+/// held to the same root. It stays valid as long as its timestamp does; run the command again to bring it
+/// up to date, with the projects it has and those named. Snapshot deltas come along, so that clients of the
+/// copy fetch as little as those of the index. Nothing is ever removed.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Projects; those already in DIR stay
