@@ -172,9 +172,8 @@ CHECKS = [
     (f"{METADATA}/hashes.rs", *also("out.sha256.is_none() && out.other.is_empty()", "some_hash")),
     (f"{CLIENT}/download.rs", "if fits(file, to).await {",
      "if OFF(kept_files) && to.exists() || fits(file, to).await {"),
-    (f"{CLIENT}/download.rs", "path.persist(to).map_err(|error| failed(error.error))",
-     "if OFF(links) { return std::fs::copy(&path, to).map(drop).map_err(failed); }"
-     " path.persist(to).map_err(|error| failed(error.error))"),
+    (f"{CLIENT}/spool.rs", "path.persist(to).map_err(|error| error.error)",
+     "if OFF(links) { return std::fs::copy(&path, to).map(drop); } path.persist(to).map_err(|error| error.error)"),
     # Pages (PEP 458, PEP 691).
     (f"{CLIENT}/verified_file.rs", "_ if !hashes.finish() => Err(", "_ if !OFF(page_hash) && !hashes.finish() => Err("),
     (f"{CLIENT}/verified_file.rs", *also("*length > file.most()", "page_file_limit")),

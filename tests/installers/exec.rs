@@ -86,6 +86,25 @@ fn codes_and_signals_are_passed_on() {
     assert_eq!(child.wait().unwrap().code(), Some(9));
 }
 
+/// A large file is verified before its first byte is sent: installers are told to wait for it, unless the
+/// user has said for how long.
+#[test]
+fn installers_are_told_to_wait() {
+    let stage = Stage::new();
+    let machine = Machine::of(&stage);
+    let waits = |set: Option<&str>| {
+        let mut exec = machine.exec(&[]);
+        if let Some(seconds) = set {
+            exec.env("UV_HTTP_TIMEOUT", seconds);
+        }
+        let names = "$PIP_DEFAULT_TIMEOUT $UV_HTTP_TIMEOUT $POETRY_REQUESTS_TIMEOUT";
+        exec.args(["sh", "-c", &format!("echo {names}")]);
+        String::from_utf8(exec.output().unwrap().stdout).unwrap()
+    };
+    assert_eq!(waits(None), "600 600 600\n");
+    assert_eq!(waits(Some("30")), "600 30 600\n");
+}
+
 /// Somebody asks for a file that nobody signed, by its URL.
 #[test]
 fn a_direct_url_leads_nowhere_unless_its_host_is_allowed() {

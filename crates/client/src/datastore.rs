@@ -2,7 +2,8 @@
 //! unversioned, the bytes as served. Only [`Verified`] documents can be stored.
 //!
 //! A file is written beside its final name, synced and renamed, so that after a crash each role has
-//! its old or its new bytes, never a mixture. One process at a time updates: see [`Datastore::lock`].
+//! its old or its new bytes, never a mixture. Delegated roles, which are no floors, are not synced: what the
+//! power takes of them is fetched again. One process at a time updates: see [`Datastore::lock`].
 
 mod disk;
 #[cfg(test)]
@@ -15,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
 use metadata::{Role, Sha256};
+use tempfile::NamedTempFile;
 use trust::Verified;
 
 use crate::ClientError;
@@ -114,13 +116,22 @@ impl Datastore {
             .await
     }
 
-    /// Stores a role's file in place of the one before.
+    /// Stores a role's file in place of the one before. A delegated role is no floor: the snapshot says
+    /// which version counts. What of it the power takes is fetched again, so nobody waits for the disk, which
+    /// would cost a cold installation more than the network.
     pub async fn store<R>(&self, document: &Verified<R>) -> Result<(), ClientError> {
         let name = stored_name(document.role());
+        let is_floor = !matches!(document.role(), Role::Delegated(_));
         let bytes = document.file().to_vec();
         let (dir, disk) = (Arc::clone(&self.dir), Arc::clone(&self.disk));
-        self.blocking("written", move || replace(&*disk, &dir, &name, &bytes))
-            .await
+        self.blocking("written", move || {
+            if is_floor {
+                replace(&*disk, &dir, &name, &bytes)
+            } else {
+                replace_unsynced(&*disk, &dir, &name, &bytes)
+            }
+        })
+        .await
     }
 
     /// Deletes timestamp and snapshot, whose keys were rotated (TUF 5.3.11).
@@ -266,14 +277,26 @@ pub(crate) fn replace(
     name: impl AsRef<Path>,
     bytes: &[u8],
 ) -> io::Result<()> {
-    let mut file = tempfile::Builder::new()
-        .prefix(".")
-        .suffix(UNFINISHED)
-        .tempfile_in(dir)?;
+    let mut file = unfinished(dir)?;
     disk.fill(&mut file, bytes)?;
     disk.sync(&file)?;
     disk.rename(file, &dir.join(name))?;
     disk.sync_dir(dir)
+}
+
+/// If the power fails, whenever: the file before, this one, a part of it or none. If we die: one of the
+/// first two.
+fn replace_unsynced(disk: &dyn Disk, dir: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let mut file = unfinished(dir)?;
+    disk.fill(&mut file, bytes)?;
+    disk.rename(file, &dir.join(name))
+}
+
+fn unfinished(dir: &Path) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new()
+        .prefix(".")
+        .suffix(UNFINISHED)
+        .tempfile_in(dir)
 }
 
 #[cfg(test)]

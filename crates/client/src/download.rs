@@ -11,6 +11,7 @@ use trust::VerifiedTarget;
 use url::Url;
 
 use crate::location::local_name;
+use crate::spool::{Spool, Take, Writer};
 use crate::verified_file::{Check, VerifiedFile};
 use crate::{ClientError, Session, TransportError, Wanted};
 
@@ -49,22 +50,33 @@ impl Session {
         if fits(file, to).await {
             return Ok(());
         }
+        self.spooled(file, to, true).await
+    }
+
+    /// The same into a cache that checks what it finds after a failure of power, so that nobody waits for
+    /// the disk. What is there already is replaced.
+    pub async fn download_into_cache(
+        &self,
+        file: &VerifiedFile,
+        to: &Path,
+    ) -> Result<(), ClientError> {
+        self.spooled(file, to, false).await
+    }
+
+    async fn spooled(
+        &self,
+        file: &VerifiedFile,
+        to: &Path,
+        is_synced: bool,
+    ) -> Result<(), ClientError> {
         let failed = |source| ClientError::File {
             path: to.to_path_buf(),
             action: "written",
             source,
         };
-        let dir = to.parent().unwrap_or(Path::new("."));
-        let unfinished = tempfile::Builder::new()
-            .prefix(".")
-            .suffix(".part")
-            .tempfile_in(dir)
-            .map_err(failed)?;
-        let (std_file, path) = unfinished.into_parts();
-        let mut writer = File::from_std(std_file);
-        self.download_file(file, &mut writer).await?;
-        writer.sync_all().await.map_err(failed)?;
-        path.persist(to).map_err(|error| failed(error.error))
+        let mut spool = Spool::beside(to).map_err(failed)?;
+        self.pieces(file, &mut spool).await?;
+        spool.finish(to, is_synced).await.map_err(failed)
     }
 
     /// Downloads a file into memory.
@@ -80,6 +92,13 @@ impl Session {
         file: &VerifiedFile,
         writer: &mut (impl AsyncWrite + Unpin + Send),
     ) -> Result<(), ClientError> {
+        self.pieces(file, &mut Writer(&mut *writer)).await?;
+        let flushed = writer.flush().await;
+        flushed.map_err(|error| not_written(file.path(), error))
+    }
+
+    /// Hands the pieces of a file on as they come; without an error they were whole and verified.
+    async fn pieces(&self, file: &VerifiedFile, to: &mut impl Take) -> Result<(), ClientError> {
         let url = self.file_url(file)?;
         let failed = |source: TransportError| {
             if matches!(source, TransportError::NotFound { .. }) {
@@ -92,15 +111,9 @@ impl Session {
         while let Some(piece) = body.next().await {
             let piece = piece.map_err(failed)?;
             check.update(&piece)?;
-            writer
-                .write_all(&piece)
-                .await
-                .map_err(|error| not_written(file.path(), error))?;
+            let taken = to.take(&piece).await;
+            taken.map_err(|error| not_written(file.path(), error))?;
         }
-        writer
-            .flush()
-            .await
-            .map_err(|error| not_written(file.path(), error))?;
         Ok(check.finish()?)
     }
 

@@ -137,6 +137,7 @@ mod projects;
 mod promised;
 mod resume;
 mod session;
+mod spool;
 #[cfg(test)]
 mod testing;
 mod transport;

@@ -35,6 +35,21 @@ pub(crate) fn block_on<T>(command: impl Future<Output = Result<T, Failure>>) -> 
     done
 }
 
+/// The same on this thread alone, beside those that read and write files: a proxy of one machine's
+/// installers is nowhere near what one thread can do, and every request that changes threads on its way
+/// costs more than serving it.
+pub(crate) fn block_on_one_thread<T>(
+    command: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::Runtime)?;
+    let done = runtime.block_on(command);
+    runtime.shutdown_timeout(GRACE);
+    done
+}
+
 /// Tells everything that serves when to end.
 #[derive(Clone)]
 pub(crate) struct Shutdown(watch::Receiver<Option<Ended>>);

@@ -16,10 +16,11 @@ use tokio::fs::File;
 use tokio::sync::watch;
 
 use crate::folder::{self, Stamp};
+use crate::piece::{PIECE, Piece};
 use crate::problem::Problem;
 
 /// Bytes read at a time of a file that is checked.
-const PIECE: usize = 65_536;
+const CHECKED_AT_ONCE: usize = 65_536;
 
 /// How often a file is fetched that another process removes as soon as it is there.
 const TRIES: usize = 3;
@@ -79,7 +80,7 @@ impl Source for Signed {
     }
 
     async fn fetch(&self, to: &Path) -> Result<(), Problem> {
-        Ok(self.session.download_as(&self.file, to).await?)
+        Ok(self.session.download_into_cache(&self.file, to).await?)
     }
 }
 
@@ -89,6 +90,8 @@ pub(crate) struct Cached {
     pub(crate) file: File,
     pub(crate) length: u64,
     pub(crate) sha256: Sha256,
+    /// Its start, where that was read with opening it: one change of threads less.
+    pub(crate) start: Option<Piece>,
 }
 
 impl Cache {
@@ -145,8 +148,8 @@ impl Cache {
         let known = self.checked().get(&sha256).copied();
         let expected = expected.clone();
         let found = blocking(move || look(&path, known, &expected)).await;
-        let (file, stamp) = match found {
-            Ok(Look::Fits(file, stamp)) => (file, stamp),
+        let (file, stamp, start) = match found {
+            Ok(Look::Fits(file, stamp, start)) => (file, stamp, start),
             Ok(Look::Differs) => {
                 tracing::warn!(%sha256, "a file in the cache was altered; it is fetched again");
                 self.checked().remove(&sha256);
@@ -160,6 +163,7 @@ impl Cache {
             length: stamp.length,
             file: File::from_std(file),
             sha256,
+            start,
         }))
     }
 
@@ -224,7 +228,7 @@ impl Cache {
 
 /// What a file in the cache is.
 enum Look {
-    Fits(fs::File, Stamp),
+    Fits(fs::File, Stamp, Option<Piece>),
     Differs,
 }
 
@@ -233,13 +237,15 @@ fn look(path: &Path, known: Option<Stamp>, expected: &Expected) -> io::Result<Lo
     let mut file = fs::File::open(path)?;
     let stamp = Stamp::of(&file.metadata()?)?;
     if known == Some(stamp) {
-        return Ok(Look::Fits(file, stamp));
+        let mut start = Piece::new();
+        start.read_from(&mut file, PIECE)?;
+        return Ok(Look::Fits(file, stamp, Some(start)));
     }
     if expected.length.is_some_and(|listed| listed != stamp.length) {
         return Ok(Look::Differs);
     }
     let mut check = expected.hashes.check();
-    let mut piece = vec![0; PIECE];
+    let mut piece = vec![0; CHECKED_AT_ONCE];
     loop {
         let read = file.read(&mut piece)?;
         if read == 0 {
@@ -248,7 +254,7 @@ fn look(path: &Path, known: Option<Stamp>, expected: &Expected) -> io::Result<Lo
         check.update(&piece[..read]);
     }
     if check.finish() {
-        Ok(Look::Fits(file, stamp))
+        Ok(Look::Fits(file, stamp, None))
     } else {
         Ok(Look::Differs)
     }

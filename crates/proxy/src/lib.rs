@@ -38,6 +38,7 @@ mod identity;
 mod interim;
 mod negotiate;
 mod pages;
+mod piece;
 mod problem;
 mod project_list;
 mod range;

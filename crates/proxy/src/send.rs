@@ -1,7 +1,7 @@
 //! Sends a verified file, or one range of it.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Seek, SeekFrom};
 
 use axum::body::Body;
 use axum::http::StatusCode;
@@ -15,15 +15,12 @@ use tokio::task::spawn_blocking;
 
 use crate::cache::Cached;
 use crate::pages::names;
+use crate::piece::Piece;
 use crate::problem::Problem;
 use crate::range::Part;
 
 /// For what its URL binds.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
-
-/// Bytes read at a time. Each piece is a change of threads and back, which costs more than the reading
-/// of a small one; and each connection holds one piece.
-const PIECE: u64 = 262_144;
 
 /// The conditions of a request.
 pub(crate) struct Conditions<'a> {
@@ -72,38 +69,44 @@ pub(crate) async fn send(
         if let Part::Bytes { first, last } = part {
             builder = builder.header(CONTENT_RANGE, format!("bytes {first}-{last}/{length}"));
         }
+        let start = cached.start.filter(|_| first == 0);
         let file = cached.file.into_std().await;
-        builder.body(stream_of(file, first, count))
+        builder.body(stream_of(file, start, first, count))
     };
     response.map_err(|error| Problem::internal(error.to_string()))
 }
 
-/// `count` bytes of a file, from the first on, or fewer if it has become shorter.
-fn stream_of(file: File, first: u64, count: u64) -> Body {
-    // Whoever has checked the file has left it at its end.
+/// `count` bytes of a file, from the first on, or fewer if it has become shorter; `start` is what was read of
+/// it already.
+fn stream_of(file: File, start: Option<Piece>, first: u64, count: u64) -> Body {
+    // Whoever has checked the file, or read its start, has left it there.
+    let seek = start.is_none().then_some(first);
     Body::from_stream(stream::try_unfold(
-        (file, Some(first), count),
-        |(file, start, left)| async move {
+        (file, start, seek, count),
+        |(file, start, seek, left)| async move {
             if left == 0 {
                 return Ok(None);
             }
-            let read = spawn_blocking(move || piece_of(file, start, left.min(PIECE)));
-            let (piece, file) = read.await.map_err(io::Error::other)??;
-            let left = left - piece.len() as u64;
-            Ok::<_, io::Error>(
-                (!piece.is_empty()).then(|| (Bytes::from(piece), (file, None, left))),
-            )
+            let (piece, file) = match start {
+                Some(start) => (start, file),
+                None => {
+                    let read = spawn_blocking(move || piece_of(file, seek, left));
+                    read.await.map_err(io::Error::other)??
+                }
+            };
+            let length = piece.len().min(left);
+            let sent = Bytes::from_owner(piece).slice(..length as usize);
+            Ok::<_, io::Error>((length > 0).then(|| (sent, (file, None, None, left - length))))
         },
     ))
 }
 
-/// The next piece of a file, or the one at `start`.
-fn piece_of(mut file: File, start: Option<u64>, length: u64) -> io::Result<(Vec<u8>, File)> {
-    if let Some(start) = start {
-        file.seek(SeekFrom::Start(start))?;
+/// The next piece of a file, or the one at `seek`.
+fn piece_of(mut file: File, seek: Option<u64>, left: u64) -> io::Result<(Piece, File)> {
+    if let Some(seek) = seek {
+        file.seek(SeekFrom::Start(seek))?;
     }
-    let mut piece = Vec::with_capacity(length as usize);
-    let mut part = file.take(length);
-    part.read_to_end(&mut piece)?;
-    Ok((piece, part.into_inner()))
+    let mut piece = Piece::new();
+    piece.read_from(&mut file, left)?;
+    Ok((piece, file))
 }

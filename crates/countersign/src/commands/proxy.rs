@@ -133,7 +133,7 @@ pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
         identity: proxied.map(|it| it.identity),
         ..ProxyConfig::new(cache.unwrap_or_else(|| place.metadata_dir.join("cache")))
     };
-    runtime::block_on(async move {
+    runtime::block_on_one_thread(async move {
         let (shutdown, _stopper) = Shutdown::listen()?;
         let listener = listen(address)?;
         let address = listener.local_addr().unwrap_or(address);

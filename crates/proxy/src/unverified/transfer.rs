@@ -118,8 +118,8 @@ impl Wanted {
     async fn fetched(&self, to: &Path) -> Result<(), Problem> {
         let (file, path) = unfinished(to.parent().unwrap_or(Path::new(".")))?.into_parts();
         let mut file = File::from_std(file);
+        // The cache checks what it finds after a failure of power: nobody waits for the disk.
         self.written(&mut file).await?;
-        file.sync_all().await.map_err(|error| failed(&error))?;
         path.persist(to).map_err(|error| failed(&error.error))
     }
 
@@ -134,6 +134,7 @@ impl Wanted {
             file,
             length,
             sha256,
+            start: None,
         })
     }
 

@@ -33,6 +33,10 @@ async fn no_byte_of_a_tampered_file_leaves() {
                 "{reason}"
             );
             assert!(reply.json()["detail"].as_str().unwrap().contains(filename));
+            // Nor a part of it, though the part may be sound.
+            let part = "range: bytes=0-9\r\n";
+            let part = bench.send("GET", &url_of(filename, &wheel), part).await;
+            part.refused(409);
             assert_eq!(bench.cached(), [""; 0]);
         }
     }
@@ -42,7 +46,7 @@ async fn no_byte_of_a_tampered_file_leaves() {
     let verdict = bench.state.verdict();
     assert_eq!(
         (verdict.refused, verdict.files, verdict.problems.len()),
-        (6, 1, 6)
+        (12, 1, 12)
     );
 }
 

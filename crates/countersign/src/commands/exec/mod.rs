@@ -121,7 +121,7 @@ pub(crate) fn run(args: &Args, console: &Console) -> Result<(), Failure> {
         Failure::Exec(error) => Failure::Exec(error),
         other => ExecError::SetUp(other).into(),
     };
-    let code = runtime::block_on(async { ran(args, console).await }).map_err(failed)?;
+    let code = runtime::block_on_one_thread(async { ran(args, console).await }).map_err(failed)?;
     match code {
         0 => Ok(()),
         code => Err(Failure::Ended(code)),
