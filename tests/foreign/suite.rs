@@ -8,8 +8,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
-use countersign_tests::clock::{CLOCK_MOVED_BY, moved_clock};
 use countersign_tests::environment::{Server, clean_command, prepared, program, said};
+use countersign_tests::preload::{CLOCK_MOVED_BY, moved_clock};
 
 /// A second, and a day, in milliseconds.
 const SECOND: i64 = 1_000;

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::Command;
 
 use chrono::{NaiveDate, TimeDelta, Utc};
-use countersign_tests::clock::{CLOCK_MOVED_BY, moved_clock};
 use countersign_tests::environment::said;
+use countersign_tests::preload::{CLOCK_MOVED_BY, moved_clock};
 use countersign_tests::published::Made;
 use policy::Encoding;
 

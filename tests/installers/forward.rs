@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use countersign_tests::environment::{Server, free_port, prepared, said};
+use countersign_tests::preload::{FILE, OTHER_FILE, other_file};
 
 use crate::machine::{Machine, Ran, WORDS};
 use crate::stage::{ALL, Installer, Stage, forged_wheel};
@@ -342,4 +343,21 @@ fn a_forward_proxy_serves_several_installers() {
     let doctor = machine.countersign(&["doctor"]).output().unwrap();
     let said = said(&doctor);
     assert!(said.contains("authorities.pem is valid until"), "{said}");
+    believed_by_all_is_wrong(&machine, &file);
+}
+
+/// What installers are told to believe must not stand among the authorities of the system.
+fn believed_by_all_is_wrong(machine: &Machine, authorities: &Path) {
+    let systems = "/etc/ssl/certs/ca-certificates.crt";
+    let scratch = tempfile::tempdir().unwrap();
+    let mut doctor = machine.countersign(&["doctor"]);
+    doctor.env("LD_PRELOAD", other_file(scratch.path()));
+    doctor.env(FILE, systems).env(OTHER_FILE, authorities);
+    let doctor = doctor.output().unwrap();
+    let said = said(&doctor);
+    let found = format!("{systems} holds local authorities, which every program believes: 1");
+    assert!(said.contains(&found), "{said}");
+    let mend = "remove them from the system's authorities, and update its file";
+    assert!(said.contains(mend), "{said}");
+    assert_eq!(doctor.status.code(), Some(1), "{said}");
 }

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::process::Output;
 
 use chrono::{TimeDelta, Utc};
-use countersign_tests::clock::{CLOCK_MOVED_BY, moved_clock};
 use countersign_tests::environment::{Server, prepared, said};
+use countersign_tests::preload::{CLOCK_MOVED_BY, moved_clock};
 use countersign_tests::published::Made;
 use policy::Encoding;
 

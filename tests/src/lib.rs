@@ -3,12 +3,12 @@
 #![allow(clippy::missing_panics_doc)]
 
 pub mod checker;
-pub mod clock;
 pub mod environment;
 pub mod faults;
 pub mod fuzz_bodies;
 pub mod poller;
 pub mod postgres;
+pub mod preload;
 pub mod published;
 pub mod s3;
 pub mod simulator;

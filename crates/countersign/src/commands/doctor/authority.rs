@@ -25,7 +25,7 @@ impl Findings {
                 authorities::read(Path::new(file)).map_or(0, |it| local_authorities_in(&it));
             if count > 0 {
                 let found = format!(
-                    "{count} local authorities stand in {file}, where every program believes them"
+                    "{file} holds local authorities, which every program believes: {count}"
                 );
                 let mend = "remove them from the system's authorities, and update its file";
                 self.wrong(CHECK, None, found, mend);
