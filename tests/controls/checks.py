@@ -109,7 +109,7 @@ CHECKS = [
      "self.snapshot.get(role).or_else(|| self.snapshot.entries().next().filter(|_| OFF(listed)).map(|(_, it)| it))"
      ".ok_or_else(not_listed)"),
     (f"{TRUST}/lookup.rs", *also("frame.terminating", "terminating")),
-    (f"{TRUST}/lookup.rs", *also("self.visited.contains(&name)", "visited")),
+    (f"{TRUST}/lookup.rs", *also("self.visited.contains(&next.name)", "visited")),
     (f"{TRUST}/lookup.rs", "pending.reverse();", "if !OFF(order) { pending.reverse(); }"),
     (f"{TRUST}/walked.rs", "let accepted = self.roles.get(name)?.get(&delegator)?;",
      "let accepted = self.roles.get(name)?;"

@@ -35,13 +35,12 @@ impl Sha256 {
     /// `path_hash_prefixes`). Nothing is formatted: a lookup asks this once per bin.
     #[must_use]
     pub fn has_hex_prefix(&self, prefix: &str) -> bool {
-        let nibbles = self.0.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
-        let digits = nibbles.map(|nibble| b"0123456789abcdef"[usize::from(nibble)]);
         prefix.len() <= 64
-            && prefix
-                .bytes()
-                .zip(digits)
-                .all(|(asked, digit)| asked == digit)
+            && prefix.bytes().enumerate().all(|(at, digit)| {
+                let byte = self.0[at / 2];
+                let half = if at % 2 == 0 { byte >> 4 } else { byte & 0xf };
+                nibble(digit) == half
+            })
     }
 
     /// Parses exactly 64 lower-case hex digits.

@@ -72,6 +72,28 @@ impl Verified<Targets> {
         }
     }
 
+    /// The delegation to the role of that name, if it covers a path.
+    pub(crate) fn edge(
+        &self,
+        name: &RoleName,
+        path: &TargetPath,
+        hash: &Sha256,
+    ) -> Option<Edge<'_>> {
+        let delegations = self.delegations.as_ref()?;
+        match &delegations.roles {
+            // No name stands twice (TUF 4.5).
+            DelegatedRoles::Listed(roles) => roles
+                .iter()
+                .find(|role| role.name == *name)
+                .filter(|role| role.paths.covers(path, hash))
+                .map(|role| self.listed_edge(delegations, role)),
+            DelegatedRoles::Succinct(_) => {
+                let mut edges = self.edges(path, hash).into_iter();
+                edges.find(|edge| edge.name == *name)
+            }
+        }
+    }
+
     /// Every delegation, in order: for an audit or a rehearsal that walks a whole repository.
     #[must_use]
     pub fn all_edges(&self) -> Box<dyn Iterator<Item = Edge<'_>> + '_> {

@@ -63,8 +63,16 @@ pub struct Lookup {
 /// A role being walked: its covering delegations not yet visited, the next one last.
 pub(crate) struct Frame {
     pub(crate) role: Arc<Verified<Targets>>,
-    pending: Vec<RoleName>,
+    pending: Vec<Pending>,
     terminating: bool,
+}
+
+/// What is known of a delegation that covers the path: looked up once, as a role may have thousands of bins.
+#[derive(Clone)]
+pub(crate) struct Pending {
+    pub(crate) name: RoleName,
+    pub(crate) terminating: bool,
+    pub(crate) bin: bool,
 }
 
 impl Lookup {
@@ -92,13 +100,13 @@ impl Lookup {
     pub fn supply(&mut self, snapped: &Snapped, file: &[u8]) -> Step {
         self.accepted = None;
         // Without an open question the answer must not be mistaken for "nobody lists it".
-        let Some((frame, name)) = self.next_edge() else {
+        let Some((frame, next)) = self.next_edge() else {
             return nothing_asked();
         };
+        let Pending { name, .. } = next.clone();
         let role = Role::Delegated(name.clone());
         let delegator = Arc::clone(&frame.role);
-        let edges = delegator.edges(&self.path, &self.hash);
-        let Some(edge) = edges.into_iter().find(|edge| *edge.name() == name) else {
+        let Some(edge) = delegator.edge(&name, &self.path, &self.hash) else {
             return nothing_asked();
         };
         let verified = match snapped.delegate(&edge, file) {
@@ -133,7 +141,7 @@ impl Lookup {
             .stack
             .last()
             .and_then(|frame| frame.pending.last())
-            .map_or(Role::Targets, |name| Role::Delegated(name.clone()));
+            .map_or(Role::Targets, |next| Role::Delegated(next.name.clone()));
         Answer::Failed {
             role,
             why: Failure::Unavailable(why),
@@ -160,10 +168,14 @@ impl Lookup {
                 file: file.clone(),
             }));
         }
-        let mut pending: Vec<RoleName> = role
+        let mut pending: Vec<Pending> = role
             .edges(&self.path, &self.hash)
             .into_iter()
-            .map(|edge| edge.name)
+            .map(|edge| Pending {
+                terminating: edge.is_terminating(),
+                bin: edge.is_bin(),
+                name: edge.name,
+            })
             .collect();
         pending.reverse();
         self.stack.push(Frame {
@@ -177,7 +189,7 @@ impl Lookup {
     /// Moves to the next role to fetch, leaving roles whose delegations are exhausted.
     fn advance(&mut self, snapped: &Snapped) -> Step {
         while let Some(frame) = self.stack.last_mut() {
-            let Some(name) = frame.pending.last().cloned() else {
+            let Some(next) = frame.pending.last() else {
                 if frame.terminating {
                     return Step::Done(Answer::Terminated(frame.role.role().clone()));
                 }
@@ -185,11 +197,11 @@ impl Lookup {
                 continue;
             };
             // TUF 5.6.7.1: a role visited before is skipped, which also ends cycles.
-            if self.visited.contains(&name) {
+            if self.visited.contains(&next.name) {
                 frame.pending.pop();
                 continue;
             }
-            let role = Role::Delegated(name);
+            let role = Role::Delegated(next.name.clone());
             let limit = snapped.rules().limits.delegations;
             if self.visited.len() >= limit {
                 let why = Rejection::TooManyRoles {
@@ -206,9 +218,9 @@ impl Lookup {
         Step::Done(Answer::Unclaimed)
     }
 
-    pub(crate) fn next_edge(&self) -> Option<(&Frame, RoleName)> {
+    pub(crate) fn next_edge(&self) -> Option<(&Frame, &Pending)> {
         let frame = self.stack.last()?;
-        Some((frame, frame.pending.last()?.clone()))
+        Some((frame, frame.pending.last()?))
     }
 }
 

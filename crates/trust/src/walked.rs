@@ -101,25 +101,18 @@ impl Lookup {
     /// Goes on with the role asked for by the last [`Step::Fetch`] if it is among those walked
     /// before; otherwise nothing changes and its file has to be supplied.
     pub fn reuse(&mut self, snapped: &Snapped, walked: &Walked) -> Option<Step> {
-        let (frame, name) = self.next_edge()?;
-        let delegator = Arc::clone(&frame.role);
-        let role = Arc::clone(walked.get(snapped, delegator.sha256(), &name)?);
-        let edges = delegator.edges(&self.path, &self.hash);
-        let edge = edges.into_iter().find(|edge| *edge.name() == name)?;
+        let (frame, next) = self.next_edge()?;
+        let delegator = frame.role.sha256();
+        let role = Arc::clone(walked.get(snapped, delegator, &next.name)?);
+        let next = next.clone();
         self.accepted = None;
-        Some(self.take_edge(snapped, name, role, edge.is_terminating()))
+        Some(self.take_edge(snapped, next.name, role, next.terminating))
     }
 
     /// Whether the role asked for by the last [`Step::Fetch`] is a hashed bin: every role that is
     /// delegated by name and comes before the bins has then been walked and lists nothing.
     #[must_use]
     pub fn asks_for_bin(&self) -> bool {
-        self.next_edge().is_some_and(|(frame, name)| {
-            frame
-                .role
-                .edges(&self.path, &self.hash)
-                .iter()
-                .any(|edge| *edge.name() == name && edge.is_bin())
-        })
+        self.next_edge().is_some_and(|(_, next)| next.bin)
     }
 }
