@@ -20,6 +20,7 @@ use tempfile::NamedTempFile;
 use trust::Verified;
 
 use crate::ClientError;
+use crate::spool::AT_ONCE;
 pub(crate) use disk::{Disk, RealDisk};
 
 /// Held while a process updates. Does not end in `.json`: those are the roles.
@@ -112,8 +113,16 @@ impl Datastore {
     /// the verifier to see that it is too large.
     pub async fn read(&self, role: &Role, limit: u64) -> Result<Option<Vec<u8>>, ClientError> {
         let path = self.dir.join(stored_name(role));
-        self.blocking("read", move || read_at_most(&path, limit.saturating_add(1)))
-            .await
+        let limit = limit.saturating_add(1);
+        let failed = |source| failed(&self.dir, "read", source);
+        let Some((file, length)) = opened(&path).map_err(failed)? else {
+            return Ok(None);
+        };
+        let read = move || read_all(file, length, limit);
+        if length <= AT_ONCE {
+            return read().map(Some).map_err(failed);
+        }
+        self.blocking("read", read).await.map(Some)
     }
 
     /// Stores a role's file in place of the one before. A delegated role is no floor: the snapshot says
@@ -122,7 +131,12 @@ impl Datastore {
     pub async fn store<R>(&self, document: &Verified<R>) -> Result<(), ClientError> {
         let name = stored_name(document.role());
         let is_floor = !matches!(document.role(), Role::Delegated(_));
-        let bytes = document.file().to_vec();
+        let bytes = document.file();
+        if !is_floor && bytes.len() as u64 <= AT_ONCE {
+            return replace_unsynced(&*self.disk, &self.dir, &name, bytes)
+                .map_err(|source| failed(&self.dir, "written", source));
+        }
+        let bytes = bytes.to_vec();
         let (dir, disk) = (Arc::clone(&self.dir), Arc::clone(&self.disk));
         self.blocking("written", move || {
             if is_floor {
@@ -258,14 +272,28 @@ fn sweep(dir: &Path) -> io::Result<()> {
 }
 
 fn read_at_most(path: &Path, limit: u64) -> io::Result<Option<Vec<u8>>> {
+    let Some((file, length)) = opened(path)? else {
+        return Ok(None);
+    };
+    read_all(file, length, limit).map(Some)
+}
+
+/// The file and its length; none if it is not there.
+fn opened(path: &Path) -> io::Result<Option<(File, u64)>> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let mut bytes = Vec::new();
+    let length = file.metadata()?.len();
+    Ok(Some((file, length)))
+}
+
+/// All of a file that has about `length` bytes, but at most `limit`.
+fn read_all(file: File, length: u64, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(usize::try_from(length.min(limit)).unwrap_or(0));
     file.take(limit).read_to_end(&mut bytes)?;
-    Ok(Some(bytes))
+    Ok(bytes)
 }
 
 /// If we die after the write: an unfinished file that nobody reads, swept a day later. After the

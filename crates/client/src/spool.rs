@@ -10,8 +10,11 @@ use tempfile::TempPath;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::task::spawn_blocking;
 
-/// Bytes gathered before they are written; each download under way holds that many.
-const GATHERED: usize = 262_144;
+use crate::piece::{PIECE, Piece};
+
+/// Length up to which a file of this machine is read, or written where nobody waits for the disk, without a
+/// change of threads, which costs more than either.
+pub const AT_ONCE: u64 = 65_536;
 
 /// What takes pieces.
 pub(crate) trait Take: Send {
@@ -30,10 +33,9 @@ impl<W: AsyncWrite + Unpin + Send> Take for Writer<'_, W> {
 
 /// A file under no name yet; it is gone if it is not finished.
 pub(crate) struct Spool {
-    /// None while it is written to.
-    file: Option<File>,
+    /// The file, and what is not written yet; none while that is written.
+    open: Option<(File, Piece)>,
     path: TempPath,
-    gathered: Vec<u8>,
 }
 
 impl Spool {
@@ -44,50 +46,44 @@ impl Spool {
         let unfinished = builder.prefix(".").suffix(".part").tempfile_in(dir)?;
         let (file, path) = unfinished.into_parts();
         Ok(Self {
-            file: Some(file),
+            open: Some((file, Piece::new())),
             path,
-            gathered: Vec::new(),
         })
     }
 
     /// Writes what is left, and gives the file its name; `is_synced` once the disk has it.
     pub(crate) async fn finish(self, to: &Path, is_synced: bool) -> io::Result<()> {
-        let Self {
-            file,
-            path,
-            gathered,
-        } = self;
-        let (mut file, to) = (file.ok_or_else(given_up)?, to.to_path_buf());
-        let finished = spawn_blocking(move || {
-            file.write_all(&gathered)?;
+        let Self { open, path } = self;
+        let (mut file, left) = open.ok_or_else(given_up)?;
+        let to = to.to_path_buf();
+        let is_quick = !is_synced && left.len() <= AT_ONCE;
+        let finish = move || {
+            file.write_all(left.as_ref())?;
             if is_synced {
                 file.sync_all()?;
             }
             path.persist(to).map_err(|error| error.error)
-        });
-        finished.await.map_err(io::Error::other)?
-    }
-
-    async fn write(&mut self) -> io::Result<()> {
-        let mut file = self.file.take().ok_or_else(given_up)?;
-        let mut gathered = std::mem::take(&mut self.gathered);
-        let written = spawn_blocking(move || {
-            file.write_all(&gathered)?;
-            gathered.clear();
-            Ok::<_, io::Error>((file, gathered))
-        });
-        let (file, gathered) = written.await.map_err(io::Error::other)??;
-        (self.file, self.gathered) = (Some(file), gathered);
-        Ok(())
+        };
+        if is_quick {
+            return finish();
+        }
+        spawn_blocking(finish).await.map_err(io::Error::other)?
     }
 }
 
 impl Take for Spool {
     async fn take(&mut self, piece: &[u8]) -> io::Result<()> {
-        if !self.gathered.is_empty() && self.gathered.len() + piece.len() > GATHERED {
-            self.write().await?;
+        let (mut file, mut gathered) = self.open.take().ok_or_else(given_up)?;
+        if !gathered.is_empty() && gathered.len() + piece.len() as u64 > PIECE {
+            let written = spawn_blocking(move || {
+                file.write_all(gathered.as_ref())?;
+                gathered.clear();
+                Ok::<_, io::Error>((file, gathered))
+            });
+            (file, gathered) = written.await.map_err(io::Error::other)??;
         }
-        self.gathered.extend_from_slice(piece);
+        gathered.add(piece);
+        self.open = Some((file, gathered));
         Ok(())
     }
 }
@@ -107,7 +103,8 @@ mod tests {
     async fn what_was_taken_is_there_whole_or_not_at_all() {
         let folder = tempfile::tempdir().unwrap();
         let to = folder.path().join("file");
-        let pieces: Vec<Vec<u8>> = [0, 1, GATHERED - 1, 3, GATHERED, GATHERED + 1, 2]
+        let most = PIECE as usize;
+        let pieces: Vec<Vec<u8>> = [0, 1, most - 1, 3, most, most + 1, 2]
             .iter()
             .enumerate()
             .map(|(at, &length)| vec![at as u8; length])
@@ -123,7 +120,7 @@ mod tests {
             fs::remove_file(&to).unwrap();
         }
         let mut spool = Spool::beside(&to).unwrap();
-        spool.take(&vec![1; 2 * GATHERED]).await.unwrap();
+        spool.take(&vec![1; 2 * most]).await.unwrap();
         spool.take(b"more").await.unwrap();
         drop(spool);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);

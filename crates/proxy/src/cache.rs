@@ -10,13 +10,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use client::{ClientError, Session, VerifiedFile};
+use client::{AT_ONCE, ClientError, PIECE, Piece, Session, VerifiedFile};
 use metadata::{Hashes, Sha256};
 use tokio::fs::File;
 use tokio::sync::watch;
 
 use crate::folder::{self, Stamp};
-use crate::piece::{PIECE, Piece};
 use crate::problem::Problem;
 
 /// Bytes read at a time of a file that is checked.
@@ -147,7 +146,16 @@ impl Cache {
         let path = self.path(sha256);
         let known = self.checked().get(&sha256).copied();
         let expected = expected.clone();
-        let found = blocking(move || look(&path, known, &expected)).await;
+        let is_quick = match known {
+            Some(stamp) => stamp.length <= AT_ONCE,
+            None => !path.exists(),
+        };
+        let look = move || look(&path, known, &expected);
+        let found = if is_quick {
+            look()
+        } else {
+            blocking(look).await
+        };
         let (file, stamp, start) = match found {
             Ok(Look::Fits(file, stamp, start)) => (file, stamp, start),
             Ok(Look::Differs) => {
@@ -193,7 +201,7 @@ impl Cache {
         let path = self.path(sha256);
         let failed = |error: io::Error| Problem::internal(format!("cache: {error}"));
         let dir = path.parent().unwrap_or(&self.dir);
-        tokio::fs::create_dir_all(dir).await.map_err(failed)?;
+        fs::create_dir_all(dir).map_err(failed)?;
         source.fetch(&path).await?;
         // Its bytes were checked on their way here.
         if let Ok(stamp) = fs::metadata(&path).and_then(|about| Stamp::of(&about)) {

@@ -38,7 +38,6 @@ mod identity;
 mod interim;
 mod negotiate;
 mod pages;
-mod piece;
 mod problem;
 mod project_list;
 mod range;

@@ -10,12 +10,12 @@ use axum::http::header::{
 };
 use axum::response::Response;
 use bytes::Bytes;
+use client::Piece;
 use futures_util::stream;
 use tokio::task::spawn_blocking;
 
 use crate::cache::Cached;
 use crate::pages::names;
-use crate::piece::Piece;
 use crate::problem::Problem;
 use crate::range::Part;
 
