@@ -1,5 +1,6 @@
 //! Requirements that lead to repositories of source: under `exec` git asks over HTTP alone, and so the proxy,
-//! which refuses hosts that were not allowed. Each is first seen to install what nobody signed.
+//! which refuses hosts that were not allowed; other programs do not run. Each is first seen to install what nobody
+//! signed.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -73,9 +74,19 @@ impl Repository {
             "#!/bin/sh\ntouch '{0}/asked'\nfor last; do :; done\ncd '{0}' && eval \"$last\"\n",
             folder.path().display()
         );
-        fs::write(&ssh, script).unwrap();
-        fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
+        program(&ssh, &script);
         Self { folder }
+    }
+
+    /// Puts a program beside its `ssh` that fetches the source from wherever it is told to, as `svn`, `hg` and
+    /// `bzr` would.
+    fn fetched_by(&self, name: &str) {
+        let script = format!(
+            "#!/bin/sh\ntouch '{0}/asked'\nfor last; do :; done\n\
+             case \"$1\" in checkout | clone | branch) cp -R '{0}/source' \"$last\" ;; esac\n",
+            self.folder.path().display()
+        );
+        program(&self.folder.path().join("bin").join(name), &script);
     }
 
     /// Its URL over SSH.
@@ -98,6 +109,11 @@ impl Repository {
     fn was_asked(&self) -> bool {
         fs::remove_file(self.folder.path().join("asked")).is_ok()
     }
+}
+
+fn program(path: &Path, script: &str) {
+    fs::write(path, script).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 /// Installs without `exec`, or by one.
@@ -181,7 +197,10 @@ fn a_repository_over_http_is_refused_and_named_unless_its_host_is_allowed() {
     let what = format!("{WORDS} @ git+{}", server.url("words.git"));
     for installer in [Installer::Pip, Installer::Uv] {
         let machine = Machine::of(&stage);
-        let settings = "[http]\n\tproxy =\n";
+        // What names a URL, or where things come from, counts before what does not.
+        let settings = format!(
+            "[http]\n\tproxy =\n[http \"http://{host}/\"]\n\tproxy =\n[remote \"origin\"]\n\tproxy =\n"
+        );
         fs::write(machine.home.path().join(".gitconfig"), settings).unwrap();
         install(&machine, &repository, installer, None, &what).has_evil_words();
         let ran = install(
@@ -198,5 +217,31 @@ fn a_repository_over_http_is_refused_and_named_unless_its_host_is_allowed() {
         ran.has_evil_words();
         let counted = format!("UNVERIFIED {host}");
         assert!(ran.verdict.contains(&counted), "{}", ran.verdict);
+    }
+}
+
+/// What pip starts beside git asks whatever proxy its own settings name, or none.
+#[test]
+fn repositories_of_other_programs_are_not_reached() {
+    let (stage, repository) = (Stage::new(), Repository::new());
+    for name in ["svn", "hg", "bzr"] {
+        repository.fetched_by(name);
+        let what = format!("{WORDS} @ {name}+https://code.example/words");
+        for installer in [Installer::Pip, Installer::Pip24, Installer::Pip22] {
+            let machine = Machine::of(&stage);
+            install(&machine, &repository, installer, None, &what).has_evil_words();
+            assert!(repository.was_asked());
+            let ran = install(
+                &machine,
+                &repository,
+                installer,
+                Some(machine.exec(&["--allow-host", "code.example"])),
+                &what,
+            );
+            ran.is_refused("countersign_sample_words", &[]);
+            assert!(!repository.was_asked(), "{installer:?} {}", ran.said);
+            let why = format!("countersign: {name} does not run here");
+            assert!(ran.said.contains(&why), "{installer:?} {}", ran.said);
+        }
     }
 }

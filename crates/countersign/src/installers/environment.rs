@@ -1,11 +1,13 @@
 //! The environment in which pip, uv and poetry install through the proxy and through nothing else.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::Path;
 
 use url::Url;
 
+use super::repositories;
 use crate::failure::Failure;
 use crate::trusted::Entry;
 
@@ -14,7 +16,7 @@ use crate::trusted::Entry;
 const TIMEOUT: &str = "600";
 
 /// A variable's new value; `None` removes it.
-pub(crate) type Change = (&'static str, Option<OsString>);
+pub(crate) type Change = (Cow<'static, str>, Option<OsString>);
 
 /// Variables that name other indexes, folders of files, settings, caches or authorities.
 const REMOVED: [&str; 31] = [
@@ -121,7 +123,6 @@ pub(crate) fn changes(
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"] {
         set.push((name, through.clone().into()));
     }
-    set.extend(for_git(&through));
     for name in [
         "PIP_DEFAULT_TIMEOUT",
         "UV_HTTP_TIMEOUT",
@@ -131,27 +132,24 @@ pub(crate) fn changes(
             set.push((name, TIMEOUT.into()));
         }
     }
-    let set = set.into_iter().map(|(name, value)| (name, Some(value)));
+    let programs = entry.programs_folder()?;
+    let path = repositories::path(&programs).map_err(|source| Failure::Io {
+        doing: "write in",
+        path: programs.clone(),
+        source,
+    })?;
+    set.push(("PATH", path));
+    let of_git = repositories::for_git(&through).into_iter();
+    let of_git = of_git.map(|(name, value)| (Cow::Owned(name), value));
+    let set = set.into_iter().map(|(name, value)| (name.into(), value));
+    let set = set.chain(of_git);
     let is_removed = |name: &&&str| way.authorities.is_some() || !OF_TLS.contains(*name);
     Ok(REMOVED
         .iter()
         .filter(is_removed)
-        .map(|name| (*name, None))
-        .chain(set)
+        .map(|name| (Cow::Borrowed(*name), None))
+        .chain(set.map(|(name, value)| (name, Some(value))))
         .collect())
-}
-
-/// What makes git ask the proxy: it speaks HTTP alone, whatever its settings say of proxies, and poetry uses it
-/// instead of one of its own (policy/decisions/0027-git-over-http-alone.md).
-fn for_git(proxy: &str) -> [(&'static str, OsString); 5] {
-    [
-        // Installers copy repositories on this machine, from their caches.
-        ("GIT_ALLOW_PROTOCOL", "file:http:https".into()),
-        ("GIT_CONFIG_COUNT", "1".into()),
-        ("GIT_CONFIG_KEY_0", "http.proxy".into()),
-        ("GIT_CONFIG_VALUE_0", proxy.into()),
-        ("POETRY_SYSTEM_GIT_CLIENT", "true".into()),
-    ]
 }
 
 fn null_device() -> &'static str {

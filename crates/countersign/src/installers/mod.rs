@@ -3,6 +3,7 @@
 mod arguments;
 mod environment;
 mod leaks;
+mod repositories;
 mod requirements;
 
 use std::ffi::OsString;

@@ -153,6 +153,13 @@ impl Entry {
         Ok(folder)
     }
 
+    /// Where programs are kept that `exec` has its commands find before others.
+    pub(crate) fn programs_folder(&self) -> Result<PathBuf, Failure> {
+        let folder = self.folder.join("programs");
+        make_private_folder(&folder)?;
+        Ok(folder)
+    }
+
     /// What its proxy needs.
     pub(crate) fn proxied(&self) -> Result<Proxied, Failure> {
         Ok(Proxied {

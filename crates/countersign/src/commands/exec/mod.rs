@@ -36,9 +36,10 @@ use crate::trusted::{Entry, Home, HomeArgs, TrustError};
 /// poetry does where its project names the index, or the URL that `trust show` prints, as its source. The
 /// index's own URLs, in lock files and requirements, are answered by the same proxy, over TLS with an
 /// authority that is for its hosts alone and ends with the run. Other indexes, folders of files and
-/// settings count for nothing, other hosts are refused, and git speaks HTTP alone. The command's code is
-/// passed on; a last line on stderr says what was verified, and by whose signature, and what was not. This
-/// is no sandbox: code that a package runs while it is installed can do what the user can.
+/// settings count for nothing, other hosts are refused, git speaks HTTP alone, and `svn`, `hg` and `bzr` do
+/// not run. The command's code is passed on; a last line on stderr says what was verified, and by whose
+/// signature, and what was not. This is no sandbox: code that a package runs while it is installed can do
+/// what the user can.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Index to install from; may be left out where only one is trusted
@@ -301,8 +302,8 @@ fn authorities(
 fn apply(command: &mut std::process::Command, changes: &[Change]) {
     for (name, value) in changes {
         match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
+            Some(value) => command.env(&**name, value),
+            None => command.env_remove(&**name),
         };
     }
 }
