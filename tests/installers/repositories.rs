@@ -83,7 +83,7 @@ impl Repository {
     fn fetched_by(&self, name: &str) {
         let script = format!(
             "#!/bin/sh\ntouch '{0}/asked'\nfor last; do :; done\n\
-             case \"$1\" in checkout | clone | branch) cp -R '{0}/source' \"$last\" ;; esac\n",
+             case \"$1\" in checkout | clone | branch) cp -R '{0}/source' \"$last\" ;; revno) echo 1 ;; esac\n",
             self.folder.path().display()
         );
         program(&self.folder.path().join("bin").join(name), &script);
