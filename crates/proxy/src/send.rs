@@ -87,12 +87,11 @@ fn stream_of(file: File, start: Option<Piece>, first: u64, count: u64) -> Body {
             if left == 0 {
                 return Ok(None);
             }
-            let (piece, file) = match start {
-                Some(start) => (start, file),
-                None => {
-                    let read = spawn_blocking(move || piece_of(file, seek, left));
-                    read.await.map_err(io::Error::other)??
-                }
+            let (piece, file) = if let Some(start) = start {
+                (start, file)
+            } else {
+                let read = spawn_blocking(move || piece_of(file, seek, left));
+                read.await.map_err(io::Error::other)??
             };
             let length = piece.len().min(left);
             let sent = Bytes::from_owner(piece).slice(..length as usize);
