@@ -156,7 +156,7 @@ pub use location::local_name;
 pub use minimum::Minimum;
 pub use mirror::Mirrored;
 pub use page::{Listing, ProjectPage, Withheld};
-pub use piece::{PIECE, Piece};
+pub use piece::Piece;
 pub use pin::{init, init_again};
 pub use project_roles::{ProjectDelegation, ProjectRoles};
 pub use promised::{Kept, Promise, PromiseError};

@@ -10,9 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use client::{AT_ONCE, ClientError, PIECE, Piece, Session, VerifiedFile};
+use client::{AT_ONCE, ClientError, Piece, Session, VerifiedFile};
 use metadata::{Hashes, Sha256};
-use tokio::fs::File;
 use tokio::sync::watch;
 
 use crate::folder::{self, Stamp};
@@ -86,7 +85,7 @@ impl Source for Signed {
 /// A verified file, open for reading.
 #[derive(Debug)]
 pub(crate) struct Cached {
-    pub(crate) file: File,
+    pub(crate) file: fs::File,
     pub(crate) length: u64,
     pub(crate) sha256: Sha256,
     /// Its start, where that was read with opening it: one change of threads less.
@@ -146,15 +145,9 @@ impl Cache {
         let path = self.path(sha256);
         let known = self.checked().get(&sha256).copied();
         let expected = expected.clone();
-        let is_quick = match known {
-            Some(stamp) => stamp.length <= AT_ONCE,
-            None => !path.exists(),
-        };
-        let look = move || look(&path, known, &expected);
-        let found = if is_quick {
-            look()
-        } else {
-            blocking(look).await
+        let found = match look_again(&path, known) {
+            Some(found) => found,
+            None => blocking(move || look(&path, &expected)).await,
         };
         let (file, stamp, start) = match found {
             Ok(Look::Fits(file, stamp, start)) => (file, stamp, start),
@@ -169,7 +162,7 @@ impl Cache {
         self.checked().insert(sha256, stamp);
         Ok(Some(Cached {
             length: stamp.length,
-            file: File::from_std(file),
+            file,
             sha256,
             start,
         }))
@@ -240,15 +233,27 @@ enum Look {
     Differs,
 }
 
-/// Opens a file and checks it, unless it is the very one that was `known` to fit.
-fn look(path: &Path, known: Option<Stamp>, expected: &Expected) -> io::Result<Look> {
+/// Opens a file that is not there, or is the very one that was `known` to fit; `None` where it has to be
+/// checked. Its start is read with it where that takes no other thread.
+fn look_again(path: &Path, known: Option<Stamp>) -> Option<io::Result<Look>> {
+    let mut file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) => return Some(Err(error)),
+    };
+    let stamp = file.metadata().and_then(|about| Stamp::of(&about)).ok()?;
+    if known != Some(stamp) {
+        return None;
+    }
+    let (mut start, length) = (Piece::new(), stamp.length);
+    let is_read = start.read_now(&file, length)
+        || length <= AT_ONCE && start.read_from(&mut file, length).is_ok();
+    Some(Ok(Look::Fits(file, stamp, is_read.then_some(start))))
+}
+
+/// Opens a file and checks it.
+fn look(path: &Path, expected: &Expected) -> io::Result<Look> {
     let mut file = fs::File::open(path)?;
     let stamp = Stamp::of(&file.metadata()?)?;
-    if known == Some(stamp) {
-        let mut start = Piece::new();
-        start.read_from(&mut file, PIECE)?;
-        return Ok(Look::Fits(file, stamp, Some(start)));
-    }
     if expected.length.is_some_and(|listed| listed != stamp.length) {
         return Ok(Look::Differs);
     }

@@ -113,7 +113,7 @@ impl ProxyState {
             return known;
         }
         let (sha256, name) = (wheel.sha256, filename.clone());
-        let file = wheel.file.into_std().await;
+        let file = wheel.file;
         let read = blocking(move || {
             Ok(inspect(
                 &name,

@@ -70,42 +70,43 @@ pub(crate) async fn send(
             builder = builder.header(CONTENT_RANGE, format!("bytes {first}-{last}/{length}"));
         }
         let start = cached.start.filter(|_| first == 0);
-        let file = cached.file.into_std().await;
-        builder.body(stream_of(file, start, first, count))
+        let failed = |error: io::Error| Problem::internal(format!("cache: {error}"));
+        builder.body(stream_of(cached.file, start, first, count).map_err(failed)?)
     };
     response.map_err(|error| Problem::internal(error.to_string()))
 }
 
 /// `count` bytes of a file, from the first on, or fewer if it has become shorter; `start` is what was read of
 /// it already.
-fn stream_of(file: File, start: Option<Piece>, first: u64, count: u64) -> Body {
-    // Whoever has checked the file, or read its start, has left it there.
-    let seek = start.is_none().then_some(first);
-    Body::from_stream(stream::try_unfold(
-        (file, start, seek, count),
-        |(file, start, seek, left)| async move {
-            if left == 0 {
-                return Ok(None);
-            }
-            let (piece, file) = if let Some(start) = start {
-                (start, file)
-            } else {
-                let read = spawn_blocking(move || piece_of(file, seek, left));
-                read.await.map_err(io::Error::other)??
-            };
-            let length = piece.len().min(left);
-            let sent = Bytes::from_owner(piece).slice(..length as usize);
-            Ok::<_, io::Error>((length > 0).then(|| (sent, (file, None, None, left - length))))
-        },
-    ))
+fn stream_of(mut file: File, start: Option<Piece>, first: u64, count: u64) -> io::Result<Body> {
+    if start.is_none() {
+        // Whoever has checked the file has left it at its end.
+        file.seek(SeekFrom::Start(first))?;
+    }
+    let body = stream::try_unfold((file, start, count), |(file, start, left)| async move {
+        if left == 0 {
+            return Ok(None);
+        }
+        let (piece, file) = match start {
+            Some(start) => (start, file),
+            None => next_of(file, left).await?,
+        };
+        let length = piece.len().min(left);
+        let sent = Bytes::from_owner(piece).slice(..length as usize);
+        Ok::<_, io::Error>((length > 0).then(|| (sent, (file, None, left - length))))
+    });
+    Ok(Body::from_stream(body))
 }
 
-/// The next piece of a file, or the one at `seek`.
-fn piece_of(mut file: File, seek: Option<u64>, left: u64) -> io::Result<(Piece, File)> {
-    if let Some(seek) = seek {
-        file.seek(SeekFrom::Start(seek))?;
-    }
+/// The next piece of a file; by another thread where a disk has to be waited for.
+async fn next_of(mut file: File, left: u64) -> io::Result<(Piece, File)> {
     let mut piece = Piece::new();
-    piece.read_from(&mut file, left)?;
-    Ok((piece, file))
+    if piece.read_now(&file, left) {
+        return Ok((piece, file));
+    }
+    let read = spawn_blocking(move || {
+        piece.read_from(&mut file, left)?;
+        Ok((piece, file))
+    });
+    read.await.map_err(io::Error::other)?
 }

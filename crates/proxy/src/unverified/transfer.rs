@@ -131,7 +131,7 @@ impl Wanted {
         // Open, it is there to its end.
         path.close().map_err(|error| failed(&error))?;
         Ok(Cached {
-            file,
+            file: file.into_std().await,
             length,
             sha256,
             start: None,
