@@ -15,6 +15,9 @@ use crate::faults::Faults;
 /// The bucket all tests of one server share; each has a prefix of its own.
 pub const BUCKET: &str = "index-store";
 
+/// Where every client begins; nothing else in a store is replaced.
+const TIMESTAMP: &str = "metadata/timestamp.json";
+
 /// A running server with one bucket.
 pub struct S3 {
     server: Server,
@@ -111,14 +114,24 @@ impl S3 {
     pub fn export(&self, prefix: &str, folder: &Path) {
         use repository::Store;
         let store = self.store(prefix);
-        for path in store.list().unwrap() {
-            // What the list has may be swept by the time it is read.
-            let Some(bytes) = store.get(&path, u64::MAX).unwrap() else {
-                continue;
-            };
-            let at = folder.join(path.as_str());
+        let write = |path: &str, bytes: &[u8]| {
+            let at = folder.join(path);
             std::fs::create_dir_all(at.parent().unwrap()).unwrap();
             std::fs::write(at, bytes).unwrap();
+        };
+        // The index may go on publishing: first the timestamp, then all that it leads to.
+        let paths = store.list().unwrap();
+        let timestamp = paths.iter().find(|path| path.as_str() == TIMESTAMP);
+        let timestamp = timestamp.and_then(|path| store.get(path, u64::MAX).unwrap());
+        for path in store.list().unwrap() {
+            // What the list has may be swept by the time it is read.
+            match store.get(&path, u64::MAX).unwrap() {
+                Some(bytes) if path.as_str() != TIMESTAMP => write(path.as_str(), &bytes),
+                _ => {}
+            }
+        }
+        if let Some(bytes) = timestamp {
+            write(TIMESTAMP, &bytes);
         }
     }
 }
