@@ -20,7 +20,7 @@ use tempfile::NamedTempFile;
 use trust::Verified;
 
 use crate::ClientError;
-use crate::spool::AT_ONCE;
+use crate::piece::AT_ONCE;
 pub(crate) use disk::{Disk, RealDisk};
 
 /// Held while a process updates. Does not end in `.json`: those are the roles.

@@ -8,6 +8,10 @@ use std::sync::{Mutex, PoisonError};
 /// the reading or writing of a small one; and each download or answer under way holds one.
 pub(crate) const PIECE: u64 = 262_144;
 
+/// Length up to which a file of this machine is read, or written where nobody waits for the disk, without a
+/// change of threads, which costs more than either.
+pub const AT_ONCE: u64 = 65_536;
+
 /// Memory of pieces that are done with, at most this many.
 const KEPT: usize = 8;
 static DONE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
@@ -50,8 +54,8 @@ impl Piece {
         false
     }
 
-    /// Reads the next `length` bytes in place of what it has, or fewer at the end of the file; never more than
-    /// [`PIECE`].
+    /// Reads the next `length` bytes in place of what it has, or fewer at the end of the file; never
+    /// more than a piece has, 256 kB.
     pub fn read_from(&mut self, file: &mut File, length: u64) -> io::Result<()> {
         self.filled = 0;
         let wanted = length.min(PIECE) as usize;

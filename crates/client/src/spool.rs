@@ -10,11 +10,7 @@ use tempfile::TempPath;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::task::spawn_blocking;
 
-use crate::piece::{PIECE, Piece};
-
-/// Length up to which a file of this machine is read, or written where nobody waits for the disk, without a
-/// change of threads, which costs more than either.
-pub const AT_ONCE: u64 = 65_536;
+use crate::piece::{AT_ONCE, PIECE, Piece};
 
 /// What takes pieces.
 pub(crate) trait Take: Send {

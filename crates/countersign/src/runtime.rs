@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
@@ -26,13 +27,7 @@ pub(crate) fn run<T>(command: impl Future<Output = Result<T, Failure>>) -> Resul
 
 /// Runs a command that hears [`Shutdown`] itself.
 pub(crate) fn block_on<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::Runtime)?;
-    let done = runtime.block_on(command);
-    runtime.shutdown_timeout(GRACE);
-    done
+    ended(Builder::new_multi_thread(), command)
 }
 
 /// The same on this thread alone, beside those that read and write files: a proxy of one machine's
@@ -41,10 +36,14 @@ pub(crate) fn block_on<T>(command: impl Future<Output = Result<T, Failure>>) -> 
 pub(crate) fn block_on_one_thread<T>(
     command: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::Runtime)?;
+    ended(Builder::new_current_thread(), command)
+}
+
+fn ended<T>(
+    mut runtime: Builder,
+    command: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let runtime = runtime.enable_all().build().map_err(Failure::Runtime)?;
     let done = runtime.block_on(command);
     runtime.shutdown_timeout(GRACE);
     done

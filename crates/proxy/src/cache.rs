@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::future::Future;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,9 +16,6 @@ use tokio::sync::watch;
 
 use crate::folder::{self, Stamp};
 use crate::problem::Problem;
-
-/// Bytes read at a time of a file that is checked.
-const CHECKED_AT_ONCE: usize = 65_536;
 
 /// How often a file is fetched that another process removes as soon as it is there.
 const TRIES: usize = 3;
@@ -258,13 +255,13 @@ fn look(path: &Path, expected: &Expected) -> io::Result<Look> {
         return Ok(Look::Differs);
     }
     let mut check = expected.hashes.check();
-    let mut piece = vec![0; CHECKED_AT_ONCE];
+    let mut piece = Piece::new();
     loop {
-        let read = file.read(&mut piece)?;
-        if read == 0 {
+        piece.read_from(&mut file, u64::MAX)?;
+        if piece.is_empty() {
             break;
         }
-        check.update(&piece[..read]);
+        check.update(piece.as_ref());
     }
     if check.finish() {
         Ok(Look::Fits(file, stamp, None))

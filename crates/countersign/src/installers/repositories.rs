@@ -1,9 +1,11 @@
 //! Repositories of source, which nobody has signed: git asks the proxy and nobody else, and other programs that
 //! fetch them do not run (policy/decisions/0027-git-over-http-alone.md).
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -22,7 +24,7 @@ type Variable = (String, OsString);
 /// What makes git ask the proxy: it speaks HTTP alone, whatever its settings say of proxies, and poetry uses it
 /// instead of one of its own.
 pub(super) fn for_git(proxy: &str) -> Vec<Variable> {
-    let mut keys = vec!["http.proxy".to_owned()];
+    let mut keys = vec![OsString::from("http.proxy")];
     keys.extend(proxies_in_settings());
     let mut set: Vec<Variable> = vec![
         // Installers copy repositories on this machine, from their caches.
@@ -31,24 +33,26 @@ pub(super) fn for_git(proxy: &str) -> Vec<Variable> {
         ("POETRY_SYSTEM_GIT_CLIENT".into(), "true".into()),
     ];
     for (number, key) in keys.into_iter().enumerate() {
-        set.push((format!("GIT_CONFIG_KEY_{number}"), key.into()));
+        set.push((format!("GIT_CONFIG_KEY_{number}"), key));
         set.push((format!("GIT_CONFIG_VALUE_{number}"), proxy.into()));
     }
     set
 }
 
 /// The settings that would count before `http.proxy`; none where there is no git.
-fn proxies_in_settings() -> Vec<String> {
+fn proxies_in_settings() -> Vec<OsString> {
     let mut git = Command::new("git");
     git.args(["config", "--null", "--name-only", "--get-regexp", PROXIES])
         .stdin(Stdio::null())
         .stderr(Stdio::null());
     let found = git.output().map(|output| output.stdout).unwrap_or_default();
-    let found = String::from_utf8_lossy(&found);
-    let mut keys: Vec<String> = found.split_terminator('\0').map(str::to_owned).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    keys
+    let keys: BTreeSet<_> = found
+        .split(|it| *it == 0)
+        .filter(|it| !it.is_empty())
+        .collect();
+    keys.into_iter()
+        .map(|it| OsString::from_vec(it.to_vec()))
+        .collect()
 }
 
 /// `PATH`, on which programs that refuse, made in `folder`, stand before those they are named after.
